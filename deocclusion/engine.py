@@ -1,0 +1,101 @@
+"""One clip through crop, alignment, filler and composite, frame order kept, any number of frames at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from einops import rearrange
+
+from ..faces.align import ReferenceAligner
+from ..faces.blend import RING
+from ..faces.composite import FEATHER, paste
+from ..faces.crop import Crop, CropTrack, crop_side_for
+from ..faces.reference import Reference
+from ..faces.track import FrameStatus, TrackedFace
+from .filler import Filler, Window
+
+WINDOW = 16  # frames a filler sees at once
+
+
+@dataclass
+class _Prepared:
+    """One frame on its way through the engine; `crop` is None where there is nothing to fill."""
+
+    crop: Crop | None
+    pixels: np.ndarray | None = None
+    hole: np.ndarray | None = None
+    points: np.ndarray | None = None
+    visibility: np.ndarray | None = None
+    aligned: np.ndarray | None = None
+    kind: np.ndarray | None = None
+
+
+class Deoccluder:
+    """Fills the hole in the frames of one clip.
+
+    Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
+    is cut. Frames whose face is missing or whose mask is empty come back unchanged.
+    """
+
+    def __init__(self, filler: Filler, reference: Reference | None = None):
+        self._filler = filler
+        self._aligner = ReferenceAligner(reference) if filler.needs_alignment and reference is not None else None
+        self._crops: CropTrack | None = None
+        self._state: Any = None
+
+    def process(
+        self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
+    ) -> list[np.ndarray]:
+        """frames: (H, W, 3) uint8, or float32 in [0, 1]; masks: (H, W), over 0.5 = hole; faces: their tracked face.
+
+        Returns new frames of the same type. Points whose visibility is 0 are re-posed from the visible ones.
+        """
+        prepared = [self._prepare(f, m, face) for f, m, face in zip(frames, masks, faces, strict=True)]
+        todo = [p for p in prepared if p.crop is not None]
+        if not todo:
+            return [f.copy() for f in frames]
+        filled, self._state = self._filler.fill(_window(todo), self._state)
+        crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
+        return [
+            frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)
+            for frame, mask, p in zip(frames, masks, prepared, strict=True)
+        ]
+
+    def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Prepared:
+        if face.status == FrameStatus.MISSING:
+            return _Prepared(None)
+        if self._crops is None:
+            self._crops = CropTrack(self._filler.crop_side or crop_side_for(face))
+        crop = self._crops.push(face)
+        hole = crop.take((mask > 0.5).astype(np.uint8), nearest=True)
+        if not hole.any():
+            return _Prepared(None)
+        prepared = _Prepared(crop, crop.take(frame), hole, crop.to_crop(face.points), face.visibility)
+        if self._aligner is not None:
+            reach = max(round((RING + FEATHER) * crop.side), 4) + 2
+            region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+            prepared.aligned, prepared.kind = self._aligner(prepared.points, prepared.visibility, region)
+        return prepared
+
+
+def _window(frames: list[_Prepared]) -> Window:
+    aligned = frames[0].aligned is not None
+    return Window(
+        crops=_pictures([p.pixels for p in frames]),
+        masks=torch.from_numpy(np.stack([p.hole for p in frames])).float()[:, None],
+        points=np.stack([p.points for p in frames]),
+        visibility=np.stack([p.visibility for p in frames]),
+        aligned=_pictures([p.aligned for p in frames]) if aligned else None,
+        aligned_kind=torch.from_numpy(np.stack([p.kind for p in frames]))[:, None] if aligned else None,
+    )
+
+
+def _pictures(images: list[np.ndarray]) -> torch.Tensor:
+    """(S, S, 3) uint8 or float32 arrays to (T, 3, S, S) float32 in [0, 1]."""
+    stacked = torch.from_numpy(np.stack(images))
+    if stacked.dtype == torch.uint8:
+        stacked = stacked.float() / 255
+    return rearrange(stacked, "t h w c -> t c h w")

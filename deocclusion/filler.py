@@ -1,0 +1,41 @@
+"""What fills the hole: the interface that every method implements, from a classical baseline to a network."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive frames of one clip in crop coordinates; T frames, S x S pixels.
+
+    crops: (T, 3, S, S) float32 in [0, 1], the hole still showing whatever covers the face. masks: (T, 1, S, S),
+    1 = hole. points: (T, 478, 3) crop pixels, hidden ones as the detector left them. visibility: (T, 478).
+    aligned: (T, 3, S, S) the reference re-posed to each frame, valid where aligned_kind, (T, 1, S, S) uint8, is not 0
+    (1 around the face, 2 on its mesh); both are None for a filler that does not ask for them.
+    """
+
+    crops: torch.Tensor
+    masks: torch.Tensor
+    points: np.ndarray
+    visibility: np.ndarray
+    aligned: torch.Tensor | None
+    aligned_kind: torch.Tensor | None
+
+
+class Filler(Protocol):
+    """A method. One instance serves many clips: what it remembers of a clip lives in `state` alone."""
+
+    crop_side: int | None
+    """Crop size S in pixels that the method works at; None to follow the size of the face."""
+    needs_alignment: bool
+    """Whether Window.aligned is wanted."""
+
+    def fill(self, window: Window, state: Any) -> tuple[torch.Tensor, Any]:
+        """Crops (T, 3, S, S) float32 in [0, 1] with the hole filled, and the state for the next window.
+
+        `state` is None at the start of a clip. A causal method keeps here what it needs of the past, so that a clip
+        processed in windows equals the clip processed at once. Pixels outside the hole and its feather are ignored.
+        """

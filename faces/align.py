@@ -1,0 +1,96 @@
+"""The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from .pose import fit_similarity, head_pose, pose_angles, pose_scale, transform
+from .reference import Reference
+from .topology import MESH_POINT_COUNT, canonical_points, mesh_triangles
+from .warp import extend_points, warp_mesh
+
+RESIDUAL_DECAY = 0.02  # per mesh edge: how fast a visible point's deviation from the rigid pose fades inside the hole
+SWITCH_MARGIN = 4.0  # degrees by which another reference must be nearer before it replaces the present one
+
+
+@lru_cache(maxsize=1)
+def mesh_laplacian() -> np.ndarray:
+    """(468, 468) graph Laplacian of the mesh: degree on the diagonal, -1 for each edge."""
+    t = mesh_triangles()
+    laplacian = np.zeros((MESH_POINT_COUNT, MESH_POINT_COUNT))
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        laplacian[t[:, a], t[:, b]] = laplacian[t[:, b], t[:, a]] = -1
+    np.fill_diagonal(laplacian, -laplacian.sum(1))
+    return laplacian
+
+
+@lru_cache(maxsize=1)
+def rigidity() -> np.ndarray:
+    """(468,) weight of each point in a rigid fit: 1 on bone, little on lips, chin and cheeks, which speech moves."""
+    x, y, _ = canonical_points().T
+    mouth = np.hypot(x / 3.5, (y - 4.0) / 2.6)
+    return np.clip(mouth - 0.6, 0.05, 1.0) * np.where(y > 6.5, 0.2, 1.0)
+
+
+def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Fill in the points that are out of sight from the person's own mesh, posed by the points in sight.
+
+    points: (478, 3) pixels. visibility: (478,), 0 for hidden points. model: (478, 3) the reference's mesh, in its own
+    pixels. The 3-D similarity from model to visible points gives the hidden ones; what the visible points deviate
+    from it spreads smoothly into the hole (a screened Laplace equation on the mesh), so that the two parts meet.
+    Returns (478, 3); visible points are unchanged.
+    """
+    seen = visibility > 0.5
+    if seen.all():
+        return points
+    mesh_seen = seen[:MESH_POINT_COUNT]
+    if mesh_seen.sum() < 6:
+        return points
+    weights = rigidity()[mesh_seen]
+    source, target = model[:MESH_POINT_COUNT][mesh_seen], points[:MESH_POINT_COUNT][mesh_seen].astype(np.float64)
+    pose = fit_similarity(source.astype(np.float64), target, weights)
+    posed = transform(pose, model.astype(np.float64))
+    residual = np.zeros((MESH_POINT_COUNT, 3))
+    residual[mesh_seen] = target - posed[:MESH_POINT_COUNT][mesh_seen]
+    if not mesh_seen.all():
+        laplacian = mesh_laplacian()
+        hidden = ~mesh_seen
+        system = laplacian[np.ix_(hidden, hidden)] + RESIDUAL_DECAY * np.diag(np.diag(laplacian)[hidden])
+        residual[hidden] = np.linalg.solve(system, -laplacian[np.ix_(hidden, mesh_seen)] @ residual[mesh_seen])
+    out = points.astype(np.float64).copy()
+    out[:MESH_POINT_COUNT][~mesh_seen] = (posed[:MESH_POINT_COUNT] + residual)[~mesh_seen]
+    irises = np.arange(MESH_POINT_COUNT, len(points))
+    out[irises[~seen[irises]]] = posed[irises[~seen[irises]]]
+    return out
+
+
+class ReferenceAligner:
+    """Warps the nearest reference into the crops of one clip; feed the frames in order.
+
+    The choice of the reference is sticky (SWITCH_MARGIN): a change in the middle of a movement would be seen.
+    """
+
+    def __init__(self, reference: Reference):
+        self.reference = reference
+        self._poses = [head_pose(p) for p in reference.points]
+        self._extended = [extend_points(p, m) for p, m in zip(reference.points, self._poses, strict=True)]
+        self._current: int | None = None
+
+    def __call__(
+        self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """points: (478, 3) crop pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
+
+        Returns the aligned reference (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.
+        """
+        index = self._nearest(head_pose(points, visibility))
+        completed = complete_points(points, visibility, self.reference.points[index])
+        target = extend_points(completed, head_pose(completed))
+        return warp_mesh(self.reference.images[index], self._extended[index], target, region)
+
+    def _nearest(self, pose: np.ndarray) -> int:
+        distance = np.abs(self.reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1)
+        best = int(distance.argmin())
+        if self._current is None or distance[best] + SWITCH_MARGIN < distance[self._current]:
+            self._current = best
+        return self._current

@@ -1,0 +1,99 @@
+"""The square crop that follows the head: one smoothed similarity per frame, from points a headset leaves in sight."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .pose import fit_similarity, pose_angles, pose_scale, transform
+from .topology import BELOW_HEADSET, canonical_points
+from .track import FrameStatus, TrackedFace
+
+CROP_SIDE = 30.0  # centimetres: the face is 15.5 wide and 17.7 high, and a device protrudes when the head turns
+CROP_CENTRE = (0.0, -1.0, -3.0)  # face coordinates, centimetres
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a frame's square crop lies. matrix: (2, 3) from frame pixels to crop pixels; side: crop size S in pixels."""
+
+    matrix: np.ndarray
+    side: int
+
+    def take(self, image: np.ndarray, *, nearest: bool = False) -> np.ndarray:
+        """Resample (H, W) or (H, W, C) into (S, S) or (S, S, C); beyond the picture its edge pixels repeat."""
+        flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+        return cv2.warpAffine(image, self.matrix, (self.side, self.side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+    def to_crop(self, points: np.ndarray) -> np.ndarray:
+        """(N, 3) frame pixels to crop pixels; z is scaled alike."""
+        out = np.empty(points.shape, np.float64)
+        out[:, :2] = points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
+        out[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(self.matrix[:, :2])))
+        return out
+
+
+class CropTrack:
+    """Causal crops of one clip: feed the frames' faces in order.
+
+    The similarity comes from the head pose fitted to the points below a headset alone, so that training on
+    uncovered faces and use on covered ones see the same crop, and is smoothed by a One-Euro filter (Casiez et al.
+    2012) in units of frames: a still head gets a still crop, a fast one is followed without lag.
+    """
+
+    def __init__(self, side: int):
+        self.side = side
+        self._filter = OneEuro(min_cutoff=0.05, beta=2.0)
+
+    def push(self, face: TrackedFace) -> Crop | None:
+        """The crop for the next frame; None where the face is missing."""
+        if face.status == FrameStatus.MISSING:
+            return None
+        x, y, log_scale, roll = self._filter(self._estimate(face))
+        scale = np.exp(log_scale) * CROP_SIDE / self.side  # frame pixels per crop pixel
+        turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) / scale
+        unit = np.exp(log_scale) * CROP_SIDE
+        offset = np.array([self.side / 2, self.side / 2]) - turn @ (np.array([x, y]) * unit)
+        return Crop(np.column_stack([turn, offset]), self.side)
+
+    @staticmethod
+    def _estimate(face: TrackedFace) -> np.ndarray:
+        """Centre in crop sides, log of pixels per centimetre, roll in radians: units in which noise compares."""
+        index = np.array(BELOW_HEADSET)
+        weights = face.visibility[index]
+        if weights.sum() < 6:
+            weights = np.ones(len(index))
+        pose = fit_similarity(canonical_points()[index], face.points[index].astype(np.float64), weights)
+        centre = transform(pose, np.array(CROP_CENTRE))[:2]
+        scale = pose_scale(pose)
+        return np.array([*(centre / (scale * CROP_SIDE)), np.log(scale), np.radians(pose_angles(pose)[2])])
+
+
+class OneEuro:
+    """One-Euro filter on a vector, in frames: cut-off = min_cutoff + beta * |speed| cycles per frame."""
+
+    def __init__(self, min_cutoff: float, beta: float):
+        self._min_cutoff, self._beta = min_cutoff, beta
+        self._value: np.ndarray | None = None
+        self._speed: np.ndarray | float = 0.0
+
+    def __call__(self, value: np.ndarray) -> np.ndarray:
+        if self._value is None:
+            self._value = value
+            return value
+        speed_gain = _gain(0.15)
+        self._speed = speed_gain * (value - self._value) + (1 - speed_gain) * self._speed
+        gain = _gain(self._min_cutoff + self._beta * np.abs(self._speed))
+        self._value = gain * value + (1 - gain) * self._value
+        return self._value
+
+
+def _gain(cutoff: np.ndarray | float) -> np.ndarray | float:
+    r = 2 * np.pi * np.asarray(cutoff)
+    return r / (r + 1)
+
+
+def crop_side_for(face: TrackedFace, *, smallest: int = 128, largest: int = 768) -> int:
+    """Crop size S at which a crop pixel is about a frame pixel, a multiple of 32 within the given limits."""
+    side = CROP_SIDE * pose_scale(face.pose)
+    return int(np.clip(np.ceil(side / 32) * 32, smallest, largest))

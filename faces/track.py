@@ -1,0 +1,229 @@
+"""One person's face through a clip: a typed track without holes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from itertools import repeat
+
+import numpy as np
+
+from ..errors import InputError
+from .detector import Face, FaceDetector, MediaPipeDetector
+from .pose import head_pose
+from .topology import POINT_COUNT
+
+MAX_GAP = 60  # frames; a longer absence is no blink of the detector: the person has left or turned away
+ON_MISSING = ("interpolate", "hold", "untouched", "error")
+
+
+class FrameStatus(IntEnum):
+    """Where the points of a frame come from."""
+
+    FOUND = 0
+    INTERPOLATED = 1  # guessed from neighbouring frames
+    MISSING = 2  # nobody knows; the frame is to be left as it is
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """The tracked face in one frame; fields as in FaceTrack without the leading T."""
+
+    points: np.ndarray
+    status: FrameStatus
+    visibility: np.ndarray
+    pose: np.ndarray
+    blendshapes: np.ndarray
+
+    def covered_by(self, mask: np.ndarray | None) -> "TrackedFace":
+        """The same face with every point inside `mask` ((H, W), over 0.5) marked as not visible."""
+        if mask is None:
+            return self
+        visibility = self.visibility * visibility_under(self.points, mask)
+        return replace(self, visibility=visibility, pose=head_pose(self.points, visibility))
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face through a clip of T frames.
+
+    points: (T, 478, 3) float32 pixels (MediaPipe topology, z on the scale of x). status: (T,) uint8 FrameStatus.
+    visibility: (T, 478) float32, 1 where the camera sees the point, 0 where something covers it.
+    pose: (T, 4, 4) face coordinates in centimetres to pixels (faces.pose). blendshapes: (T, 52) in [0, 1].
+    size: (height, width) of the frames in pixels.
+    """
+
+    points: np.ndarray
+    status: np.ndarray
+    visibility: np.ndarray
+    pose: np.ndarray
+    blendshapes: np.ndarray
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, index: int) -> TrackedFace:
+        return TrackedFace(
+            self.points[index],
+            FrameStatus(int(self.status[index])),
+            self.visibility[index],
+            self.pose[index],
+            self.blendshapes[index],
+        )
+
+    @classmethod
+    def stack(cls, faces: Iterable[TrackedFace], size: tuple[int, int]) -> "FaceTrack":
+        faces = list(faces)
+        return cls(
+            np.stack([f.points for f in faces]).astype(np.float32),
+            np.array([f.status for f in faces], np.uint8),
+            np.stack([f.visibility for f in faces]).astype(np.float32),
+            np.stack([f.pose for f in faces]),
+            np.stack([f.blendshapes for f in faces]).astype(np.float32),
+            size,
+        )
+
+    def covered_by(self, masks: np.ndarray) -> "FaceTrack":
+        """The track with the points inside `masks` ((T, H, W), over 0.5 = covered) marked as not visible."""
+        return FaceTrack.stack((self[t].covered_by(masks[t]) for t in range(len(self))), self.size)
+
+    def summary(self) -> str:
+        """How many frames were found, interpolated and missing, and which ones, in words."""
+        return status_summary(self.status)
+
+
+def visibility_under(points: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(N,) float32: 0 for the points, (N, 2 or 3) pixels, that lie where `mask`, (H, W), is over 0.5; else 1."""
+    height, width = mask.shape
+    x = np.clip(np.round(points[:, 0]).astype(int), 0, width - 1)
+    y = np.clip(np.round(points[:, 1]).astype(int), 0, height - 1)
+    return (mask[y, x] <= 0.5).astype(np.float32)
+
+
+def status_summary(status: np.ndarray) -> str:
+    """One line: counts by status and the frame numbers concerned. status: (T,) FrameStatus values."""
+    parts = [f"{int((status == FrameStatus.FOUND).sum())} of {len(status)} frames have a found face"]
+    for kind, words in ((FrameStatus.INTERPOLATED, "interpolated"), (FrameStatus.MISSING, "left untouched")):
+        frames = np.flatnonzero(status == kind)
+        if len(frames):
+            parts.append(f"{len(frames)} {words} (frames {_ranges(frames)})")
+    return ", ".join(parts) + "."
+
+
+def _ranges(numbers: np.ndarray, most: int = 8) -> str:
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    words = [f"{r[0]}" if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs[:most]]
+    return ", ".join(words) + (f" and {len(runs) - most} more runs" if len(runs) > most else "")
+
+
+def track_faces(
+    frames: Iterable[np.ndarray],
+    detector: FaceDetector,
+    masks: Iterable[np.ndarray | None] = repeat(None),
+    *,
+    face: int = 0,
+    on_missing: str = "interpolate",
+) -> Iterator[TrackedFace]:
+    """Follow one person through a clip, one TrackedFace for every frame, with a delay of at most MAX_GAP frames.
+
+    frames: (H, W, 3) uint8 RGB. masks: for each frame (H, W), over 0.5 where something covers the picture, or None;
+    a hint for the detector, which does not yet mark points as hidden (TrackedFace.covered_by does). face: which one where several are in the picture, in the first frame that has
+    any: 0 the largest, 1 the next largest and so on; afterwards the nearest to where that person was.
+    on_missing: what to do where the face is not found. "interpolate": gaps of up to MAX_GAP frames are bridged
+    linearly (held at the clip's ends), longer ones are missing; "hold": the last position stays; "untouched": the
+    frame is missing; "error": InputError. Raises InputError when no frame has a face.
+    """
+    if on_missing not in ON_MISSING:
+        raise InputError(f"The policy for frames without a face must be one of {', '.join(ON_MISSING)}, not {on_missing!r}.")
+    previous: Face | None = None
+    pending = 0  # frames since `previous` (or since the start) whose face is not decided yet
+    gap_too_long = False
+    count = 0
+    for frame, mask in zip(frames, masks, strict=False):
+        count += 1
+        found = _choose(detector.detect(frame, mask), previous, face)
+        if found is not None:
+            yield from _bridge(previous, found, pending)
+            yield _tracked(found, FrameStatus.FOUND)
+            previous, pending, gap_too_long = found, 0, False
+        elif on_missing == "error":
+            raise InputError(
+                f"Expected a face in every frame, but frame {count - 1} has none; trim the clip, or choose another "
+                "policy for frames without a face."
+            )
+        elif on_missing == "untouched" or gap_too_long:
+            yield _missing(previous)
+        elif on_missing == "hold":
+            yield _missing(None) if previous is None else _tracked(previous, FrameStatus.INTERPOLATED)
+        else:
+            pending += 1
+            if pending > MAX_GAP:
+                yield from (_missing(previous) for _ in range(pending))
+                pending, gap_too_long = 0, True
+    if previous is None:
+        raise InputError(
+            f"No face was found in any of the {count} frames; use footage where the face is at least about 60 pixels "
+            "wide and not covered, or enlarge the picture."
+        )
+    yield from (_tracked(previous, FrameStatus.INTERPOLATED) for _ in range(pending))
+
+
+def detect_track(
+    frames: Iterable[np.ndarray],
+    size: tuple[int, int],
+    masks: Iterable[np.ndarray | None] = repeat(None),
+    *,
+    face: int = 0,
+    on_missing: str = "interpolate",
+    detector: FaceDetector | None = None,
+) -> FaceTrack:
+    """The whole track of a clip at once; see track_faces. size: (height, width) of the frames."""
+    if min(size) < 64:
+        raise InputError(
+            f"Expected frames of at least 64 x 64 pixels, got {size[1]} x {size[0]}; enlarge them before detecting faces."
+        )
+    own = detector is None
+    detector = detector or MediaPipeDetector()
+    try:
+        return FaceTrack.stack(track_faces(frames, detector, masks, face=face, on_missing=on_missing), size)
+    finally:
+        if own:
+            detector.close()
+
+
+def _choose(faces: list[Face], previous: Face | None, index: int) -> Face | None:
+    if not faces:
+        return None
+    if previous is None:
+        by_size = sorted(faces, key=lambda f: -f.size)
+        return by_size[min(index, len(by_size) - 1)]
+    nearest = min(faces, key=lambda f: float(np.linalg.norm(f.centre - previous.centre)))
+    moved = float(np.linalg.norm(nearest.centre - previous.centre))
+    # Another person elsewhere in the picture must not take over while ours is out of sight.
+    return nearest if moved < max(previous.size, nearest.size) else None
+
+
+def _bridge(before: Face | None, after: Face, count: int) -> Iterator[TrackedFace]:
+    for i in range(1, count + 1):
+        if before is None:
+            yield _tracked(after, FrameStatus.INTERPOLATED)
+        else:
+            a = i / (count + 1)
+            mixed = Face(
+                (1 - a) * before.points + a * after.points, (1 - a) * before.blendshapes + a * after.blendshapes
+            )
+            yield _tracked(mixed, FrameStatus.INTERPOLATED)
+
+
+def _tracked(face: Face, status: FrameStatus) -> TrackedFace:
+    visibility = np.ones(POINT_COUNT, np.float32)
+    return TrackedFace(face.points, status, visibility, head_pose(face.points), face.blendshapes)
+
+
+def _missing(last: Face | None) -> TrackedFace:
+    """A frame without a face still carries finite numbers, so that nothing downstream meets None or NaN."""
+    if last is None:
+        zeros = np.zeros((POINT_COUNT, 3), np.float32)
+        shapes = np.zeros(MediaPipeDetector.BLENDSHAPE_COUNT, np.float32)
+        return TrackedFace(zeros, FrameStatus.MISSING, np.ones(POINT_COUNT, np.float32), np.eye(4), shapes)
+    return _tracked(last, FrameStatus.MISSING)

@@ -1,0 +1,1 @@
+"""Networks in plain PyTorch, and the verified local files of their weights."""

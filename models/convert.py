@@ -1,0 +1,117 @@
+"""Conversion of weights that public packages carry in other formats to safetensors.
+
+Each converter takes the source's files and returns arrays, which are written in one way. The result is pinned
+by its sha256 in the manifest, so a converter uses only copies and IEEE float64 arithmetic rounded once to
+float32: the bytes must not depend on the machine or on the version of a library.
+"""
+
+import io
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+# Positions of AlexNet's five convolutions in torchvision's `features`.
+ALEXNET_CONVOLUTIONS = (0, 3, 6, 8, 10)
+
+
+def convert(kind: str, files: Mapping[str, bytes]) -> bytes:
+    """Convert a source's files (by member path) with the converter called `kind` in the manifest."""
+    tensors = CONVERTERS[kind](files)
+    return save({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)})
+
+
+def lpips_alex(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """LPIPS v0.1 AlexNet from a Flax checkpoint: a numpy pickle with kernels as (height, width, in, out).
+
+    Returns float32 arrays as stored, under torchvision's names (`features.0.weight`) and as `heads.0.weight`.
+    """
+    (data,) = files.values()
+    tree = load_arrays(data)
+    tensors = {}
+    for i, layer in enumerate(ALEXNET_CONVOLUTIONS):
+        convolution = tree["AlexNet_0"][f"Conv_{i}"]
+        tensors[f"features.{layer}.weight"] = convolution["kernel"].transpose(3, 2, 0, 1)
+        tensors[f"features.{layer}.bias"] = convolution["bias"]
+        head = tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"]
+        tensors[f"heads.{i}.weight"] = head.transpose(3, 2, 0, 1)
+    return tensors
+
+
+def dlib_face_embedding(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """dlib's face recognition ResNet from face-api's weights: uint8 codes and a JSON list of their ranges.
+
+    Every convolution is followed by a per-channel scale and shift, which are folded into it. Kept as float32
+    although float16 would do (the codes have 8 bits): the file is made on the user's machine, so its 22 MB
+    cost no download, and one rounding fewer stands between it and dlib.
+    """
+    layout = next(data for path, data in files.items() if path.endswith(".json"))
+    codes = next(data for path, data in files.items() if path.endswith(".bin"))
+    values = _dequantise(json.loads(layout)[0]["weights"], codes)
+    tensors = {}
+    for name in values:
+        if not name.endswith("/conv/filters"):
+            continue
+        layer = name.removesuffix("/conv/filters")
+        scale = values[f"{layer}/scale/weights"]
+        weight = values[name].transpose(3, 2, 0, 1) * scale[:, None, None, None]
+        bias = values[f"{layer}/conv/bias"] * scale + values[f"{layer}/scale/biases"]
+        key = layer.replace("/", ".")
+        tensors[f"{key}.weight"] = weight.astype(np.float32)
+        tensors[f"{key}.bias"] = bias.astype(np.float32)
+    tensors["fc.weight"] = values["fc"].T.astype(np.float32)
+    return tensors
+
+
+CONVERTERS: dict[str, Callable[[Mapping[str, bytes]], dict[str, np.ndarray]]] = {
+    "lpips_alex": lpips_alex,
+    "dlib_face_embedding": dlib_face_embedding,
+}
+
+
+def _dequantise(layout: list[dict[str, Any]], codes: bytes) -> dict[str, np.ndarray]:
+    """float64 arrays by name. `codes` holds the arrays one after another, float32 where no range is given."""
+    values, offset = {}, 0
+    for entry in layout:
+        count = int(np.prod(entry["shape"]))
+        quantised = entry.get("quantization")
+        stored = np.dtype(np.uint8) if quantised else np.dtype("<f4")
+        array = np.frombuffer(codes, stored, count, offset).astype(np.float64)
+        offset += count * stored.itemsize
+        if quantised:
+            array = array * quantised["scale"] + quantised["min"]
+        values[entry["name"]] = array.reshape(entry["shape"])
+    if offset != len(codes):
+        raise ValueError(f"the layout describes {offset} bytes, the weights have {len(codes)}")
+    return values
+
+
+def load_arrays(data: bytes) -> Any:
+    """Unpickle dicts, lists and numbers with numpy arrays among them, and nothing else.
+
+    Raises:
+        pickle.UnpicklingError: the pickle names anything but numpy's array constructors.
+    """
+    return _ArrayUnpickler(io.BytesIO(data)).load()
+
+
+def _reconstruct(array_type: type, shape: tuple[int, ...], code: bytes) -> np.ndarray:
+    """What pickled arrays call; numpy keeps its own under a name that moved between versions 1 and 2."""
+    return np.ndarray.__new__(array_type, shape, code)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    _ALLOWED = {
+        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} in a weight file: only numpy arrays are allowed")
+        return self._ALLOWED[module, name]

@@ -1,0 +1,121 @@
+"""A real ComfyUI with this pack, started once, and what talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import os
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from samples import LONG, example_inputs
+
+from hmd_removal.comfyui.client import ComfyClient, Workflow
+from hmd_removal.comfyui.server import ComfyServer
+
+Value = TypeVar("Value")
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "example_workflows"
+ARTEFACTS = ROOT / "out" / "test"
+
+
+@pytest.fixture(scope="session")
+def comfyui() -> Path:
+    """Folder of the ComfyUI under test: the environment variable COMFYUI, else what `make setup` made."""
+    folder = Path(os.environ.get("COMFYUI") or ROOT / ".comfyui")
+    if not (folder / "main.py").is_file():
+        pytest.exit(f"These tests need a ComfyUI in {folder}; `make setup` puts one there.", returncode=2)
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def server(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """A running ComfyUI whose only pack is this one; its log is kept in out/test."""
+    with ComfyServer(comfyui, tmp_path_factory.mktemp("comfyui"), log=ARTEFACTS / "comfyui.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fetch(server: ComfyServer) -> Callable[[str], bytes]:
+    """Body of a GET; raises urllib.error.HTTPError unless found."""
+
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(path: str) -> bytes:
+        with straight.open(server.url + path) as response:
+            return response.read()
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def object_info(fetch: Callable[[str], bytes]) -> dict[str, Any]:
+    """The schema of every node the server knows, each input as [type, options]."""
+    schemas = json.loads(fetch("/object_info"))
+    for schema in schemas.values():
+        for group in ("required", "optional"):
+            for spec in schema["input"].get(group, {}).values():
+                if len(spec) == 1:
+                    spec.append({})
+    return schemas
+
+
+@pytest.fixture(scope="session")
+def comfy(server: ComfyServer) -> Callable[[Callable[[ComfyClient], Awaitable[Value]]], Value]:
+    """Run a coroutine function with a connected client and return its result."""
+
+    def run(scenario: Callable[[ComfyClient], Awaitable[Value]]) -> Value:
+        async def connected() -> Value:
+            async with ComfyClient(server.url) as client:
+                # Nothing here takes minutes; a hang must not eat the whole run.
+                return await asyncio.wait_for(scenario(client), timeout=300)
+
+        return asyncio.run(connected())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory, carphone: Path) -> dict[str, Path]:
+    """A short file for every name that the example workflows use."""
+    return example_inputs(tmp_path_factory.mktemp("inputs"), carphone)
+
+
+@pytest.fixture(scope="session")
+def long_inputs(tmp_path_factory: pytest.TempPathFactory, carphone: Path) -> dict[str, Path]:
+    """The same, long enough to be cancelled in the midst."""
+    return example_inputs(tmp_path_factory.mktemp("long_inputs"), carphone, LONG)
+
+
+Upload = Callable[[ComfyClient, Workflow, dict[str, Path]], Awaitable[Workflow]]
+
+
+@pytest.fixture(scope="session")
+def upload(object_info: dict[str, Any]) -> Upload:
+    """Upload those of the files that a workflow names; return the workflow with the names they got."""
+
+    async def upload(client: ComfyClient, workflow: Workflow, files: dict[str, Path]) -> Workflow:
+        workflow = copy.deepcopy(workflow)
+        for node in workflow.values():
+            schema = object_info[node["class_type"]]["input"]
+            for name, (_, options) in (schema.get("required", {}) | schema.get("optional", {})).items():
+                if options.get("video_upload") or options.get("image_upload"):
+                    node["inputs"][name] = await client.upload(files[node["inputs"][name]])
+        return workflow
+
+    return upload
+
+
+def ui_workflows() -> list[Path]:
+    """The workflows of the template browser."""
+    return sorted(EXAMPLES.glob("*.json"))
+
+
+def api_workflows() -> list[Path]:
+    """Their twins in API format."""
+    return sorted((EXAMPLES / "api").glob("*.json"))

@@ -1,0 +1,79 @@
+"""The files that the example workflows name, made short, and broken ones. Written with PyAV alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+FRAMES = 24
+LONG = 120
+RATE = Fraction(30000, 1001)
+
+# Covers both eyes of `carphone` in each of its first 24 frames: rows and columns in pixels.
+EYES = (slice(49, 68), slice(58, 112))
+
+
+def carphone_frames(clip: Path, count: int) -> list[np.ndarray]:
+    """The first frames of a clip, each (H, W, 3) uint8 RGB."""
+    with av.open(str(clip)) as container:
+        frames = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        return [frame for _, frame in zip(range(count), frames, strict=False)]
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray]) -> Path:
+    """Encode (H, W, 3) uint8 RGB frames as H.264, nearly lossless."""
+    with av.open(str(path), "w") as container:
+        stream = None
+        for frame in frames:
+            if stream is None:
+                stream = container.add_stream("libx264", rate=RATE, options={"crf": "10"})
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def write_image(path: Path, frame: np.ndarray) -> Path:
+    """Write one (H, W, 3) uint8 RGB frame as PNG."""
+    with av.open(str(path), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.height, stream.width = frame.shape[:2]
+        stream.pix_fmt = "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+    return path
+
+
+def write_sound(path: Path, seconds: float = 1.0) -> Path:
+    """A file with a 440 Hz tone and no picture."""
+    rate = 48000
+    wave = 0.1 * np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate, dtype=np.float64)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(wave.astype(np.float32)[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, Path]:
+    """Every file that an example workflow names, by that name.
+
+    clip.mp4 shows a face, headset.mp4 the same with its eyes covered, mask.mp4 is white where they are
+    covered, reference.png shows the uncovered face.
+    """
+    frames = carphone_frames(clip, count)
+    covered, mask = np.copy(frames), np.zeros_like(frames)
+    covered[(slice(None), *EYES)] = 30
+    mask[(slice(None), *EYES)] = 255
+    return {
+        "clip.mp4": write_video(folder / "clip.mp4", frames),
+        "headset.mp4": write_video(folder / "headset.mp4", covered),
+        "mask.mp4": write_video(folder / "mask.mp4", mask),
+        "reference.png": write_image(folder / "reference.png", frames[0]),
+    }

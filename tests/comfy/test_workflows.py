@@ -1,0 +1,102 @@
+"""The example workflows: sound, complete, and they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from conftest import EXAMPLES, Upload, api_workflows, ui_workflows
+from graphs import faults
+from samples import FRAMES, LONG
+
+from hmd_removal.comfyui.client import ComfyClient, Event
+from hmd_removal.comfyui.server import ComfyServer
+
+every_api_workflow = pytest.mark.parametrize("path", api_workflows(), ids=lambda path: path.stem)
+every_ui_workflow = pytest.mark.parametrize("path", ui_workflows(), ids=lambda path: path.stem)
+
+
+SLOWEST = ("HMD_WarpReference", "HMD_DeoccludeVideo")
+
+
+def frame_count(file: Path) -> int:
+    """Frames of a video or image, each decoded."""
+    with av.open(str(file)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def files_below(*folders: Path) -> set[Path]:
+    return {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+
+
+def test_each_ui_workflow_has_a_twin_and_a_picture():
+    names = {path.stem for path in ui_workflows()}
+    assert len(names) >= 3
+    assert names == {path.stem for path in api_workflows()} == {path.stem for path in EXAMPLES.glob("*.jpg")}
+
+
+def test_template_browser_lists_them(fetch: Callable[[str], bytes]):
+    listed = json.loads(fetch("/api/workflow_templates"))["hmd-removal"]
+    assert sorted(listed) == [path.stem for path in ui_workflows()]
+    for name in listed:
+        assert json.loads(fetch(f"/api/workflow_templates/hmd-removal/{name}.json"))["nodes"]
+        assert fetch(f"/api/workflow_templates/hmd-removal/{name}.jpg").startswith(b"\xff\xd8")
+
+
+@every_ui_workflow
+def test_loaders_name_their_models_and_our_nodes_their_pack(path: Path):
+    ours = [node for node in json.loads(path.read_text())["nodes"] if node["type"].startswith("HMD_")]
+    assert ours
+    for node in ours:
+        assert node["properties"]["cnr_id"] == "hmd-removal"
+        for model in node["properties"].get("models", []):
+            assert {"name", "url", "hash", "hash_type", "directory"} <= model.keys()
+
+
+@every_api_workflow
+def test_inputs_and_links_are_what_the_nodes_ask_for(path: Path, object_info: dict[str, Any]):
+    assert faults(json.loads(path.read_text()), object_info) == []
+
+
+@every_api_workflow
+def test_runs_and_keeps_every_frame(
+    path: Path, comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path
+):
+    async def scenario(client: ComfyClient) -> list[Path]:
+        outputs = await client.run(await upload(client, json.loads(path.read_text()), inputs))
+        return await client.download(outputs, tmp_path)
+
+    videos = [file for file in comfy(scenario) if file.suffix == ".mp4"]
+    assert videos
+    assert [frame_count(video) for video in videos] == [FRAMES] * len(videos)
+
+
+@every_api_workflow
+def test_cancel_leaves_nothing_half_written(
+    path: Path, comfy: Callable, upload: Upload, server: ComfyServer, long_inputs: dict[str, Path]
+):
+    """Cancelled amid the slowest node. What other nodes had finished by then stays, and is whole."""
+
+    async def scenario(client: ComfyClient) -> Event:
+        # Else results of earlier runs would be taken from the cache.
+        await client.free()
+        workflow = await upload(client, json.loads(path.read_text()), long_inputs)
+        slowest = next(id for id, node in workflow.items() if node["class_type"] in SLOWEST)
+        prompt_id = await client.queue(workflow)
+        async for event in client.follow(prompt_id):
+            if event.type == "progress" and event.data["node"] == slowest and event.data["value"] >= 2:
+                await client.interrupt(prompt_id)
+        return event
+
+    before = files_below(server.output, server.temp)
+    end = comfy(scenario)
+    assert (end.type, end.data["node_type"] in SLOWEST) == ("execution_interrupted", True)
+    for file in files_below(server.output, server.temp) - before:
+        if file.suffix == ".json":
+            json.loads(file.read_text())
+        else:
+            assert frame_count(file) == (LONG if file.suffix == ".mp4" else 1), file
