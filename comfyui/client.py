@@ -52,9 +52,7 @@ class ComfyClient:
         self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(sock_connect=30))
         try:
             # Connected before the first workflow is queued, so no event is missed. Previews can be large.
-            self._socket = await self._session.ws_connect(
-                "/ws", params={"clientId": self._id}, max_msg_size=0
-            )
+            self._socket = await self._session.ws_connect("/ws", params={"clientId": self._id}, max_msg_size=0)
         except BaseException:
             await self._session.close()
             raise
@@ -118,9 +116,7 @@ class ComfyClient:
             yield event
         raise ComfyError("ComfyUI closed the connection before the workflow ended; its log says why.")
 
-    async def run(
-        self, workflow: Workflow, on_event: Callable[[Event], None] | None = None
-    ) -> dict[str, Any]:
+    async def run(self, workflow: Workflow, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:
         """Queue a workflow, wait for its end, return its outputs: node id -> what the node shows and saved.
 
         Raises:

@@ -1,6 +1,5 @@
 """The methods without learning: the warped reference, and the baselines that it has to beat."""
 
-
 import cv2
 import numpy as np
 import torch
@@ -96,5 +95,3 @@ class TeleaFiller:
             hole = (mask.numpy() > 0.5).astype(np.uint8)
             filled.append(cv2.inpaint(picture, hole, self.RADIUS, cv2.INPAINT_TELEA))
         return rearrange(torch.from_numpy(np.stack(filled)).float() / 255, "t h w c -> t c h w"), None
-
-

@@ -76,9 +76,7 @@ class ReferenceAligner:
         self._extended = [extend_points(p, m) for p, m in zip(reference.points, self._poses, strict=True)]
         self._current: int | None = None
 
-    def __call__(
-        self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """points: (478, 3) crop pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
 
         Returns the aligned reference (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.

@@ -42,7 +42,9 @@ def paste(frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) 
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (int(x1 - x0), int(y1 - y0))
     pixels = cv2.warpAffine(filling, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(np.ones(filling.shape[:2], np.uint8), to_crop, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    inside = cv2.warpAffine(
+        np.ones(filling.shape[:2], np.uint8), to_crop, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
     weights = (weights * inside)[..., None]
     window = out[y0:y1, x0:x1]
     if frame.dtype == np.uint8:

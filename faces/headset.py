@@ -150,9 +150,7 @@ class HeadsetArtist:
         return rear[:, :2], front[:, :2]
 
 
-def draw_headset(
-    frames: np.ndarray, track: FaceTrack, artist: HeadsetArtist
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_headset(frames: np.ndarray, track: FaceTrack, artist: HeadsetArtist) -> tuple[np.ndarray, np.ndarray]:
     """HeadsetArtist.draw over a clip: (T, H, W, 3) frames to frames of the same type and (T, H, W) uint8 masks."""
     drawn = [artist.draw(frames[t], track[t]) for t in range(len(track))]
     return np.stack([f for f, _ in drawn]), np.stack([m for _, m in drawn])

@@ -56,7 +56,9 @@ def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameSc
         # Eyes wider open than usual are no better; a lid on its way down is worse.
         lids = float(np.clip(openness[t] / max(usual, OPEN_EYES), 0, 1)) ** 2
         scores.append(
-            FrameScore(t, float(angles[t, 0]), float(angles[t, 1]), float(openness[t]), sharp, 0.0 if shut else sharp * lids)
+            FrameScore(
+                t, float(angles[t, 0]), float(angles[t, 1]), float(openness[t]), sharp, 0.0 if shut else sharp * lids
+            )
         )
     return scores
 
@@ -97,7 +99,9 @@ def pick_reference(
             f"aspect ratio at most {widest:.2f}, {OPEN_EYES} needed); use another photo, or set the frame by hand."
         )
     if not chosen:
-        raise InputError("The reference needs a picture of the uncovered face, but no face was found in it; use another photo.")
+        raise InputError(
+            "The reference needs a picture of the uncovered face, but no face was found in it; use another photo."
+        )
     return make_reference([frames[t] for t in chosen], track.points[chosen]), scores, chosen
 
 

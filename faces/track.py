@@ -12,7 +12,7 @@ from .detector import Face, FaceDetector, MediaPipeDetector
 from .pose import head_pose
 from .topology import POINT_COUNT
 
-MAX_GAP = 60  # frames; a longer absence is no blink of the detector: the person has left or turned away
+MAX_GAP = 40  # frames; a longer absence is no blink of the detector: the person has left or turned away
 ON_MISSING = ("interpolate", "hold", "untouched", "error")
 
 
@@ -117,30 +117,30 @@ def _ranges(numbers: np.ndarray, most: int = 8) -> str:
 
 
 def track_faces(
-    frames: Iterable[np.ndarray],
+    pictures: Iterable[tuple[np.ndarray, np.ndarray | None]],
     detector: FaceDetector,
-    masks: Iterable[np.ndarray | None] = repeat(None),
     *,
     face: int = 0,
     on_missing: str = "interpolate",
 ) -> Iterator[TrackedFace]:
     """Follow one person through a clip, one TrackedFace for every frame, with a delay of at most MAX_GAP frames.
 
-    frames: (H, W, 3) uint8 RGB. masks: for each frame (H, W), over 0.5 where something covers the picture, or None;
-    a hint for the detector, which does not yet mark points as hidden (TrackedFace.covered_by does). face: which one where several are in the picture, in the first frame that has
+    pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
+    None. The mask is a hint for the detector; it marks no point as hidden (TrackedFace.covered_by does). face: which one where several are in the picture, in the first frame that has
     any: 0 the largest, 1 the next largest and so on; afterwards the nearest to where that person was.
     on_missing: what to do where the face is not found. "interpolate": gaps of up to MAX_GAP frames are bridged
     linearly (held at the clip's ends), longer ones are missing; "hold": the last position stays; "untouched": the
     frame is missing; "error": InputError. Raises InputError when no frame has a face.
     """
     if on_missing not in ON_MISSING:
-        raise InputError(f"The policy for frames without a face must be one of {', '.join(ON_MISSING)}, not {on_missing!r}.")
+        raise InputError(
+            f"The policy for frames without a face must be one of {', '.join(ON_MISSING)}, not {on_missing!r}."
+        )
     previous: Face | None = None
     pending = 0  # frames since `previous` (or since the start) whose face is not decided yet
     gap_too_long = False
     count = 0
-    for frame, mask in zip(frames, masks, strict=False):
-        count += 1
+    for count, (frame, mask) in enumerate(pictures, 1):
         found = _choose(detector.detect(frame, mask), previous, face)
         if found is not None:
             yield from _bridge(previous, found, pending)
@@ -185,7 +185,9 @@ def detect_track(
     own = detector is None
     detector = detector or MediaPipeDetector()
     try:
-        return FaceTrack.stack(track_faces(frames, detector, masks, face=face, on_missing=on_missing), size)
+        return FaceTrack.stack(
+            track_faces(zip(frames, masks, strict=False), detector, face=face, on_missing=on_missing), size
+        )
     finally:
         if own:
             detector.close()

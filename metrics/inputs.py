@@ -15,9 +15,7 @@ def check_frames(result: Tensor, truth: Tensor) -> None:
     for name, clip in (("result", result), ("truth", truth)):
         if clip.ndim != 4 or clip.shape[-1] != 3:
             shape = tuple(clip.shape)
-            raise InputError(
-                f"The {name} must be RGB frames (T,H,W,3), but its shape is {shape}; drop alpha."
-            )
+            raise InputError(f"The {name} must be RGB frames (T,H,W,3), but its shape is {shape}; drop alpha.")
     if result.shape != truth.shape:
         raise InputError(
             "The result and the truth must have the same length and size, but the result is "

@@ -77,8 +77,7 @@ class MetricsReport:
             "hole_share": _json_number(self.hole_share),
             "mean": {name: _json_number(self.mean.get(name, np.nan)) for name in METRICS},
             "per_frame": {
-                name: [_json_number(value) for value in capped(name, values)]
-                for name, values in self.per_frame.items()
+                name: [_json_number(value) for value in capped(name, values)] for name, values in self.per_frame.items()
             },
             "not_computed": dict(self.not_computed),
         }
@@ -94,9 +93,7 @@ class MetricsReport:
             title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
             mean, at_worst = self.mean[name], capped(name, values)[worst]
             lines.append(f"{title:<22}{mean:>11.4g}{at_worst:>11.4g}{worst:>10}  {metric.better}")
-        lines += [
-            f"{METRICS[name].title}: not computed. {reason}" for name, reason in self.not_computed.items()
-        ]
+        lines += [f"{METRICS[name].title}: not computed. {reason}" for name, reason in self.not_computed.items()]
         return "\n".join(lines)
 
     def worst_frame(self, name: str) -> int:
@@ -188,9 +185,7 @@ def write_json(path: str | Path, report: MetricsReport) -> None:
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_text(
-            json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        unfinished.write_text(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -206,9 +201,7 @@ def _image_scores(result: Tensor, truth: Tensor, hole: Tensor | None) -> dict[st
     return scores
 
 
-def _not_possible(
-    frames: int, side: int, mask: Tensor | None, points: Tensor | None, networks: bool
-) -> dict[str, str]:
+def _not_possible(frames: int, side: int, mask: Tensor | None, points: Tensor | None, networks: bool) -> dict[str, str]:
     """Metric -> reason, for what the inputs rule out before any pixel is read."""
     reasons: dict[str, str] = {}
     if mask is None:

@@ -61,9 +61,7 @@ class FaceEmbedding(nn.Module):
             self.add_module(name, _Residual(channels, width, halve))
             channels = width
         self.fc = nn.Linear(256, 128, bias=False)
-        self.register_buffer(
-            "mean", torch.tensor([122.782, 117.001, 104.298]).view(1, 3, 1, 1), persistent=False
-        )
+        self.register_buffer("mean", torch.tensor([122.782, 117.001, 104.298]).view(1, 3, 1, 1), persistent=False)
 
     @classmethod
     def pretrained(cls) -> "FaceEmbedding":
@@ -149,9 +147,7 @@ def align_faces(frames: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     # On the CPU, because not every accelerator has float64.
     corners = points[:, MESH_POINTS, :2].to("cpu", torch.float64)
     if not corners.isfinite().all():
-        raise InputError(
-            "An identity needs finite face points, got NaN or infinity: fill the gaps of the track."
-        )
+        raise InputError("An identity needs finite face points, got NaN or infinity: fill the gaps of the track.")
     template = (corners.new_tensor(TEMPLATE) + CHIP_PADDING) / (1 + 2 * CHIP_PADDING) * CHIP_SIZE
     turn, shift = _similarity(template.expand_as(corners), corners)
     samples = int(turn.abs().max().ceil().clamp(1, MOST_SAMPLES))

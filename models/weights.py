@@ -132,9 +132,7 @@ def _convert_installed(weight: Weight, problems: list[str]) -> Path | None:
     return None
 
 
-def _store_converted(
-    weight: Weight, source: Source, files: dict[str, bytes], problems: list[str]
-) -> Path | None:
+def _store_converted(weight: Weight, source: Source, files: dict[str, bytes], problems: list[str]) -> Path | None:
     """Put verified members into the cache, converted if they must be. None if the result is not as pinned."""
     data = convert(source.convert, files) if source.convert else next(iter(files.values()))
     path = store(weight, data)

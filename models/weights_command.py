@@ -42,10 +42,7 @@ def render(states: Sequence[WeightState]) -> str:
         weight = state.weight
         lines.append((weight.name, f"{weight.bytes / 1e6:.1f}", weight.licence, str(state.path or "missing")))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     notes = [f"{state.weight.name}: {problem}" for state in states for problem in state.problems]
     return "\n".join(table + notes)
 
@@ -57,9 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions.add_parser("list", help="every weight file: size, licence and where it is on this machine")
     for action, text in (("fetch", "get weight files"), ("verify", "read weight files and compare sha256")):
         names = actions.add_parser(action, help=text)
-        names.add_argument(
-            "names", nargs="*", metavar="NAME", help="names from `weights list` (default: all)"
-        )
+        names.add_argument("names", nargs="*", metavar="NAME", help="names from `weights list` (default: all)")
     parser.set_defaults(run=run)
 
 

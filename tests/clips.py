@@ -55,9 +55,7 @@ def write_clip(
     time_base = time_base or 1 / fps
     layouts = {1: "mono", 2: "stereo", 6: "5.1", 16: "hexadecagonal"}
     with av.open(str(path), "w") as output:
-        height, width = (
-            frames[0].shape[:2] if isinstance(frames, np.ndarray) else (frames[0].height, frames[0].width)
-        )
+        height, width = frames[0].shape[:2] if isinstance(frames, np.ndarray) else (frames[0].height, frames[0].width)
         video = output.add_stream(
             codec,
             rate=fps,
@@ -71,11 +69,7 @@ def write_clip(
             setattr(video.codec_context, name, value)
         packets = []
         for number, pixels in enumerate(frames):
-            frame = (
-                av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                if isinstance(pixels, np.ndarray)
-                else pixels
-            )
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24") if isinstance(pixels, np.ndarray) else pixels
             frame.pts, frame.time_base = (number if pts is None else pts[number]), time_base
             packets += video.encode(frame)
         packets += video.encode(None)

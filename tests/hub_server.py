@@ -58,9 +58,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             headers = self.headers
-            hub.requests.append(
-                Request(self.command, self.path, headers.get("Range"), headers.get("Authorization"))
-            )
+            hub.requests.append(Request(self.command, self.path, headers.get("Range"), headers.get("Authorization")))
             if self.path.startswith("/content/"):
                 self._send_content(self.path.removeprefix("/content/"))
                 return
@@ -87,9 +85,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
 
         def _send_content(self, sha256: str) -> None:
-            stored = (
-                d for commits in hub.files.values() for files in commits.values() for d in files.values()
-            )
+            stored = (d for commits in hub.files.values() for files in commits.values() for d in files.values())
             data = next(d for d in stored if hashlib.sha256(d).hexdigest() == sha256)
             first = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))[1])
             self.send_response(206 if "Range" in self.headers else 200)

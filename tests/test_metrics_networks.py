@@ -112,9 +112,7 @@ def test_the_networks_give_the_same_on_another_device(truth, damaged, points, ma
     assert report.mean == pytest.approx(expected.mean, rel=1e-2)
 
 
-def test_missing_weights_are_reported_in_their_own_words_and_never_replaced(
-    truth, damaged, points, mask, monkeypatch
-):
+def test_missing_weights_are_reported_in_their_own_words_and_never_replaced(truth, damaged, points, mask, monkeypatch):
     def missing(name: str) -> dict[str, torch.Tensor]:
         raise WeightsMissing(f"The weights {name} are not at hand.")
 

@@ -11,9 +11,7 @@ from hmd_removal.metrics.report import MetricsReport
 
 def report(frames: int = 90, **per_frame: np.ndarray) -> MetricsReport:
     mean = {name: float(np.nanmean(np.minimum(values, 100))) for name, values in per_frame.items()}
-    return MetricsReport(
-        frames, 0.2, per_frame, mean, {"identity": "No face landmarks of the truth were given."}
-    )
+    return MetricsReport(frames, 0.2, per_frame, mean, {"identity": "No face landmarks of the truth were given."})
 
 
 def pixels_of(picture: np.ndarray, colour: str) -> np.ndarray:

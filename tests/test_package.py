@@ -82,8 +82,7 @@ def test_load_error_is_logged_with_its_traceback(tmp_path: Path):
     """ComfyUI itself would print one line; this core has no folder_paths, so that the nodes cannot load."""
     core = core_of_version("0.3.75", tmp_path)
     script = LOAD_AS_COMFYUI_DOES + (
-        "\ntry: asyncio.run(pack.comfy_entrypoint())"
-        "\nexcept ModuleNotFoundError as error: print('raised', error.name)"
+        "\ntry: asyncio.run(pack.comfy_entrypoint())\nexcept ModuleNotFoundError as error: print('raised', error.name)"
     )
     result = python(script, str(ROOT), path=core)
     assert result.stdout == "raised folder_paths\n"

@@ -44,25 +44,17 @@ def decode_all(path: Path) -> list[av.VideoFrame]:
 
 class TestFrames:
     @pytest.mark.parametrize("name", CLIPS)
-    def test_count_and_timestamps_are_those_of_plain_decoding(
-        self, clips: dict[str, Path], name: str
-    ) -> None:
+    def test_count_and_timestamps_are_those_of_plain_decoding(self, clips: dict[str, Path], name: str) -> None:
         expected = decode_all(clips[name])
         with VideoReader(clips[name]) as reader:
             frames = list(reader)
             assert reader.info.frame_count == len(frames) == len(expected)
             start = expected[0].pts * expected[0].time_base
-            assert [frame.time for frame in frames] == [
-                frame.pts * frame.time_base - start for frame in expected
-            ]
-            assert [(frame.pts - frames[0].pts) * reader.time_base for frame in frames] == [
-                f.time for f in frames
-            ]
+            assert [frame.time for frame in frames] == [frame.pts * frame.time_base - start for frame in expected]
+            assert [(frame.pts - frames[0].pts) * reader.time_base for frame in frames] == [f.time for f in frames]
 
     @pytest.mark.parametrize("name", CLIPS)
-    def test_every_start_gives_the_frame_that_reading_through_gives(
-        self, clips: dict[str, Path], name: str
-    ) -> None:
+    def test_every_start_gives_the_frame_that_reading_through_gives(self, clips: dict[str, Path], name: str) -> None:
         with VideoReader(clips[name]) as reader:
             for number, frame in enumerate(reader):
                 again = next(reader.frames(number))
@@ -120,9 +112,7 @@ class TestFrames:
     @pytest.mark.parametrize(
         ("max_side", "size"), [(48, (48, 32)), (33, (33, 22)), (96, (96, 64)), (500, (96, 64)), (0, (96, 64))]
     )
-    def test_size_limit_shrinks_only(
-        self, clips: dict[str, Path], max_side: int, size: tuple[int, int]
-    ) -> None:
+    def test_size_limit_shrinks_only(self, clips: dict[str, Path], max_side: int, size: tuple[int, int]) -> None:
         with VideoReader(clips["h264_aac_mp4"]) as reader:
             pixels = next(reader.frames(max_side=max_side)).pixels
             assert reader.size(max_side) == size
@@ -191,18 +181,16 @@ class TestInfo:
 
     def test_pixel_aspect_is_reported(self, tmp_path: Path) -> None:
         tags = {"sample_aspect_ratio": Fraction(4, 3)}
-        assert probe(
-            write_clip(tmp_path / "hdv.mp4", moving_frames(2), tags=tags)
-        ).sample_aspect_ratio == Fraction(4, 3)
+        assert probe(write_clip(tmp_path / "hdv.mp4", moving_frames(2), tags=tags)).sample_aspect_ratio == Fraction(
+            4, 3
+        )
 
     def test_one_frame(self, tmp_path: Path) -> None:
         info = probe(write_clip(tmp_path / "one.mp4", moving_frames(1), fps=Fraction(24)))
         assert (info.frame_count, info.fps) == (1, 24)
 
 
-def yuv_frame(
-    pix_fmt: str, matrix: tuple[float, float], full_range: bool, size: tuple[int, int]
-) -> av.VideoFrame:
+def yuv_frame(pix_fmt: str, matrix: tuple[float, float], full_range: bool, size: tuple[int, int]) -> av.VideoFrame:
     """Vertical stripes of COLOURS in Y'CbCr of 8 or 10 bits by the standards' formulas, from (Kr, Kb)."""
     kr, kb = matrix
     bits = 10 if "10" in pix_fmt else 8
@@ -243,15 +231,9 @@ class TestColours:
         colours = self.stripes(tmp_path / "tagged.mkv", frame, pix_fmt, tags)
         assert np.abs(colours.astype(int) - COLOURS).max() <= 2
 
-    @pytest.mark.parametrize(
-        ("matrix", "size"), [(BT601, (720, 576)), (BT709, (1280, 720)), (BT709, (640, 1136))]
-    )
-    def test_untagged_goes_by_size(
-        self, tmp_path: Path, matrix: tuple[float, float], size: tuple[int, int]
-    ) -> None:
-        colours = self.stripes(
-            tmp_path / "untagged.mkv", yuv_frame("yuv420p", matrix, False, size), "yuv420p", {}
-        )
+    @pytest.mark.parametrize(("matrix", "size"), [(BT601, (720, 576)), (BT709, (1280, 720)), (BT709, (640, 1136))])
+    def test_untagged_goes_by_size(self, tmp_path: Path, matrix: tuple[float, float], size: tuple[int, int]) -> None:
+        colours = self.stripes(tmp_path / "untagged.mkv", yuv_frame("yuv420p", matrix, False, size), "yuv420p", {})
         assert np.abs(colours.astype(int) - COLOURS).max() <= 2
 
     def test_grey(self, tmp_path: Path) -> None:
@@ -296,9 +278,7 @@ class TestAudio:
         waveform = read_audio(path).waveform[0].numpy()
         assert waveform.shape == sound.shape and np.abs(waveform - sound).max() <= precision
 
-    @pytest.mark.parametrize(
-        "name", ["h264_aac_mp4", "vp9_opus_webm", "mpeg4_mp3_avi", "ffv1_flac_mkv", "h264_aac_ts"]
-    )
+    @pytest.mark.parametrize("name", ["h264_aac_mp4", "vp9_opus_webm", "mpeg4_mp3_avi", "ffv1_flac_mkv", "h264_aac_ts"])
     def test_a_range_is_cut_to_the_sample(self, clips: dict[str, Path], name: str) -> None:
         whole = read_audio(clips[name])
         rate = whole.sample_rate
@@ -379,9 +359,7 @@ class TestBadFiles:
             assert reader.damaged == 1
         assert len([record for record in caplog.records if "damaged" in record.message]) == 1
 
-    def test_a_cut_off_matroska_is_read_as_far_as_it_goes(
-        self, clips: dict[str, Path], tmp_path: Path
-    ) -> None:
+    def test_a_cut_off_matroska_is_read_as_far_as_it_goes(self, clips: dict[str, Path], tmp_path: Path) -> None:
         data = clips["ffv1_flac_mkv"].read_bytes()
         path = tmp_path / "cut.mkv"
         path.write_bytes(data[: len(data) * 2 // 3])

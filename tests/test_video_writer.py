@@ -65,9 +65,7 @@ def target(tmp_path: Path) -> Path:
 
 class TestRoundTrip:
     @pytest.mark.parametrize("name", CLIPS)
-    def test_frames_timestamps_rate_and_sound_are_unchanged(
-        self, tmp_path: Path, target: Path, name: str
-    ) -> None:
+    def test_frames_timestamps_rate_and_sound_are_unchanged(self, tmp_path: Path, target: Path, name: str) -> None:
         source = CLIPS[name](tmp_path / name)
         rewrite(source, target)
         with VideoReader(source) as before, VideoReader(target) as after:
@@ -80,9 +78,7 @@ class TestRoundTrip:
             old_frames, new_frames = list(before), list(after)
             times = [frame.pts * before.time_base for frame in old_frames]
             assert [frame.pts * after.time_base for frame in new_frames] == times
-            old_pixels, new_pixels = (
-                np.stack([f.pixels for f in frames]) for frames in (old_frames, new_frames)
-            )
+            old_pixels, new_pixels = (np.stack([f.pixels for f in frames]) for frames in (old_frames, new_frames))
             assert order(new_pixels, old_pixels) == list(range(len(old_frames)))
             assert np.abs(new_pixels.astype(int) - old_pixels).mean() < 1.5
         if not after.info.has_audio:
@@ -92,9 +88,7 @@ class TestRoundTrip:
         count = old.waveform.shape[2]
         assert np.array_equal(new.waveform[..., :count], old.waveform)
         # WebM can cut the codec's padding off the last packet, MP4 cannot.
-        assert new.waveform.shape[2] == count or (
-            name == "vp9_opus_webm" and new.waveform.shape[2] < count + 960
-        )
+        assert new.waveform.shape[2] == count or (name == "vp9_opus_webm" and new.waveform.shape[2] < count + 960)
         assert only(target)
 
     def test_carphone(self, carphone: Path, target: Path) -> None:
@@ -105,9 +99,7 @@ class TestRoundTrip:
             for old, new in zip(before, after, strict=True):
                 assert new.time == old.time
                 mse = np.square(new.pixels.astype(float) - old.pixels).mean()
-                assert (
-                    10 * np.log10(255**2 / mse) > 34
-                )  # small pictures suffer most from H.264's halved chroma
+                assert 10 * np.log10(255**2 / mse) > 34  # small pictures suffer most from H.264's halved chroma
 
     def test_from_memory(self, tmp_path: Path, target: Path) -> None:
         source = CLIPS["h264_aac_mp4"](tmp_path / "source")
@@ -118,9 +110,7 @@ class TestRoundTrip:
         source = CLIPS["h264_b_frames_mp4"](tmp_path / "source")
         with VideoReader(source) as reader:
             frames = list(reader.frames(5, 6, 2))
-            with VideoWriter(
-                target, width=96, height=64, fps=Fraction(25, 2), time_base=reader.time_base
-            ) as writer:
+            with VideoWriter(target, width=96, height=64, fps=Fraction(25, 2), time_base=reader.time_base) as writer:
                 for frame in frames:
                     writer.write(frame.pixels, frame.pts)
             with VideoReader(target) as after:
@@ -129,9 +119,7 @@ class TestRoundTrip:
                 assert after.info.fps == Fraction(25, 2)
 
     def test_pixel_aspect(self, tmp_path: Path, target: Path) -> None:
-        source = write_clip(
-            tmp_path / "s.mp4", moving_frames(2), tags={"sample_aspect_ratio": Fraction(4, 3)}
-        )
+        source = write_clip(tmp_path / "s.mp4", moving_frames(2), tags={"sample_aspect_ratio": Fraction(4, 3)})
         assert probe(rewrite(source, target)).sample_aspect_ratio == Fraction(4, 3)
 
 
@@ -164,9 +152,7 @@ class TestPicture:
             ]
         assert np.abs(np.stack(decoded).astype(int) - frames).mean() < 1.5
 
-    @pytest.mark.parametrize(
-        ("size", "pix_fmt"), [((96, 64), "yuv420p"), ((97, 65), "yuv444p"), ((96, 65), "yuv444p")]
-    )
+    @pytest.mark.parametrize(("size", "pix_fmt"), [((96, 64), "yuv420p"), ((97, 65), "yuv444p"), ((96, 65), "yuv444p")])
     def test_size_is_exact(self, target: Path, size: tuple[int, int], pix_fmt: str) -> None:
         info = probe(write_frames(target, moving_frames(2, *size)))
         assert (info.width, info.height) == size and info.pix_fmt == pix_fmt and info.codec == "h264"
@@ -255,14 +241,11 @@ class TestSound:
 
     def test_two_tracks(self, tmp_path: Path, target: Path) -> None:
         one = write_clip(tmp_path / "1.mp4", moving_frames(5), sound=tone(0.3))
-        two = write_clip(
-            tmp_path / "2.mkv", moving_frames(5), sound=tone(0.3, channels=1), sound_codec="pcm_s16le"
-        )
+        two = write_clip(tmp_path / "2.mkv", moving_frames(5), sound=tone(0.3, channels=1), sound_codec="pcm_s16le")
         both = tmp_path / "both.mkv"
         with av.open(str(both), "w") as output, av.open(str(one)) as first, av.open(str(two)) as second:
             copies = {
-                s: output.add_stream_from_template(s, opaque=True)
-                for s in (*first.streams, *second.streams.audio)
+                s: output.add_stream_from_template(s, opaque=True) for s in (*first.streams, *second.streams.audio)
             }
             for container, streams in ((first, first.streams), (second, second.streams.audio)):
                 for packet in container.demux(*streams):
@@ -281,9 +264,7 @@ class TestSound:
         assert "left out" in caplog.text
         assert probe(target).frame_count == 15 and not probe(target).has_audio
 
-    def test_sound_that_nothing_can_hold_does_not_cost_the_pictures(
-        self, tmp_path: Path, target: Path, caplog
-    ) -> None:
+    def test_sound_that_nothing_can_hold_does_not_cost_the_pictures(self, tmp_path: Path, target: Path, caplog) -> None:
         sound = tone(0.2, channels=16)
         source = write_clip(tmp_path / "s.mov", moving_frames(5), sound=sound, sound_codec="pcm_s16le")
         rewrite(source, target)

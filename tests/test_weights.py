@@ -298,9 +298,7 @@ def checkpoint() -> dict:
     """A Flax checkpoint of LPIPS: random values in the true shapes."""
     rng = np.random.default_rng(0)
     tree: dict = {"AlexNet_0": {}}
-    for i, (side, n, m) in enumerate(
-        [(11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)]
-    ):
+    for i, (side, n, m) in enumerate([(11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)]):
         kernel = rng.standard_normal((side, side, n, m), np.float32)
         tree["AlexNet_0"][f"Conv_{i}"] = {"kernel": kernel, "bias": rng.standard_normal(m, np.float32)}
         tree[f"NetLinLayer_{i}"] = {"Conv_0": {"kernel": rng.standard_normal((1, 1, m, 1), np.float32)}}
@@ -414,9 +412,7 @@ def test_every_row_is_complete():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(
-        InputError, match="no weights named 'lpips': choose one of face_landmarker, lpips_alex"
-    ):
+    with pytest.raises(InputError, match="no weights named 'lpips': choose one of face_landmarker, lpips_alex"):
         find_weight("lpips")
 
 
@@ -425,8 +421,7 @@ def test_only_safetensors_are_loaded_into_a_network(tmp_path):
     save_file({"w": np.ones(3, np.float32)}, tmp_path / "net.safetensors")
     torch.save({"w": torch.ones(3)}, tmp_path / "net.pt")
     tensors, pickled = (
-        replace(ROW, file=file, sha256=sha256((tmp_path / file).read_bytes()))
-        for file in ("net.safetensors", "net.pt")
+        replace(ROW, file=file, sha256=sha256((tmp_path / file).read_bytes())) for file in ("net.safetensors", "net.pt")
     )
     assert load_state(tensors)["w"].tolist() == [1, 1, 1]
     with pytest.raises(SafetensorError, match="header"):

@@ -67,7 +67,7 @@ def read_audio(source: Source, start_time: float = 0.0, duration: float | None =
         end = None if duration is None else first + round(Fraction(duration) * rate)
         parts = []
         zero = _clock_zero(container)
-        for position, samples in continuous_samples(container, track, "fltp", zero, describe(source)):
+        for position, samples in continuous_samples(container, track, "flt", zero, describe(source)):
             if not parts and position > first:
                 samples = np.pad(samples, ((0, 0), (position - first, 0)))
                 position = first
@@ -79,7 +79,7 @@ def read_audio(source: Source, start_time: float = 0.0, duration: float | None =
     if not waveform.size:
         log.warning("%s: none of its sound could be read from %s s on.", describe(source), start_time)
         return None
-    return Audio(torch.from_numpy(waveform)[None], rate)
+    return Audio(torch.from_numpy(np.ascontiguousarray(waveform))[None], rate)
 
 
 def _clock_zero(container: InputContainer) -> Fraction:
@@ -96,7 +96,8 @@ def continuous_samples(
 
     Args:
         container, track: an opened file and one of its sound tracks.
-        sample_format: FFmpeg's name of a planar format.
+        sample_format: FFmpeg's name of an interleaved format; PyAV crashes on planar frames of more than 8
+            channels.
         zero: seconds on the container's clock where sample 0 lies.
         name: of the file, for warnings.
 
@@ -113,7 +114,7 @@ def continuous_samples(
             position = start or 0
         missing = (start or 0) - position
         for piece in resampler.resample(frame):
-            samples = piece.to_ndarray()
+            samples = piece.to_ndarray().reshape(-1, layout.nb_channels).T
             if missing > _GAP * rate:
                 samples = np.pad(samples, ((0, 0), (missing, 0)))
                 missing = 0

@@ -141,9 +141,7 @@ def stated_rate(stream: VideoStream) -> Fraction:
     return next((Fraction(rate) for rate in claims if rate and rate > 0), _DEFAULT_RATE)
 
 
-def frame_rate(
-    stated: Fraction, pts: np.ndarray, last_duration: int, time_base: Fraction
-) -> tuple[Fraction, bool]:
+def frame_rate(stated: Fraction, pts: np.ndarray, last_duration: int, time_base: Fraction) -> tuple[Fraction, bool]:
     """Average rate of frames shown at `pts` (sorted ticks of `time_base`), and whether the rate varies.
 
     A constant rate is the stated one, freed of rounding: Matroska's 19001/634 is 30000/1001.

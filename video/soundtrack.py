@@ -157,9 +157,7 @@ def _flac_takes(stream: AudioStream) -> bool:
     return True
 
 
-def _copied(
-    container: InputContainer, stream: AudioStream, copy: AudioStream, survey: _Survey
-) -> Iterator[Packet]:
+def _copied(container: InputContainer, stream: AudioStream, copy: AudioStream, survey: _Survey) -> Iterator[Packet]:
     """A track's own packets, timed in samples from the source's zero."""
     rate = stream.codec_context.sample_rate
     samples_per_tick = stream.time_base * rate
@@ -209,15 +207,14 @@ def _add_flac(output: OutputContainer, stream: AudioStream) -> AudioStream:
     return flac
 
 
-def _as_flac(
-    container: InputContainer, stream: AudioStream, flac: AudioStream, name: str
-) -> Iterator[Packet]:
+def _as_flac(container: InputContainer, stream: AudioStream, flac: AudioStream, name: str) -> Iterator[Packet]:
     """A track decoded and compressed without loss."""
     rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
-    sample_format = flac.codec_context.format.name + "p"
+    sample_format = flac.codec_context.format.name
     zero = time_origin(container)
     for position, samples in continuous_samples(container, stream, sample_format, zero, name):
-        frame = AudioFrame.from_ndarray(samples, format=sample_format, layout=layout)
+        interleaved = samples.T.reshape(1, -1)
+        frame = AudioFrame.from_ndarray(interleaved, format=sample_format, layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
         yield from flac.encode(frame)
     yield from flac.encode(None)

@@ -72,9 +72,7 @@ class VideoWriter:
         preset: str = "veryfast",
     ) -> None:
         if width < 1 or height < 1 or fps <= 0:
-            raise InputError(
-                f"A video needs a size and a rate above 0, but got {width}x{height} at {fps} fps."
-            )
+            raise InputError(f"A video needs a size and a rate above 0, but got {width}x{height} at {fps} fps.")
         self.path = Path(path)
         self._make_folder()
         self._temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.part")
@@ -205,9 +203,7 @@ class VideoWriter:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = error.strerror
-            raise InputError(
-                f"The folder '{folder}' cannot be made ({reason}): choose another one."
-            ) from error
+            raise InputError(f"The folder '{folder}' cannot be made ({reason}): choose another one.") from error
         if self.path.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(f"'{self.path}' cannot be written: choose a file in a folder you may write to.")
 

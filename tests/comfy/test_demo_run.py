@@ -13,9 +13,7 @@ from hmd_removal import demo
 from hmd_removal.comfyui.server import ComfyServer
 
 
-def test_demo_leaves_videos_pictures_and_metrics(
-    server: ComfyServer, inputs: dict[str, Path], tmp_path: Path
-):
+def test_demo_leaves_videos_pictures_and_metrics(server: ComfyServer, inputs: dict[str, Path], tmp_path: Path):
     table = asyncio.run(demo.simulate_and_restore(server.url, inputs["clip.mp4"], tmp_path))
     assert {file.name for file in tmp_path.iterdir()} == {
         "input_with_headset.mp4",

@@ -1,0 +1,76 @@
+"""A whole clip in memory: the form in which ComfyUI's IMAGE and MASK sockets carry it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..faces.reference import Reference
+from ..faces.track import FaceTrack
+from .engine import WINDOW, Deoccluder
+from .masks import check_size, empty_mask_error
+from .methods import make_filler
+
+LANDMARKS = ("visible", "oracle")
+
+
+def deocclude_clip(
+    frames: torch.Tensor,
+    masks: torch.Tensor,
+    track: FaceTrack,
+    reference: Reference | None,
+    *,
+    method: str = "warp",
+    landmarks: str = "visible",
+    progress: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Fill the hole in every frame.
+
+    frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. landmarks:
+    "visible" re-poses the points under the mask from those in sight; "oracle" takes the track's points under the mask
+    for true, which they are only when the face was detected without the headset. Returns (T, H, W, 3) float32; pixels
+    outside the hole and its feather are bit for bit those of `frames`. Raises InputError when sizes or lengths do not
+    fit, or the mask is empty or covers everything.
+    """
+    masks = fitting_masks(frames, masks)
+    if len(track) != len(frames) or track.size != tuple(frames.shape[1:3]):
+        raise InputError(
+            f"The face track belongs to {len(track)} frames of {track.size[1]} x {track.size[0]}, but there are "
+            f"{len(frames)} of {frames.shape[2]} x {frames.shape[1]}; connect the track of this very clip."
+        )
+    check_landmarks(landmarks)
+    engine = Deoccluder(make_filler(method, reference), reference)
+    out = torch.empty_like(frames)
+    for start in range(0, len(frames), WINDOW):
+        stop = min(start + WINDOW, len(frames))
+        window_masks = [masks[t].numpy() for t in range(start, stop)]
+        faces = [track[t] for t in range(start, stop)]
+        if landmarks == "visible":
+            faces = [face.covered_by(mask) for face, mask in zip(faces, window_masks, strict=True)]
+        window = [frames[t].contiguous().numpy() for t in range(start, stop)]
+        for t, filled in enumerate(engine.process(window, window_masks, faces), start):
+            out[t] = torch.from_numpy(filled)
+            if progress is not None:
+                progress(t + 1, len(frames))
+    return out
+
+
+def fitting_masks(frames: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """(T, H, W) masks for (T, H, W, 3) frames; a single mask serves for all. Raises InputError if they do not fit."""
+    if len(masks) not in (1, len(frames)):
+        raise InputError(
+            f"Expected one mask for all frames or one for each of the {len(frames)}, got {len(masks)}; "
+            "use the mask of the same clip."
+        )
+    for mask in masks:
+        check_size(np.asarray(mask), tuple(frames.shape[1:3]))
+    if not (masks > 0.5).any():
+        raise empty_mask_error()
+    return masks.expand(len(frames), -1, -1)
+
+
+def check_landmarks(mode: str) -> None:
+    """Raise InputError for an unknown landmark mode."""
+    if mode not in LANDMARKS:
+        raise InputError(f"Expected a landmark mode out of {', '.join(LANDMARKS)}, got {mode!r}.")

@@ -1,0 +1,73 @@
+"""From a photo, a folder of photos or a clip to a Reference."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import InputError
+from ..faces.detector import MediaPipeDetector
+from ..faces.pose import head_pose
+from ..faces.reference import FrameScore, Reference, pick_reference
+from ..faces.topology import POINT_COUNT
+from ..faces.track import FaceTrack, FrameStatus, TrackedFace, detect_track
+from ..video import VideoReader
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
+
+
+def reference_from_frames(
+    frames: Sequence[np.ndarray], *, still: bool = False, count: int = 5, frame: int | None = None
+) -> tuple[Reference, list[FrameScore], list[int]]:
+    """Detect the face in enrolment frames and choose the reference among them; see faces.reference.pick_reference.
+
+    frames: T arrays (H, W, 3) uint8 RGB; photos (`still`) may differ in size. frame: the one to take, or None.
+    """
+    if not frames:
+        raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
+    track = _track_photos(frames) if still else detect_track(frames, frames[0].shape[:2], on_missing="untouched")
+    return pick_reference(frames, track, count=count, frame=frame)
+
+
+def load_reference(path: str | Path, *, count: int = 5) -> Reference:
+    """The reference from a photo, a folder of photos, or a clip. Raises InputError, saying what is wrong with it."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The reference {path} does not exist; give a photo, a folder of photos or a clip.")
+    if path.is_dir():
+        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
+        if not photos:
+            raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
+        return reference_from_frames([_read_photo(p) for p in photos], still=True, count=count)[0]
+    if path.suffix.lower() in PHOTOS:
+        return reference_from_frames([_read_photo(path)], still=True, count=count)[0]
+    with VideoReader(path) as reader:
+        every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
+        frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
+    return reference_from_frames(frames, count=count)[0]
+
+
+def _track_photos(photos: Sequence[np.ndarray]) -> FaceTrack:
+    """The largest face of each photo, independent of one another."""
+    faces = []
+    with MediaPipeDetector(still=True) as detector:
+        for photo in photos:
+            found = max(detector.detect(photo), key=lambda face: face.size, default=None)
+            points = np.zeros((POINT_COUNT, 3), np.float32) if found is None else found.points
+            shapes = np.zeros(MediaPipeDetector.BLENDSHAPE_COUNT, np.float32) if found is None else found.blendshapes
+            status = FrameStatus.MISSING if found is None else FrameStatus.FOUND
+            pose = np.eye(4) if found is None else head_pose(points)
+            faces.append(TrackedFace(points, status, np.ones(POINT_COUNT, np.float32), pose, shapes))
+    return FaceTrack.stack(faces, photos[0].shape[:2])
+
+
+def _read_photo(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
+    # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"The photo {path} cannot be read; save it as JPEG or PNG.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,118 @@
+"""From video file to video file, window by window: memory does not grow with the length."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice, tee
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..faces.covered import ReferenceGuidedDetector
+from ..faces.detector import FaceDetector, MediaPipeDetector
+from ..faces.reference import Reference
+from ..faces.track import TrackedFace, status_summary, track_faces
+from ..video import VideoReader, VideoWriter
+from ..video.source import Source
+from .clip import check_landmarks
+from .engine import WINDOW, Deoccluder
+from .masks import Covered, MaskSource, SimulatedHeadset, empty_mask_error
+from .methods import make_filler
+
+SMALLEST = 64  # pixels; below that no landmark is worth its name
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What was done. status: (frames,) uint8 FrameStatus of the face that was followed."""
+
+    frames: int
+    status: np.ndarray
+
+    @property
+    def summary(self) -> str:
+        return status_summary(self.status)
+
+
+def deocclude_video(
+    source: Source,
+    target: str | Path,
+    *,
+    mask: MaskSource,
+    reference: Reference | None,
+    method: str = "warp",
+    landmarks: str = "visible",
+    face: int = 0,
+    on_missing: str = "interpolate",
+    covered_target: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> VideoReport:
+    """Remove the headset from a video file.
+
+    source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
+    it appears whole or not at all. landmarks: "visible", or "oracle" where the headset is a simulated one. face,
+    on_missing: see faces.track.track_faces. covered_target: where to write the input as the method sees it, which
+    for a simulated headset is a video that exists nowhere else. Raises InputError; whatever `progress` raises passes.
+    """
+    check_landmarks(landmarks)
+    if landmarks == "oracle" and not isinstance(mask, SimulatedHeadset):
+        raise InputError("Oracle landmarks exist only for a simulated headset; use visible landmarks for real footage.")
+    engine = Deoccluder(make_filler(method, reference), reference)
+    reader = VideoReader(source)
+    info = reader.info
+    if min(info.width, info.height) < SMALLEST:
+        raise InputError(
+            f"Expected frames of at least {SMALLEST} x {SMALLEST} pixels, got {info.width} x {info.height}; enlarge the video."
+        )
+    note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {method})."}
+    status: list[int] = []
+    holes = 0
+
+    def writer(path: str | Path, **metadata: object) -> VideoWriter:
+        return VideoWriter(
+            path,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            time_base=reader.time_base,
+            audio_from=source,
+            sample_aspect_ratio=info.sample_aspect_ratio,
+            **metadata,
+        )
+
+    with ExitStack() as stack:
+        seer, guided = (stack.enter_context(MediaPipeDetector()) for _ in range(2))
+        result = stack.enter_context(writer(target, metadata=note))
+        covered = None if covered_target is None else stack.enter_context(writer(covered_target))
+        shown, pixels = tee(iter(reader))
+        frames = mask.cover((f.pixels for f in pixels), seer, face, on_missing)
+        second = guided if reference is None else ReferenceGuidedDetector(guided, reference)
+        followed = zip(shown, _with_faces(frames, second, landmarks, face, on_missing), strict=True)
+        while window := list(islice(followed, WINDOW)):
+            filled = engine.process(
+                [c.pixels for _, (c, _) in window], [c.mask for _, (c, _) in window], [f for _, (_, f) in window]
+            )
+            for (frame, (cover, tracked)), picture in zip(window, filled, strict=True):
+                result.write(picture, frame.pts)
+                if covered is not None:
+                    covered.write(cover.pixels, frame.pts)
+                status.append(int(tracked.status))
+                holes += bool(cover.mask.any())
+                if progress is not None:
+                    progress(len(status), info.frame_count)
+        if not holes:
+            raise empty_mask_error()
+    return VideoReport(len(status), np.array(status, np.uint8))
+
+
+def _with_faces(
+    frames: Iterator[Covered], detector: FaceDetector, landmarks: str, face: int, on_missing: str
+) -> Iterator[tuple[Covered, TrackedFace]]:
+    """Each covered frame with the face that is seen in it, or with the true one in oracle mode."""
+    if landmarks == "oracle":
+        yield from ((c, c.truth) for c in frames)
+        return
+    shown, seen = tee(frames)
+    faces = track_faces(((c.pixels, c.mask) for c in seen), detector, face=face, on_missing=on_missing)
+    yield from ((c, f.covered_by(c.mask)) for c, f in zip(shown, faces, strict=True))

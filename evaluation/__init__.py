@@ -1,0 +1,1 @@
+"""Measuring methods against each other on clips whose truth is known."""

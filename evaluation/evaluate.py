@@ -1,0 +1,193 @@
+"""The evaluation protocol: draw a headset on clips, remove it again, compare with what was there.
+
+Each clip is cut to one square crop around the face, at a fixed place and size (as the face video data sets of the
+papers are), and everything below runs on that. The reference comes from the clip's first second, or from elsewhere;
+only frames after the first second are scored, so that no answer is an input.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..deocclusion.clip import check_landmarks, deocclude_clip
+from ..deocclusion.enrol import load_reference, reference_from_frames
+from ..errors import InputError
+from ..faces.covered import ReferenceGuidedDetector
+from ..faces.detector import MediaPipeDetector
+from ..faces.headset import HeadsetArtist, draw_headset, preset
+from ..faces.reference import Reference
+from ..faces.track import FaceTrack, FrameStatus, detect_track
+from ..metrics.report import METRICS, compute_metrics
+from ..metrics.stats import bootstrap_interval
+from ..video import VideoReader
+
+MARGIN = 1.7  # crop side by face box
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all."""
+
+    methods: tuple[str, ...] = ("telea", "static", "warp")
+    landmarks: tuple[str, ...] = ("oracle", "visible")
+    presets: tuple[str, ...] = ("band",)
+    size: int = 256
+    limit: int = 0
+    reference: Path | None = None
+    networks: bool = True
+
+
+@dataclass
+class Evaluation:
+    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset."""
+
+    protocol: Protocol
+    clips: list[dict[str, Any]] = field(default_factory=list)
+    mean: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TruthClip:
+    """A clip without headset, cut to the face. frames: (T, S, S, 3) uint8. first: the first scored frame."""
+
+    frames: np.ndarray
+    track: FaceTrack
+    first: int
+
+
+def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = None) -> Evaluation:
+    """Score every method, landmark mode and headset of the protocol on every clip.
+
+    sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. Raises InputError for a
+    clip that cannot be used, before anything else is done with it.
+    """
+    for mode in protocol.landmarks:
+        check_landmarks(mode)
+    evaluation = Evaluation(protocol)
+    rows = []
+    for clip in tqdm(clips, desc="evaluate", unit="clip"):
+        truth = read_truth(clip, protocol)
+        reference = (
+            load_reference(protocol.reference)
+            if protocol.reference
+            else reference_from_frames(list(truth.frames[: truth.first]))[0]
+        )
+        results = []
+        for name in protocol.presets:
+            pictures = [truth.frames[_middle(truth)]]
+            for row, picture in _run(truth, reference, name, protocol):
+                pictures += [picture] if row is None else []
+                if row is not None:
+                    results.append(row)
+                    pictures.append(picture)
+            rows.append(np.hstack(pictures))
+        evaluation.clips.append({"clip": str(clip), "results": results})
+    evaluation.mean = _means(evaluation.clips)
+    if sheet is not None:
+        _write_png(sheet, np.vstack(rows))
+    return evaluation
+
+
+def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
+    """Read a clip and cut it to the face. Raises InputError when it is shorter than two seconds or shows no face."""
+    with VideoReader(clip) as reader:
+        first = max(round(reader.info.fps), 1)
+        length = first + protocol.limit if protocol.limit else None
+        frames = [frame.pixels for frame in reader.frames(length=length)]
+    if len(frames) < first + 2:
+        raise InputError(
+            f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first second, are needed."
+        )
+    size = frames[0].shape[:2]
+    box = _face_box(detect_track(frames, size))
+    crops = np.stack([_cut(frame, box, protocol.size) for frame in frames])
+    return TruthClip(crops, detect_track(crops, crops.shape[1:3]), first)
+
+
+def _run(
+    truth: TruthClip, reference: Reference, name: str, protocol: Protocol
+) -> Iterator[tuple[dict[str, Any] | None, np.ndarray]]:
+    """Yield (None, covered picture), then (scores, result picture) of each method and landmark mode."""
+    covered, masks = draw_headset(truth.frames, truth.track, HeadsetArtist(preset(name), seed=0))
+    middle = _middle(truth)
+    yield None, covered[middle]
+    frames, holes = torch.from_numpy(covered).float() / 255, torch.from_numpy(masks).float()
+    scored = slice(truth.first, None)
+    for mode in protocol.landmarks:
+        start = time.perf_counter()
+        track = truth.track if mode == "oracle" else _visible_track(covered, masks, reference)
+        detection = time.perf_counter() - start
+        for method in protocol.methods:
+            start = time.perf_counter()
+            result = deocclude_clip(frames, holes, track, reference, method=method, landmarks=mode)
+            seconds = time.perf_counter() - start + detection
+            report = compute_metrics(
+                result[scored],
+                torch.from_numpy(truth.frames[scored]).float() / 255,
+                holes[scored],
+                points=truth.track.points[scored],
+                networks=protocol.networks,
+            )
+            row = {"method": method, "landmarks": mode, "preset": name, "frames": report.frames}
+            row |= {"hole_share": report.hole_share, "found": float((track.status == FrameStatus.FOUND).mean())}
+            row |= {key: report.mean.get(key) for key in METRICS} | {"fps": len(frames) / seconds}
+            yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
+
+
+def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference) -> FaceTrack:
+    """What can be known of the face without the truth: the covered frames, the mask, and the reference."""
+    with MediaPipeDetector() as detector:
+        guided = ReferenceGuidedDetector(detector, reference)
+        return detect_track(covered, covered.shape[1:3], masks, detector=guided)
+
+
+def _middle(truth: TruthClip) -> int:
+    return (truth.first + len(truth.frames)) // 2
+
+
+def _face_box(track: FaceTrack) -> tuple[float, float, float]:
+    """(left, top, side) in pixels of a square that holds the face in every frame."""
+    points = track.points[track.status != FrameStatus.MISSING][..., :2]
+    low, high = points.min((0, 1)), points.max((0, 1))
+    side = max(MARGIN * np.median(np.ptp(points, axis=1).max(1)), 1.25 * (high - low).max())
+    left, top = (low + high) / 2 - side / 2
+    return float(left), float(top), float(side)
+
+
+def _cut(frame: np.ndarray, box: tuple[float, float, float], size: int) -> np.ndarray:
+    left, top, side = box
+    scale = size / side
+    matrix = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+    return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _means(clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean over clips of every score, with a 95 % bootstrap interval over clips."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for clip in clips:
+        for row in clip["results"]:
+            groups.setdefault((row["preset"], row["landmarks"], row["method"]), []).append(row)
+    means = []
+    for (name, mode, method), rows in groups.items():
+        mean: dict[str, Any] = {"method": method, "landmarks": mode, "preset": name, "clips": len(rows)}
+        mean["frames"] = sum(row["frames"] for row in rows)
+        mean["interval"] = {}
+        for key in (*METRICS, "hole_share", "found", "fps"):
+            values = np.array([row[key] for row in rows if row[key] is not None])
+            mean[key] = float(values.mean()) if len(values) else None
+            if len(values) > 1 and key in METRICS:
+                mean["interval"][key] = [float(v) for v in bootstrap_interval(values)]
+        means.append(mean)
+    return means
+
+
+def _write_png(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
