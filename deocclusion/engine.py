@@ -42,7 +42,9 @@ class Deoccluder:
 
     def __init__(self, filler: Filler, reference: Reference | None = None):
         self._filler = filler
-        self._aligner = ReferenceAligner(reference) if filler.needs_alignment and reference is not None else None
+        self._aligner = (
+            ReferenceAligner(reference, steady=True) if filler.needs_alignment and reference is not None else None
+        )
         self._crops: CropTrack | None = None
         self._state: Any = None
 

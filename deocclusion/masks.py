@@ -69,7 +69,8 @@ class GivenMask:
             mask = next(masks, None)
             if mask is None:
                 raise InputError(
-                    f"The mask has {index} frames, but the video is longer; give one mask for all frames, or one for each."
+                    f"The mask has {index} frames, but the video is longer; "
+                    "give one mask for all frames, or one for each."
                 )
             check_size(mask, frame.shape[:2])
             yield Covered(frame, mask)
@@ -90,7 +91,8 @@ def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
     """Raise InputError unless `mask`, (H, W), has the frame's size and leaves something of the picture in sight."""
     if mask.shape != size:
         raise InputError(
-            f"The mask must have the frames' size, {size[1]} x {size[0]}, but is {mask.shape[1]} x {mask.shape[0]}; resize it."
+            f"The mask must have the frames' size, {size[1]} x {size[0]}, "
+            f"but is {mask.shape[1]} x {mask.shape[0]}; resize it."
         )
     if (mask > 0.5).mean() >= FULL:
         raise InputError(

@@ -6,7 +6,7 @@ import torch
 from einops import rearrange
 
 from ..errors import InputError
-from ..faces.blend import match_colours, ring_around
+from ..faces.blend import match_colours
 from ..faces.crop import CropTrack
 from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
@@ -50,8 +50,7 @@ class WarpFiller:
     @staticmethod
     def _fill_one(crop: np.ndarray, mask: np.ndarray, aligned: np.ndarray, kind: np.ndarray) -> np.ndarray:
         hole = (mask > 0.5).astype(np.uint8)
-        ring = ring_around(hole) & (kind > 0)
-        matched = match_colours(np.ascontiguousarray(aligned), np.ascontiguousarray(crop), ring, kind)
+        matched = match_colours(aligned, crop, hole, kind)
         return np.where(kind[..., None] > 0, matched, crop)
 
 

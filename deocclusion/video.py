@@ -63,7 +63,8 @@ def deocclude_video(
     info = reader.info
     if min(info.width, info.height) < SMALLEST:
         raise InputError(
-            f"Expected frames of at least {SMALLEST} x {SMALLEST} pixels, got {info.width} x {info.height}; enlarge the video."
+            f"Expected frames of at least {SMALLEST} x {SMALLEST} pixels, got {info.width} x {info.height}; "
+            "enlarge the video."
         )
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {method})."}
     status: list[int] = []

@@ -7,7 +7,7 @@ only frames after the first second are scored, so that no answer is an input.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 

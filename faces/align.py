@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .pose import fit_similarity, head_pose, pose_angles, pose_scale, transform
+from .crop import OneEuro
+from .pose import fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
 from .topology import MESH_POINT_COUNT, canonical_points, mesh_triangles
 from .warp import extend_points, warp_mesh
@@ -67,22 +68,27 @@ def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarra
 class ReferenceAligner:
     """Warps the nearest reference into the crops of one clip; feed the frames in order.
 
-    The choice of the reference is sticky (SWITCH_MARGIN): a change in the middle of a movement would be seen.
+    The choice of the reference is sticky (SWITCH_MARGIN): a change in the middle of a movement would be seen. steady:
+    smooth the hidden points in time (One-Euro), since the fit that they come from shakes with every visible point; for
+    points in crops, where the head keeps its place, as it would lag behind a head that moves.
     """
 
-    def __init__(self, reference: Reference):
+    def __init__(self, reference: Reference, *, steady: bool = False):
         self.reference = reference
         self._poses = [head_pose(p) for p in reference.points]
         self._extended = [extend_points(p, m) for p, m in zip(reference.points, self._poses, strict=True)]
         self._current: int | None = None
+        self._steady = OneEuro(min_cutoff=0.05, beta=0.02) if steady else None
 
     def __call__(self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """points: (478, 3) crop pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
+        """points: (478, 3) pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
 
         Returns the aligned reference (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.
         """
         index = self._nearest(head_pose(points, visibility))
         completed = complete_points(points, visibility, self.reference.points[index])
+        if self._steady is not None:
+            completed = np.where((visibility > 0.5)[:, None], completed, self._steady(completed))
         target = extend_points(completed, head_pose(completed))
         return warp_mesh(self.reference.images[index], self._extended[index], target, region)
 

@@ -4,33 +4,42 @@ import cv2
 import numpy as np
 
 RING = 0.06  # width of the ring that is compared, by crop side
+WORKING_SIDE = 192  # pixels
 OUTLIER = 0.12  # colour difference, on [0, 1], beyond which hair or background rather than light is the cause
 
 
-def ring_around(mask: np.ndarray, side_share: float = RING) -> np.ndarray:
-    """(S, S) bool: the pixels around an (S, S) uint8 hole, a little away from it (its rim carries glare and halo)."""
-    side = mask.shape[0]
-    width = max(round(side_share * side), 3)
-    gap = max(round(0.006 * side), 1)
-    return (_dilate(mask, width + gap) > 0) & (_dilate(mask, gap) == 0)
-
-
-def match_colours(filling: np.ndarray, frame: np.ndarray, ring: np.ndarray, kind: np.ndarray) -> np.ndarray:
+def match_colours(filling: np.ndarray, frame: np.ndarray, hole: np.ndarray, kind: np.ndarray) -> np.ndarray:
     """Shift the filling's colours so that it continues the frame across the rim.
 
-    filling, frame: (S, S, 3) float32 in [0, 1]. ring: (S, S) bool, where both are valid and are compared. kind:
-    (S, S) uint8 of warp_mesh. Skin decides: differences on the ring outside the face mesh count little, and large
-    ones, from hair or background, count less the larger they are. The correction is the membrane that spans the
-    ring's differences (pull-push interpolation). Returns (S, S, 3) float32, clipped to [0, 1].
+    filling, frame: (S, S, 3) float32 in [0, 1]. hole: (S, S) uint8. kind: (S, S) uint8 of warp_mesh; a ring around the
+    hole is compared where it is not 0. Skin decides: differences outside the face mesh count little, and large ones,
+    from hair or background, count less the larger they are. The correction is the membrane that spans the ring's
+    differences (pull-push interpolation); being smooth, it is computed at WORKING_SIDE. Returns (S, S, 3) float32,
+    clipped to [0, 1].
     """
-    weight = np.where(kind == 2, 1.0, 0.1).astype(np.float32) * ring
+    side = hole.shape[0]
+    small = (min(side, WORKING_SIDE),) * 2
+    solid = (kind > 0) & (hole == 0)
+    share = cv2.resize(solid.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    difference = cv2.resize((frame - filling) * solid[..., None], small, interpolation=cv2.INTER_AREA)
+    difference /= np.maximum(share, 1e-6)[..., None]
+    skin = cv2.resize((kind == 2).astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    ring = ring_around((cv2.resize(hole.astype(np.float32), small, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8))
+    weight = (0.1 + 0.9 * skin) * (ring & (share > 0.5))
     if weight.sum() < 8:
         return filling
-    difference = frame - filling
-    middle = _weighted_median(difference[ring], weight[ring])
+    chosen = weight > 0
+    middle = _weighted_median(difference[chosen], weight[chosen])
     away = np.linalg.norm(difference - middle, axis=2) / OUTLIER
-    weight = weight / (1 + away**4)
-    return np.clip(filling + _pull_push(difference, weight), 0, 1)
+    correction = _pull_push(difference, weight / (1 + away**4))
+    return np.clip(filling + cv2.resize(correction, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
+
+
+def ring_around(hole: np.ndarray) -> np.ndarray:
+    """(S, S) bool: the pixels around an (S, S) uint8 hole, a little away from it (its rim carries glare and halo)."""
+    side = hole.shape[0]
+    width, gap = max(round(RING * side), 3), max(round(0.006 * side), 1)
+    return (_dilate(hole, width + gap) > 0) & (_dilate(hole, gap) == 0)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

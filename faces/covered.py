@@ -16,6 +16,7 @@ from .reference import Reference
 from .topology import MESH_POINT_COUNT
 from .track import visibility_under
 
+FACE_SIDE = 256  # pixels; larger faces are shrunk to this, about what the landmarker looks at
 FIRST_ROUNDS = 3  # syntheses in the first frame, where the estimate starts from plain colour
 
 
@@ -29,24 +30,40 @@ class ReferenceGuidedDetector:
         self._detector = detector
         self._aligner = ReferenceAligner(reference)
         self._motion = SkinMotion()
-        self._last: Face | None = None
+        self._last: Face | None = None  # in the shrunk picture
+        self._scale: float | None = None
 
     def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
         """Faces in an (H, W, 3) uint8 frame; `mask` (H, W), over 0.5 = covered. At most one face when masked."""
         if mask is None or not (mask > 0.5).any():
             self._last = None
             return self._detector.detect(frame)
-        hole = mask > 0.5
+        scale = self._shrink(frame, mask)
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+        hole = cv2.resize((mask > 0.5).astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
+        face = self._find(small, hole)
+        return [] if face is None else [Face((face.points / scale).astype(np.float32), face.blendshapes)]
+
+    def _find(self, frame: np.ndarray, hole: np.ndarray) -> Face | None:
         if self._last is None:
             self._motion.start(frame, hole)
-            face, rounds = _most_covered(self._detector.detect(frame, mask), hole), FIRST_ROUNDS
+            face, rounds = _most_covered(self._detector.detect(frame, hole), hole), FIRST_ROUNDS
         else:
             face, rounds = self._motion.carry(self._last, frame, hole), 1
         for _ in range(rounds):
             if face is not None:
                 face = _most_covered(self._detector.detect(self._complete(frame, hole, face.points)), hole)
         self._last = face
-        return [] if face is None else [face]
+        return face
+
+    def _shrink(self, frame: np.ndarray, mask: np.ndarray) -> float:
+        """Scale, at most 1, at which this clip is looked at; settled by its first face, found on the painted frame."""
+        if self._scale is None:
+            face = _most_covered(self._detector.detect(frame, mask), mask > 0.5)
+            if face is None:
+                return 1.0
+            self._scale = min(FACE_SIDE / face.size, 1.0)
+        return self._scale
 
     def _complete(self, frame: np.ndarray, hole: np.ndarray, points: np.ndarray) -> np.ndarray:
         """The frame with the re-posed reference in its hole."""

@@ -15,7 +15,7 @@ CROP_CENTRE = (0.0, -1.0, -3.0)  # face coordinates, centimetres
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a frame's square crop lies. matrix: (2, 3) from frame pixels to crop pixels; side: crop size S in pixels."""
+    """Where a frame's square crop lies. matrix: (2, 3) from frame pixels to crop pixels; side: its size S."""
 
     matrix: np.ndarray
     side: int

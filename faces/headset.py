@@ -122,18 +122,22 @@ class HeadsetArtist:
         mask = self.mask(face, frame.shape[:2])
         if not mask.any():
             return frame.copy(), mask
-        shade = np.ones(mask.shape, np.float32)
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        shade = np.ones((y1 - y0, x1 - x0), np.float32)
         if self.shape == "box":
-            rear, front = self._outlines(face)
+            _, front = self._outlines(face)
             yaw, pitch, _ = pose_angles(face.pose)
-            cv2.fillConvexPoly(shade, _fixed(front), 1.6 + float(yaw) / 90 - float(pitch) / 120, cv2.LINE_8, 4)
-            top, bottom = front[:, 1].min(), front[:, 1].max()
-            glossy = 1.25 - 0.5 * (np.arange(mask.shape[0]) - top) / max(bottom - top, 1.0)
+            light = 1.6 + float(yaw) / 90 - float(pitch) / 120
+            cv2.fillConvexPoly(shade, _fixed(front - (x0, y0)), light, cv2.LINE_8, 4)
+            glossy = 1.25 - 0.5 * (np.arange(y0, y1) - front[:, 1].min()) / max(np.ptp(front[:, 1]), 1.0)
             shade *= np.clip(glossy, 0.7, 1.3).astype(np.float32)[:, None]
         colour = shade[..., None] * PLASTIC
         if frame.dtype == np.uint8:
             colour = np.round(colour * 255).astype(np.uint8)
-        return np.where(mask[..., None] > 0, colour.astype(frame.dtype), frame), mask
+        drawn = frame.copy()
+        np.copyto(drawn[y0:y1, x0:x1], colour.astype(frame.dtype), where=mask[y0:y1, x0:x1, None] > 0)
+        return drawn, mask
 
     def _outlines(self, face: TrackedFace) -> tuple[np.ndarray, np.ndarray]:
         """Outlines, (N, 2) pixels each, of the side on the face and of the side to the camera."""

@@ -126,8 +126,9 @@ def track_faces(
     """Follow one person through a clip, one TrackedFace for every frame, with a delay of at most MAX_GAP frames.
 
     pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
-    None. The mask is a hint for the detector; it marks no point as hidden (TrackedFace.covered_by does). face: which one where several are in the picture, in the first frame that has
-    any: 0 the largest, 1 the next largest and so on; afterwards the nearest to where that person was.
+    None. The mask is a hint for the detector; it marks no point as hidden (TrackedFace.covered_by does).
+    face: which one where several are in the picture, in the first frame that has any: 0 the largest, 1 the next
+    largest and so on; afterwards the nearest to where that person was.
     on_missing: what to do where the face is not found. "interpolate": gaps of up to MAX_GAP frames are bridged
     linearly (held at the clip's ends), longer ones are missing; "hold": the last position stays; "untouched": the
     frame is missing; "error": InputError. Raises InputError when no frame has a face.
@@ -180,7 +181,8 @@ def detect_track(
     """The whole track of a clip at once; see track_faces. size: (height, width) of the frames."""
     if min(size) < 64:
         raise InputError(
-            f"Expected frames of at least 64 x 64 pixels, got {size[1]} x {size[0]}; enlarge them before detecting faces."
+            f"Expected frames of at least 64 x 64 pixels, got {size[1]} x {size[0]}; "
+            "enlarge them before detecting faces."
         )
     own = detector is None
     detector = detector or MediaPipeDetector()

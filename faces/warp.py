@@ -47,32 +47,36 @@ def warp_mesh(
     region: (S, S) bool, the pixels wanted. Returns the (S, S, 3) picture in the image's type (0 outside), and an
     (S, S) uint8 map: 0 nothing there, 1 ring, 2 face mesh.
     """
+    warped = np.zeros((*region.shape, 3), image.dtype)
+    kind = np.zeros(region.shape, np.uint8)
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    if not len(rows):
+        return warped, kind
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    local = target - (columns[0], rows[0], 0)
     triangles = extended_triangles()
-    index = _triangle_map(target, triangles, region)
-    ys, xs = np.nonzero(index)
-    which = index[ys, xs] - 1
-    affine = _affine_maps(target[:, :2], source[:, :2], triangles, np.unique(which))
-    a = affine[which]
-    map_x = np.full(region.shape, -1, np.float32)
-    map_y = np.full(region.shape, -1, np.float32)
-    map_x[ys, xs] = a[:, 0, 0] * xs + a[:, 0, 1] * ys + a[:, 0, 2]
-    map_y[ys, xs] = a[:, 1, 0] * xs + a[:, 1, 1] * ys + a[:, 1, 2]
-    warped = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    kind = np.where(index == 0, 0, np.where(index <= len(mesh_triangles()), 2, 1)).astype(np.uint8)
-    warped[kind == 0] = 0
+    index = _triangle_map(local, triangles, region[window])
+    affine = _affine_maps(local[:, :2], source[:, :2], triangles, np.unique(index[index > 0]) - 1)
+    # One more row, all zero, for index 0: pixels without a triangle read the picture's corner and are cleared below.
+    a = np.concatenate([np.zeros((1, 6)), affine.reshape(-1, 6)]).astype(np.float32).T
+    y, x = np.ogrid[: index.shape[0], : index.shape[1]]
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    map_x = a[0][index] * x + a[1][index] * y + a[2][index]
+    map_y = a[3][index] * x + a[4][index] * y + a[5][index]
+    pixels = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    pixels[index == 0] = 0
+    warped[window] = pixels
+    kind[window] = np.where(index == 0, 0, np.where(index <= len(mesh_triangles()), 2, 1))
     return warped, kind
 
 
 def _triangle_map(points: np.ndarray, triangles: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """(S, S) int32: number of the nearest triangle over each pixel of `region`, from 1; 0 where none lies."""
+    """(H, W) int32: number of the nearest triangle over each pixel of `region`, from 1; 0 where none lies."""
     corners = points[triangles]
-    ys, xs = np.nonzero(region)
+    height, width = region.shape
     index = np.zeros(region.shape, np.int32)
-    if not len(ys):
-        return index
     low, high = corners[:, :, :2].min(1), corners[:, :, :2].max(1)
-    near = (high[:, 0] >= xs.min() - 1) & (low[:, 0] <= xs.max() + 1)
-    near &= (high[:, 1] >= ys.min() - 1) & (low[:, 1] <= ys.max() + 1)
+    near = (high >= -1).all(1) & (low[:, 0] <= width) & (low[:, 1] <= height)
     # A mesh folded over at the far cheek: paint from the back to the front, rings first.
     is_mesh = np.arange(len(triangles)) < len(mesh_triangles())
     order = np.lexsort((-corners[:, :, 2].mean(1), is_mesh))

@@ -1,0 +1,191 @@
+"""Deocclude Video: the whole chain from video file to video file, for clips of any length."""
+
+from __future__ import annotations
+
+import uuid
+from io import BytesIO
+from pathlib import Path
+
+import folder_paths
+import torch
+from comfy_api.input import VideoInput
+from comfy_api.input_impl import VideoFromFile
+from comfy_api.latest import io
+
+from ..deocclusion.clip import LANDMARKS
+from ..deocclusion.masks import GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
+from ..deocclusion.methods import METHODS
+from ..errors import InputError
+from ..faces.headset import HEADSETS, HeadsetArtist
+from ..faces.headset import preset as headset_of
+from ..faces.reference import Reference
+from ..faces.track import ON_MISSING
+from .progress import progress_bar
+from .schema import known
+from .sockets import SEARCH_ALIASES, ReferenceSocket
+
+MASK_SOURCES = GIVEN, PLACED, SIMULATED = "given mask", "headset preset", "simulate headset"
+
+
+class DeoccludeVideo(io.ComfyNode):
+    """VIDEO to VIDEO with memory that does not grow with the length."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return known(
+            io.Schema,
+            node_id="HMD_DeoccludeVideo",
+            display_name="Deocclude Video",
+            category="HMD Removal/Video",
+            description=(
+                "Removes the headset from a whole video in one step, piece by piece, so that hours of it need no more "
+                "memory than seconds. Keeps every frame, its time and the sound. Save the result with Save Video, "
+                "which does not encode it again."
+            ),
+            search_aliases=[*SEARCH_ALIASES, "long video", "remove headset", "video to video", "restore face"],
+            inputs=[
+                io.Video.Input("video", tooltip="The video with the headset, from Load Video."),
+                ReferenceSocket.Input(
+                    "reference", tooltip="The same person without the headset, from Pick Reference Frame."
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip=f"For '{GIVEN}': white on the headset; one mask for all frames, or one for each.",
+                ),
+                io.Video.Input(
+                    "mask_video",
+                    optional=True,
+                    tooltip=f"For '{GIVEN}': a video that is white on the headset, as long as the video itself.",
+                ),
+                io.Combo.Input(
+                    "mask_source",
+                    options=list(MASK_SOURCES),
+                    default=GIVEN,
+                    tooltip=(
+                        f"Where the headset is. {GIVEN}: as the mask or mask video says. {PLACED}: where a headset of "
+                        f"the preset's size would sit on the detected face. {SIMULATED}: a headset is drawn on an "
+                        "uncovered face and removed again, to try things out."
+                    ),
+                ),
+                io.Combo.Input(
+                    "preset",
+                    options=list(HEADSETS),
+                    default="quest",
+                    tooltip="The headset's size, where the mask is not given.",
+                ),
+                io.Float.Input(
+                    "grow",
+                    default=0.0,
+                    min=-2.0,
+                    max=5.0,
+                    step=0.1,
+                    tooltip="Margin around the preset in centimetres on the head; negative makes it smaller.",
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="warp",
+                    tooltip=(
+                        "warp: the reference turned and shaped to the head. static and telea are simple baselines to "
+                        "compare with: the reference pasted as it is, and filling in without knowing faces."
+                    ),
+                ),
+                known(
+                    io.Combo.Input,
+                    "landmarks",
+                    options=list(LANDMARKS),
+                    default="visible",
+                    tooltip=(
+                        "visible: only what can be seen beside the headset is used. oracle: the landmarks of the "
+                        f"uncovered face are used; for experiments with '{SIMULATED}' only."
+                    ),
+                    advanced=True,
+                ),
+                io.Int.Input(
+                    "face",
+                    default=0,
+                    min=0,
+                    max=9,
+                    tooltip="Whom to follow among several people: 0 the largest face, 1 the next largest and so on.",
+                ),
+                io.Combo.Input(
+                    "on_missing",
+                    options=list(ON_MISSING),
+                    default="interpolate",
+                    tooltip=(
+                        "Frames without a face: interpolate between their neighbours (gaps of up to 60 frames), hold "
+                        "the last position, leave them untouched, or stop with an error."
+                    ),
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    "restored", display_name="video", tooltip="The video with the face filled in, encoded as MP4."
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="How many frames have a face, and which ones are interpolated or left as they were.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        video: VideoInput,
+        reference: Reference,
+        mask_source: str,
+        preset: str,
+        grow: float,
+        method: str,
+        landmarks: str,
+        face: int,
+        on_missing: str,
+        mask: torch.Tensor | None = None,
+        mask_video: VideoInput | None = None,
+    ) -> io.NodeOutput:
+        from ..deocclusion.video import deocclude_video
+
+        target = Path(folder_paths.get_temp_directory()) / f"hmd_removal_{uuid.uuid4().hex}.mp4"
+        report = deocclude_video(
+            _source(video),
+            target,
+            mask=_mask_source(mask_source, preset, grow, mask, mask_video),
+            reference=reference,
+            method=method,
+            landmarks=landmarks,
+            face=face,
+            on_missing=on_missing,
+            progress=progress_bar(),
+        )
+        return io.NodeOutput(VideoFromFile(str(target)), report.summary)
+
+
+def _source(video: VideoInput) -> str | BytesIO:
+    """The encoded video behind a VIDEO, not decoded."""
+    # A newer ComfyUI can hold a stretch of a file; the file itself would be the whole of it.
+    trimmed = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))() != (0.0, 0.0)
+    if not trimmed:
+        return video.get_stream_source()
+    stretch = BytesIO()
+    video.save_to(stretch, format="mp4")
+    return stretch
+
+
+def _mask_source(
+    kind: str, preset: str, grow: float, mask: torch.Tensor | None, mask_video: VideoInput | None
+) -> MaskSource:
+    if kind not in MASK_SOURCES:
+        raise InputError(f"Expected a mask source out of {', '.join(MASK_SOURCES)}, got {kind!r}.")
+    if kind == GIVEN:
+        if (mask is None) == (mask_video is None):
+            found = "neither is" if mask is None else "both are"
+            raise InputError(
+                f"With '{GIVEN}' either mask or mask_video must be connected, but {found}: connect one of them, "
+                "or choose another mask_source."
+            )
+        return GivenMask(_source(mask_video) if mask is None else mask.cpu().numpy())
+    artist = HeadsetArtist(headset_of(preset), grow=grow)
+    return SimulatedHeadset(artist) if kind == SIMULATED else PlacedHeadset(artist)

@@ -1,0 +1,44 @@
+"""Files that a workflow may name: those in ComfyUI's input, output and temp folders, and no others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import folder_paths
+
+from ..errors import InputError
+
+
+def listed_videos() -> list[str]:
+    """Names of the videos that lie directly in the input folder."""
+    folder = Path(folder_paths.get_input_directory())
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    return sorted(folder_paths.filter_files_content_types(names, ["video"]))
+
+
+def video_file(name: str) -> Path:
+    """The existing file of a name, as a file widget gives it ("clip.mp4", "clip.mp4 [output]") or as a path.
+
+    A relative path counts from the input folder.
+
+    Raises:
+        InputError: no name, no such file, or a file outside ComfyUI's input, output and temp folders.
+    """
+    if not name:
+        raise InputError("No video is chosen: upload one, or give the path of one in ComfyUI's input folder.")
+    # Links are not resolved: whoever put one into the input folder means it to be followed.
+    path = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))
+    folders = [
+        folder_paths.get_input_directory(),
+        folder_paths.get_output_directory(),
+        folder_paths.get_temp_directory(),
+    ]
+    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders):
+        raise InputError(
+            f"The video must lie in ComfyUI's input, output or temp folder, but {name} does not: "
+            f"move or link it into {folders[0]}."
+        )
+    if not path.is_file():
+        raise InputError(f"There is no video {name} in ComfyUI's input folder: upload it, or check the path.")
+    return path

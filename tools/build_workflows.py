@@ -1,0 +1,271 @@
+"""Lay out the example workflows: example_workflows/*.json, for ComfyUI's front end, from their twins in api/.
+
+    python tools/build_workflows.py .comfyui
+
+The twins say what is connected to what; LAYOUTS below says how it is shown; a running ComfyUI says what the nodes
+look like. Run it after a change to any of the three.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hmd_removal import __version__
+from hmd_removal.comfyui.client import ComfyClient, Workflow
+from hmd_removal.comfyui.server import PACK, ComfyServer
+from hmd_removal.models.manifest import find_weight
+
+EXAMPLES = PACK / "example_workflows"
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+# An upload button is a widget of its own, the node's last; this is what the front end saves of it.
+UPLOADS = ("image_upload", "video_upload")
+UPLOAD_BUTTON = "image"
+WEIGHTS = {
+    "HMD_DetectFaceLandmarks": ("face_landmarker",),
+    "HMD_PickReferenceFrame": ("face_landmarker",),
+    "HMD_DeoccludeVideo": ("face_landmarker",),
+    "HMD_ComputeMetrics": ("lpips_alex", "face_embedding"),
+}
+
+# Pixels on the canvas.
+WIDTH, GAP, MARGIN, TITLE, SLOT, WIDGET = 330, 70, 20, 30, 20, 26
+PICTURES = {
+    "HMD_ComputeMetrics": 380,
+    "HMD_LoadVideoFrames": 290,
+    "LoadImage": 330,
+    "LoadVideo": 290,
+    "PreviewImage": 240,
+    "SaveVideo": 290,
+}
+NOTE_WIDTH = 380
+GROUP_LOOKS = {"color": "#3f5159", "font_size": 24, "flags": {}}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """note: Markdown, shown left of all. columns: from the left, each a dict of group title -> ids of its nodes."""
+
+    note: str
+    columns: list[dict[str, list[int]]]
+
+
+LAYOUTS = {
+    "simulate_and_restore": Layout(
+        note="""# Put a headset on, take it off again
+
+Shows what the pack can do with any video of an **uncovered** face, and measures it.
+
+1. Upload a clip in *A face without a headset* and run.
+2. The first second serves as the reference. A headset is drawn on every frame; from there on, the face under it
+is not looked at any more.
+3. *Compute Metrics* compares the result with the original. The frames of the first second are counted too.
+
+Try another `preset` in *Put a headset on*, or set `landmarks` to `oracle` to see how much of the error comes from
+not knowing what the hidden part of the face does.
+""",
+        columns=[
+            {"Load": [1]},
+            {"Reference": [2, 3, 4]},
+            {"Put a headset on": [5, 6], "Save the input": [10, 11]},
+            {"Take it off": [7, 8], "Save the result": [12, 13]},
+            {"Compare": [9]},
+        ],
+    ),
+    "remove_headset_with_mask": Layout(
+        note="""# Remove a headset from footage
+
+1. Upload the footage.
+2. Upload its mask: a video of the same length that is white where the headset is, or a picture, if the head keeps
+still. *Draw HMD Mask* or any segmentation node can make one.
+3. Upload a photo of the same person without the headset: eyes open, facing the camera, in similar light.
+4. Run.
+
+All frames are held in memory. For more than a minute of video use *video_to_video*.
+""",
+        columns=[{"Load": [1, 2]}, {"Reference": [4, 5, 6]}, {"Remove": [3, 7, 8]}, {"Save": [9, 10]}],
+    ),
+    "video_to_video": Layout(
+        note="""# Remove a headset from a long video
+
+One node does it all, piece by piece: memory does not grow with the length. Frames, timestamps and sound are kept, and
+*Save Video* stores the result without encoding it again.
+
+1. Upload the video, its mask (white on the headset) and a photo of the person without the headset. Files over 100 MB
+are copied into ComfyUI's input folder instead.
+2. Run.
+
+Without a mask: set `mask_source` to *headset preset*, disconnect `mask_video`, and a mask of that size is placed on
+the detected face.
+""",
+        columns=[{"Load": [1, 2]}, {"Reference": [3, 4, 5]}, {"Remove": [6]}, {"Save": [7]}],
+    ),
+}
+
+
+def main(comfyui: Path) -> None:
+    with tempfile.TemporaryDirectory() as base, ComfyServer(comfyui, base) as server:
+        schemas = asyncio.run(_object_info(server.url))
+    for name, layout in LAYOUTS.items():
+        twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text())
+        text = json.dumps(build(twin, layout, schemas), indent=2)
+        (EXAMPLES / f"{name}.json").write_text(text + "\n")
+
+
+async def _object_info(url: str) -> dict[str, Any]:
+    async with ComfyClient(url) as client:
+        return await client.object_info()
+
+
+def build(twin: Workflow, layout: Layout, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The front end's format (version 0.4) of an API-format workflow."""
+    nodes = {int(id): _node(int(id), entry, schemas[entry["class_type"]]) for id, entry in twin.items()}
+    links = _connect(twin, nodes)
+    groups = _arrange(nodes, layout)
+    note = _note(max(nodes) + 1, layout.note)
+    for order, node in enumerate([note, *_in_running_order(twin, nodes)]):
+        node["order"] = order
+    return {
+        "last_node_id": note["id"],
+        "last_link_id": len(links),
+        "nodes": [note, *nodes.values()],
+        "links": links,
+        "groups": groups,
+        "config": {},
+        "extra": {},
+        "version": 0.4,
+    }
+
+
+def _node(id: int, entry: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    kind, given = entry["class_type"], entry["inputs"]
+    sockets, widgets, values, buttons = [], [], [], []
+    for optional, group in ((False, "required"), (True, "optional")):
+        for name, (type_, *options) in schema["input"].get(group, {}).items():
+            type_ = "COMBO" if isinstance(type_, list) else type_
+            slot = {"name": name, "type": type_, "link": None} | ({"shape": 7} if optional else {})
+            if type_ not in WIDGETS:
+                sockets.append(slot)
+                continue
+            widgets.append(slot | {"widget": {"name": name}})
+            options = options[0] if options else {}
+            value = given.get(name)
+            values.append(options.get("default") if isinstance(value, list) else value)
+            buttons += [UPLOAD_BUTTON for key in UPLOADS if options.get(key)]
+    values += buttons
+    outputs = [
+        {"name": name, "type": type_, "links": []}
+        for name, type_ in zip(schema["output_name"], schema["output"], strict=True)
+    ]
+    height = TITLE + SLOT * max(len(sockets), len(outputs)) + WIDGET * len(values) + PICTURES.get(kind, 0)
+    node = {
+        "id": id,
+        "type": kind,
+        "pos": [0, 0],
+        "size": [WIDTH, height],
+        "flags": {},
+        "order": 0,
+        "mode": 0,
+        "inputs": sockets + widgets,
+        "outputs": outputs,
+        "properties": _properties(kind),
+        "widgets_values": values,
+    }
+    title = entry.get("_meta", {}).get("title", schema["display_name"])
+    return node if title == schema["display_name"] else node | {"title": title}
+
+
+def _properties(kind: str) -> dict[str, Any]:
+    if not kind.startswith("HMD_"):
+        return {"cnr_id": "comfy-core", "Node name for S&R": kind}
+    properties = {"cnr_id": "hmd-removal", "ver": __version__, "Node name for S&R": kind}
+    models = [
+        {
+            "name": weight.file,
+            "url": f"https://huggingface.co/{weight.repo_id}/resolve/{weight.revision}/{weight.file}",
+            "hash": weight.sha256,
+            "hash_type": "SHA256",
+            "directory": "hmd_removal",
+        }
+        for weight in map(find_weight, WEIGHTS.get(kind, ()))
+        if weight.revision  # before its publication there is no address to offer
+    ]
+    return properties | ({"models": models} if models else {})
+
+
+def _connect(twin: Workflow, nodes: dict[int, dict[str, Any]]) -> list[list[Any]]:
+    """Fill in the nodes' links and return them: [id, from node, from slot, to node, to slot, type]."""
+    links = []
+    for id, entry in twin.items():
+        for slot, target in enumerate(nodes[int(id)]["inputs"]):
+            origin = entry["inputs"].get(target["name"])
+            if not isinstance(origin, list):
+                continue
+            source, index = int(origin[0]), origin[1]
+            target["link"] = len(links) + 1
+            nodes[source]["outputs"][index]["links"].append(target["link"])
+            links.append([target["link"], source, index, int(id), slot, target["type"]])
+    return links
+
+
+def _arrange(nodes: dict[int, dict[str, Any]], layout: Layout) -> list[dict[str, Any]]:
+    """Put the nodes in their groups' columns and return the groups."""
+    groups, left, placed = [], GAP, []
+    for column in layout.columns:
+        top = 0
+        for title, members in column.items():
+            bottom = top + TITLE + 2 * MARGIN
+            for node in (nodes[id] for id in members):
+                node["pos"] = [left + MARGIN, bottom + TITLE]
+                bottom += TITLE + node["size"][1] + MARGIN
+            box = [left, top, WIDTH + 2 * MARGIN, bottom - top]
+            groups.append({"id": len(groups) + 1, "title": title, "bounding": box, **GROUP_LOOKS})
+            placed += members
+            top = bottom + MARGIN
+        left += WIDTH + 2 * MARGIN + GAP
+    if sorted(placed) != sorted(nodes):
+        raise ValueError(f"Each of the nodes {sorted(nodes)} must be in one group, but in groups are {sorted(placed)}.")
+    return groups
+
+
+def _note(id: int, text: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "type": "MarkdownNote",
+        "pos": [-NOTE_WIDTH, TITLE],
+        "size": [NOTE_WIDTH, 460],
+        "flags": {},
+        "order": 0,
+        "mode": 0,
+        "inputs": [],
+        "outputs": [],
+        "title": "Read me",
+        "properties": {},
+        "widgets_values": [text],
+        "color": "#432",
+        "bgcolor": "#653",
+    }
+
+
+def _in_running_order(twin: Workflow, nodes: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every node after those it takes its inputs from."""
+    ordered: dict[str, dict[str, Any]] = {}
+
+    def visit(id: str) -> None:
+        for value in twin[id]["inputs"].values():
+            if isinstance(value, list):
+                visit(value[0])
+        ordered.setdefault(id, nodes[int(id)])
+
+    for id in twin:
+        visit(id)
+    return list(ordered.values())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
