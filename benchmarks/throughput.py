@@ -7,10 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from hmd_removal.demo import demo_clip
 from hmd_removal.deocclusion.enrol import load_reference
 from hmd_removal.deocclusion.masks import GivenMask, SimulatedHeadset
 from hmd_removal.deocclusion.video import deocclude_video
-from hmd_removal.demo import demo_clip
 from hmd_removal.faces.headset import HeadsetArtist, preset
 
 from .footage import write_footage

@@ -162,9 +162,10 @@ def compute_metrics(
                 scores["temporal"] = temporal_error(a, b, hole)[own]
                 scores["seam"] = seam_ratio(a[own], b[own], hole[own])
             if lpips_network is not None:
-                scores["lpips"] = lpips(lpips_network, a[own], b[own])
-                if hole is not None:
-                    scores["hole_lpips"] = lpips(lpips_network, a[own], b[own], hole[own])
+                in_hole = None if hole is None else hole[own]
+                scores["lpips"], inside = lpips(lpips_network, a[own], b[own], in_hole)
+                if inside is not None:
+                    scores["hole_lpips"] = inside
             if face_network is not None and points is not None:
                 scores["identity"] = identity_cosine(face_network, a[own], b[own], points[start:stop])
         for name, score in scores.items():

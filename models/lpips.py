@@ -78,15 +78,15 @@ class LPIPS(nn.Module):
                 f"LPIPS needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, got "
                 f"{a.shape[3]}x{a.shape[2]}: use larger pictures."
             )
-        total = a.new_zeros(())
-        for head, of_a, of_b in zip(self.heads, self._layers(a), self._layers(b), strict=True):
-            difference = head((of_a - of_b).square())
-            if spatial:
-                layer = F.interpolate(difference, a.shape[2:], mode="bilinear", align_corners=False)[:, 0]
-            else:
-                layer = difference.mean((1, 2, 3))
-            total = total + layer
-        return total
+        maps = self.layer_maps(a, b)
+        if spatial:
+            return spatial_map(maps, a.shape[2:])
+        return torch.stack([layer.mean((1, 2)) for layer in maps]).sum(0)
+
+    def layer_maps(self, a: torch.Tensor, b: torch.Tensor) -> list[torch.Tensor]:
+        """The five layers' distances, (N, h, w) each at the layer's size; `forward` is their means' sum."""
+        layers = zip(self.heads, self._layers(a), self._layers(b), strict=True)
+        return [head((of_a - of_b).square())[:, 0] for head, of_a, of_b in layers]
 
     def _layers(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """The five ReLU outputs, each pixel's feature vector scaled to length 1."""
@@ -97,3 +97,9 @@ class LPIPS(nn.Module):
             if i - 1 in ALEXNET_CONVOLUTIONS:
                 outputs.append(F.normalize(x, dim=1, eps=1e-10))
         return outputs
+
+
+def spatial_map(maps: list[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """The (N, H, W) map of distances per pixel from LPIPS.layer_maps. size: (H, W) of the pictures."""
+    scaled = [F.interpolate(layer[:, None], size, mode="bilinear", align_corners=False)[:, 0] for layer in maps]
+    return torch.stack(scaled).sum(0)
