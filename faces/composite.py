@@ -17,7 +17,7 @@ def feather_width(crop: Crop) -> int:
 def blend_weights(mask: np.ndarray, feather: int) -> np.ndarray:
     """(H, W) float32: 1 in the hole, falling to 0 over `feather` pixels outside it. mask: (H, W), over 0.5 = hole."""
     outside = (mask <= 0.5).astype(np.uint8)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.clip(1 - distance / (feather + 1), 0, 1).astype(np.float32)
 
 

@@ -16,8 +16,9 @@ from .reference import Reference
 from .topology import MESH_POINT_COUNT
 from .track import visibility_under
 
-FACE_SIDE = 256  # pixels; larger faces are shrunk to this, about what the landmarker looks at
-FIRST_ROUNDS = 3  # syntheses in the first frame, where the estimate starts from plain colour
+HOLE_SIDE = 220  # pixels; frames with a wider hole are shrunk to this, where the face is as large as a landmarker needs
+FIRST_ROUNDS = 3  # syntheses in the first frame, where the estimate is rough
+FACE_BY_HOLE = (0.7, 0.85, 1.0)  # guesses at the face's width, by the hole's: a wide device, and a band
 
 
 class ReferenceGuidedDetector:
@@ -28,6 +29,7 @@ class ReferenceGuidedDetector:
 
     def __init__(self, detector: FaceDetector, reference: Reference):
         self._detector = detector
+        self._reference = reference
         self._aligner = ReferenceAligner(reference)
         self._motion = SkinMotion()
         self._last: Face | None = None  # in the shrunk picture
@@ -38,37 +40,44 @@ class ReferenceGuidedDetector:
         if mask is None or not (mask > 0.5).any():
             self._last = None
             return self._detector.detect(frame)
-        scale = self._shrink(frame, mask)
-        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-        hole = cv2.resize((mask > 0.5).astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
-        face = self._find(small, hole)
-        return [] if face is None else [Face((face.points / scale).astype(np.float32), face.blendshapes)]
-
-    def _find(self, frame: np.ndarray, hole: np.ndarray) -> Face | None:
-        if self._last is None:
-            self._motion.start(frame, hole)
-            face, rounds = _most_covered(self._detector.detect(frame, hole), hole), FIRST_ROUNDS
-        else:
-            face, rounds = self._motion.carry(self._last, frame, hole), 1
-        for _ in range(rounds):
-            if face is not None:
-                face = _most_covered(self._detector.detect(self._complete(frame, hole, face.points)), hole)
-        self._last = face
-        return face
-
-    def _shrink(self, frame: np.ndarray, mask: np.ndarray) -> float:
-        """Scale, at most 1, at which this clip is looked at; settled by its first face, found on the painted frame."""
+        hole = (mask > 0.5).astype(np.uint8)
         if self._scale is None:
-            face = _most_covered(self._detector.detect(frame, mask), mask > 0.5)
-            if face is None:
-                return 1.0
-            self._scale = min(FACE_SIDE / face.size, 1.0)
-        return self._scale
+            self._scale = min(HOLE_SIDE / _long_side(hole)[1], 1.0)
+        scale = self._scale
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+        hole = cv2.resize(hole, small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
+        if self._last is None:
+            self._motion.start(small, hole)
+            self._last = self._acquire(small, hole)
+        else:
+            guess = self._motion.carry(self._last, small, hole)
+            self._last = self._refine(small, hole, guess)
+        if self._last is None:
+            return []
+        return [Face((self._last.points / scale).astype(np.float32), self._last.blendshapes)]
 
-    def _complete(self, frame: np.ndarray, hole: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """The frame with the re-posed reference in its hole."""
-        aligned, kind = self._aligner(points, visibility_under(points, hole), hole)
-        return np.where((kind > 0)[..., None], aligned, frame)
+    def _acquire(self, frame: np.ndarray, hole: np.ndarray) -> Face | None:
+        """Find the face without knowing where it was: of several first guesses the one that proves most consistent."""
+        painted = _most_covered(self._detector.detect(frame, hole), hole)
+        guesses = [] if painted is None else [painted]
+        guesses += [_behind(hole, self._reference.points[0], share) for share in FACE_BY_HOLE]
+        best, least = None, np.inf
+        for guess in guesses:
+            face, change = guess, np.inf
+            for _ in range(FIRST_ROUNDS):
+                before, face = face, self._refine(frame, hole, face)
+                if face is None:
+                    break
+                change = float(np.linalg.norm((face.points - before.points)[:, :2], axis=1).mean()) / face.size
+            if face is not None and change < least:
+                best, least = face, change
+        return best
+
+    def _refine(self, frame: np.ndarray, hole: np.ndarray, face: Face) -> Face | None:
+        """One round: complete the picture by the estimate, and look at it."""
+        aligned, kind = self._aligner(face.points, visibility_under(face.points, hole), hole)
+        completed = np.where((kind > 0)[..., None], aligned, frame)
+        return _most_covered(self._detector.detect(completed), hole)
 
     def close(self) -> None:
         self._detector.close()
@@ -112,3 +121,23 @@ def _most_covered(faces: list[Face], hole: np.ndarray) -> Face | None:
     hidden = [float((visibility_under(face.points, hole) == 0).mean()) for face in faces]
     best = int(np.argmax(hidden)) if faces else -1
     return faces[best] if faces and hidden[best] > 0.05 else None
+
+
+def _long_side(hole: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Centre (x, y), length in pixels and direction in radians, within a quarter turn of level, of the hole's box."""
+    ys, xs = np.nonzero(hole)
+    centre, (width, height), angle = cv2.minAreaRect(np.column_stack([xs, ys]).astype(np.float32))
+    if width < height:
+        width, angle = height, angle - 90
+    return np.array(centre), max(width, 1.0), np.radians((angle + 90) % 180 - 90)
+
+
+def _behind(hole: np.ndarray, model: np.ndarray, share: float) -> Face:
+    """The person's mesh, (478, 3), set behind the hole: eyes at its middle, `share` of its length wide, as it tilts."""
+    centre, length, tilt = _long_side(hole)
+    eyes = model[[33, 263], :2].astype(np.float64)
+    level = tilt - np.arctan2(*(eyes[1] - eyes[0])[::-1])
+    scale = share * length / np.linalg.norm(model[454, :2] - model[234, :2])
+    turn = scale * np.array([[np.cos(level), -np.sin(level)], [np.sin(level), np.cos(level)]])
+    points = np.column_stack([(model[:, :2] - eyes.mean(0)) @ turn.T + centre, model[:, 2] * scale])
+    return Face(points.astype(np.float32), np.zeros(0, np.float32))

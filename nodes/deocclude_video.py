@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
-import folder_paths
 import torch
 from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
@@ -23,6 +22,7 @@ from ..faces.track import ON_MISSING
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
+from .video_source import encoded, temporary_video
 
 MASK_SOURCES = GIVEN, PLACED, SIMULATED = "given mask", "headset preset", "simulate headset"
 
@@ -148,44 +148,35 @@ class DeoccludeVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..deocclusion.video import deocclude_video
 
-        target = Path(folder_paths.get_temp_directory()) / f"hmd_removal_{uuid.uuid4().hex}.mp4"
-        report = deocclude_video(
-            _source(video),
-            target,
-            mask=_mask_source(mask_source, preset, grow, mask, mask_video),
-            reference=reference,
-            method=method,
-            landmarks=landmarks,
-            face=face,
-            on_missing=on_missing,
-            progress=progress_bar(),
-        )
+        target = temporary_video()
+        with ExitStack() as stack:
+            mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
+            report = deocclude_video(
+                stack.enter_context(encoded(video)),
+                target,
+                mask=_mask_source(mask_source, preset, grow, mask, mask_file),
+                reference=reference,
+                method=method,
+                landmarks=landmarks,
+                face=face,
+                on_missing=on_missing,
+                progress=progress_bar(),
+            )
         return io.NodeOutput(VideoFromFile(str(target)), report.summary)
 
 
-def _source(video: VideoInput) -> str | BytesIO:
-    """The encoded video behind a VIDEO, not decoded."""
-    # A newer ComfyUI can hold a stretch of a file; the file itself would be the whole of it.
-    trimmed = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))() != (0.0, 0.0)
-    if not trimmed:
-        return video.get_stream_source()
-    stretch = BytesIO()
-    video.save_to(stretch, format="mp4")
-    return stretch
-
-
 def _mask_source(
-    kind: str, preset: str, grow: float, mask: torch.Tensor | None, mask_video: VideoInput | None
+    kind: str, preset: str, grow: float, mask: torch.Tensor | None, mask_file: str | Path | BytesIO | None
 ) -> MaskSource:
     if kind not in MASK_SOURCES:
         raise InputError(f"Expected a mask source out of {', '.join(MASK_SOURCES)}, got {kind!r}.")
     if kind == GIVEN:
-        if (mask is None) == (mask_video is None):
+        if (mask is None) == (mask_file is None):
             found = "neither is" if mask is None else "both are"
             raise InputError(
                 f"With '{GIVEN}' either mask or mask_video must be connected, but {found}: connect one of them, "
                 "or choose another mask_source."
             )
-        return GivenMask(_source(mask_video) if mask is None else mask.cpu().numpy())
+        return GivenMask(mask_file if mask is None else mask.cpu().numpy())
     artist = HeadsetArtist(headset_of(preset), grow=grow)
     return SimulatedHeadset(artist) if kind == SIMULATED else PlacedHeadset(artist)

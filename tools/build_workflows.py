@@ -81,8 +81,8 @@ not knowing what the hidden part of the face does.
         note="""# Remove a headset from footage
 
 1. Upload the footage.
-2. Upload its mask: a video of the same length that is white where the headset is, or a picture, if the head keeps
-still. *Draw HMD Mask* or any segmentation node can make one.
+2. Upload its mask: a video of the same length that is white where the headset is. Any node that gives a MASK can take
+its place: a segmentation node, *Draw HMD Mask*, or *Load Image (as Mask)* if the head keeps still.
 3. Upload a photo of the same person without the headset: eyes open, facing the camera, in similar light.
 4. Run.
 

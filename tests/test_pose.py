@@ -1,0 +1,67 @@
+"""Similarity fits and head pose, against hand-made transforms."""
+
+import numpy as np
+import pytest
+
+from hmd_removal.faces.pose import fit_similarity, head_pose, pose_angles, pose_scale, transform
+from hmd_removal.faces.topology import canonical_points
+
+
+def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+    """The canonical face, 10 pixels a centimetre around (200, 150), turned by angles in degrees."""
+    a, b, c = np.radians([yaw, pitch, roll])
+    # face coordinates: x right, y down, z away; each matrix turns the nose, which points along -z
+    about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    face = canonical_points() @ (about_z @ about_y @ about_x).T
+    points = np.zeros((478, 3))
+    points[:468] = 10 * face + (200, 150, 0)
+    points[468:] = points[468 - 10 : 468]
+    return points
+
+
+def test_similarity_of_a_quarter_turn_by_hand():
+    source = np.array([[0.0, 0], [1, 0], [0, 1], [2, 3]])
+    target = np.array([[5.0, 7], [5, 9], [3, 7], [-1, 11]])  # turned by 90 degrees, doubled, moved by (5, 7)
+    assert fit_similarity(source, target) == pytest.approx(np.array([[0, -2, 5], [2, 0, 7], [0, 0, 1]]), abs=1e-12)
+
+
+def test_similarity_never_mirrors():
+    source = np.random.default_rng(0).normal(size=(20, 3))
+    matrix = fit_similarity(source, source * (-1, 1, 1))
+    assert np.linalg.det(matrix[:3, :3]) > 0
+
+
+def test_points_without_weight_do_not_count():
+    source = np.random.default_rng(1).normal(size=(10, 3))
+    target = 3 * source + (1, 2, 3)
+    target[4] += 100
+    weights = np.ones(10)
+    weights[4] = 0
+    assert transform(fit_similarity(source, target, weights), source[4]) == pytest.approx(3 * source[4] + (1, 2, 3))
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (30, 0, 0), (-25, 0, 0), (0, 20, 0), (0, 0, 15), (20, -10, 5)])
+def test_head_pose_gives_back_the_angles_that_made_it(angles):
+    pose = head_pose(turned(*angles))
+    assert pose_scale(pose) == pytest.approx(10)
+    if sum(a != 0 for a in angles) < 2:
+        assert pose_angles(pose) == pytest.approx(angles, abs=1e-6)
+    assert transform(pose, canonical_points()) == pytest.approx(turned(*angles)[:468])
+
+
+def test_signs_of_the_angles_are_those_of_the_picture():
+    nose = lambda points: points[1] - points[[234, 454]].mean(0)  # noqa: E731
+    assert nose(turned(yaw=20))[0] > nose(turned())[0]
+    assert nose(turned(pitch=20))[1] > nose(turned())[1]
+    eyes = turned(roll=20)
+    assert eyes[263, 1] > eyes[33, 1]  # the eye on the image's right sinks
+
+
+def test_pose_from_visible_points_ignores_hidden_ones():
+    points = turned(15)
+    visibility = np.ones(478)
+    visibility[:200] = 0
+    points[:200] += 50
+    assert pose_angles(head_pose(points, visibility)) == pytest.approx((15, 0, 0), abs=1e-6)
