@@ -8,7 +8,7 @@ import torch
 from ..errors import InputError
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack
-from .engine import WINDOW, Deoccluder
+from .engine import Deoccluder
 from .masks import check_size, empty_mask_error
 from .methods import make_filler
 
@@ -34,16 +34,13 @@ def deocclude_clip(
     fit, or the mask is empty or covers everything.
     """
     masks = fitting_masks(frames, masks)
-    if len(track) != len(frames) or track.size != tuple(frames.shape[1:3]):
-        raise InputError(
-            f"The face track belongs to {len(track)} frames of {track.size[1]} x {track.size[0]}, but there are "
-            f"{len(frames)} of {frames.shape[2]} x {frames.shape[1]}; connect the track of this very clip."
-        )
+    track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
-    engine = Deoccluder(make_filler(method, reference), reference)
+    filler = make_filler(method, reference)
+    engine = Deoccluder(filler, reference)
     out = torch.empty_like(frames)
-    for start in range(0, len(frames), WINDOW):
-        stop = min(start + WINDOW, len(frames))
+    for start in range(0, len(frames), filler.window):
+        stop = min(start + filler.window, len(frames))
         window_masks = [masks[t].numpy() for t in range(start, stop)]
         faces = [track[t] for t in range(start, stop)]
         if landmarks == "visible":

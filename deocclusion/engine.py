@@ -17,8 +17,6 @@ from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
-WINDOW = 16  # frames a filler sees at once
-
 
 @dataclass
 class _Prepared:

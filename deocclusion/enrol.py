@@ -1,6 +1,6 @@
 """From a photo, a folder of photos or a clip to a Reference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +20,12 @@ MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it 
 
 
 def reference_from_frames(
-    frames: Sequence[np.ndarray], *, still: bool = False, count: int = 5, frame: int | None = None
+    frames: Sequence[np.ndarray],
+    *,
+    still: bool = False,
+    count: int = 5,
+    frame: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Reference, list[FrameScore], list[int]]:
     """Detect the face in enrolment frames and choose the reference among them; see faces.reference.pick_reference.
 
@@ -28,7 +33,8 @@ def reference_from_frames(
     """
     if not frames:
         raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
-    track = _track_photos(frames) if still else detect_track(frames, frames[0].shape[:2], on_missing="untouched")
+    seen = _reported(frames, progress)
+    track = _track_photos(seen) if still else detect_track(seen, frames[0].shape[:2], on_missing="untouched")
     return pick_reference(frames, track, count=count, frame=frame)
 
 
@@ -50,7 +56,14 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
     return reference_from_frames(frames, count=count)[0]
 
 
-def _track_photos(photos: Sequence[np.ndarray]) -> FaceTrack:
+def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        if progress is not None:
+            progress(done, len(frames))
+
+
+def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
     """The largest face of each photo, independent of one another."""
     faces = []
     with MediaPipeDetector(still=True) as detector:
@@ -61,7 +74,7 @@ def _track_photos(photos: Sequence[np.ndarray]) -> FaceTrack:
             status = FrameStatus.MISSING if found is None else FrameStatus.FOUND
             pose = np.eye(4) if found is None else head_pose(points)
             faces.append(TrackedFace(points, status, np.ones(POINT_COUNT, np.float32), pose, shapes))
-    return FaceTrack.stack(faces, photos[0].shape[:2])
+    return FaceTrack.stack(faces, (0, 0))  # photos have no common size
 
 
 def _read_photo(path: Path) -> np.ndarray:

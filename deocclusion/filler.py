@@ -32,6 +32,8 @@ class Filler(Protocol):
     """Crop size S in pixels that the method works at; None to follow the size of the face."""
     needs_alignment: bool
     """Whether Window.aligned is wanted."""
+    window: int
+    """How many frames it likes to see at once; fewer may come. Work can be cancelled between windows."""
 
     def fill(self, window: Window, state: Any) -> tuple[torch.Tensor, Any]:
         """Crops (T, 3, S, S) float32 in [0, 1] with the hole filled, and the state for the next window.

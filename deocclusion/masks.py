@@ -74,6 +74,11 @@ class GivenMask:
                 )
             check_size(mask, frame.shape[:2])
             yield Covered(frame, mask)
+        if not isinstance(masks, repeat) and next(masks, None) is not None:
+            raise InputError(
+                f"The mask has more frames than the video, which has {index + 1}; "
+                "give one mask for all frames, or one for each."
+            )
 
     def _masks(self) -> Iterator[np.ndarray]:
         if isinstance(self._source, np.ndarray):

@@ -30,6 +30,7 @@ class WarpFiller:
     """The aligned reference with its colours matched to the frame."""
 
     needs_alignment = True
+    window = 1
 
     def __init__(self, crop_side: int | None = None):
         self.crop_side = crop_side
@@ -58,6 +59,7 @@ class StaticFiller:
     """Baseline: the reference pasted through the crop alignment, neither re-posed nor colour-matched."""
 
     needs_alignment = False
+    window = 1
 
     def __init__(self, reference: Reference, crop_side: int | None = None):
         self.crop_side = crop_side
@@ -82,6 +84,7 @@ class TeleaFiller:
     """Baseline: OpenCV's inpainting by fast marching (Telea 2004), which knows nothing of faces."""
 
     needs_alignment = False
+    window = 1
     RADIUS = 3
 
     def __init__(self, crop_side: int | None = None):

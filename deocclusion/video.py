@@ -16,7 +16,7 @@ from ..faces.track import TrackedFace, status_summary, track_faces
 from ..video import VideoReader, VideoWriter
 from ..video.source import Source
 from .clip import check_landmarks
-from .engine import WINDOW, Deoccluder
+from .engine import Deoccluder
 from .masks import Covered, MaskSource, SimulatedHeadset, empty_mask_error
 from .methods import make_filler
 
@@ -58,7 +58,8 @@ def deocclude_video(
     check_landmarks(landmarks)
     if landmarks == "oracle" and not isinstance(mask, SimulatedHeadset):
         raise InputError("Oracle landmarks exist only for a simulated headset; use visible landmarks for real footage.")
-    engine = Deoccluder(make_filler(method, reference), reference)
+    filler = make_filler(method, reference)
+    engine = Deoccluder(filler, reference)
     reader = VideoReader(source)
     info = reader.info
     if min(info.width, info.height) < SMALLEST:
@@ -89,8 +90,8 @@ def deocclude_video(
         shown, pixels = tee(iter(reader))
         frames = mask.cover((f.pixels for f in pixels), seer, face, on_missing)
         second = guided if reference is None else ReferenceGuidedDetector(guided, reference)
-        followed = zip(shown, _with_faces(frames, second, landmarks, face, on_missing), strict=True)
-        while window := list(islice(followed, WINDOW)):
+        followed = zip(shown, _with_faces(frames, second, landmarks, on_missing), strict=True)
+        while window := list(islice(followed, filler.window)):
             filled = engine.process(
                 [c.pixels for _, (c, _) in window], [c.mask for _, (c, _) in window], [f for _, (_, f) in window]
             )
@@ -108,12 +109,12 @@ def deocclude_video(
 
 
 def _with_faces(
-    frames: Iterator[Covered], detector: FaceDetector, landmarks: str, face: int, on_missing: str
+    frames: Iterator[Covered], detector: FaceDetector, landmarks: str, on_missing: str
 ) -> Iterator[tuple[Covered, TrackedFace]]:
     """Each covered frame with the face that is seen in it, or with the true one in oracle mode."""
     if landmarks == "oracle":
         yield from ((c, c.truth) for c in frames)
         return
     shown, seen = tee(frames)
-    faces = track_faces(((c.pixels, c.mask) for c in seen), detector, face=face, on_missing=on_missing)
+    faces = track_faces(((c.pixels, c.mask) for c in seen), detector, on_missing=on_missing)
     yield from ((c, f.covered_by(c.mask)) for c, f in zip(shown, faces, strict=True))

@@ -83,6 +83,14 @@ class FaceTrack:
             size,
         )
 
+    def require_clip(self, count: int, size: tuple[int, int]) -> None:
+        """Raise InputError unless the track belongs to `count` frames of that size, (height, width)."""
+        if (len(self), self.size) != (count, size):
+            raise InputError(
+                f"The face track belongs to {len(self)} frames of {self.size[1]} x {self.size[0]}, but there are "
+                f"{count} of {size[1]} x {size[0]}; connect the track of this very clip."
+            )
+
     def covered_by(self, masks: np.ndarray) -> "FaceTrack":
         """The track with the points inside `masks` ((T, H, W), over 0.5 = covered) marked as not visible."""
         return FaceTrack.stack((self[t].covered_by(masks[t]) for t in range(len(self))), self.size)
@@ -199,8 +207,12 @@ def _choose(faces: list[Face], previous: Face | None, index: int) -> Face | None
     if not faces:
         return None
     if previous is None:
-        by_size = sorted(faces, key=lambda f: -f.size)
-        return by_size[min(index, len(by_size) - 1)]
+        if index >= len(faces):
+            raise InputError(
+                f"Face {index} was asked for, counted from 0, but the first frame with a face shows {len(faces)}; "
+                "choose a lower number."
+            )
+        return sorted(faces, key=lambda f: -f.size)[index]
     nearest = min(faces, key=lambda f: float(np.linalg.norm(f.centre - previous.centre)))
     moved = float(np.linalg.norm(nearest.centre - previous.centre))
     # Another person elsewhere in the picture must not take over while ours is out of sight.

@@ -13,7 +13,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InputError
 from ..faces.track import FaceTrack, FrameStatus
-from .frames import image_of, require_track_of
+from .frames import image_of
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
@@ -90,7 +90,7 @@ class ComputeMetrics(io.ComfyNode):
         file, subfolder = _json_file(filename_prefix)
         points = None
         if face_track is not None:
-            require_track_of(truth, face_track)
+            face_track.require_clip(len(truth), tuple(truth.shape[1:3]))
             missing = face_track.status == FrameStatus.MISSING
             points = np.where(missing[:, None, None], np.nan, face_track.points)
         report = compute_metrics(

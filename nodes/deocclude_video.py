@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..faces.headset import HEADSETS, HeadsetArtist
 from ..faces.headset import preset as headset_of
 from ..faces.reference import Reference
-from ..faces.track import ON_MISSING
+from ..faces.track import MAX_GAP, ON_MISSING
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
@@ -114,8 +114,8 @@ class DeoccludeVideo(io.ComfyNode):
                     options=list(ON_MISSING),
                     default="interpolate",
                     tooltip=(
-                        "Frames without a face: interpolate between their neighbours (gaps of up to 60 frames), hold "
-                        "the last position, leave them untouched, or stop with an error."
+                        f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} frames), "
+                        "hold the last position, leave them untouched, or stop with an error."
                     ),
                 ),
             ],

@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io
 
 from ..faces.reference import Reference
-from ..faces.track import ON_MISSING, detect_track
+from ..faces.track import MAX_GAP, ON_MISSING, detect_track
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
@@ -60,8 +60,8 @@ class DetectFaceLandmarks(io.ComfyNode):
                     options=list(ON_MISSING),
                     default="interpolate",
                     tooltip=(
-                        "Frames without a face: interpolate between their neighbours (gaps of up to 60 frames), hold "
-                        "the last position, leave them untouched, or stop with an error."
+                        f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} frames), "
+                        "hold the last position, leave them untouched, or stop with an error."
                     ),
                 ),
                 io.Boolean.Input(

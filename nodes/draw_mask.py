@@ -8,7 +8,6 @@ from comfy_api.latest import io
 from ..faces.headset import HEADSETS, SHAPES, HeadsetArtist
 from ..faces.headset import preset as headset_of
 from ..faces.track import FaceTrack
-from .frames import require_track_of
 from .progress import counted
 from .schema import known
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
@@ -85,7 +84,7 @@ class DrawHMDMask(io.ComfyNode):
     def execute(
         cls, image: torch.Tensor, face_track: FaceTrack, preset: str, shape: str, grow: float, seed: int
     ) -> io.NodeOutput:
-        require_track_of(image, face_track)
+        face_track.require_clip(len(image), tuple(image.shape[1:3]))
         artist = HeadsetArtist(headset_of(preset), shape=shape, grow=grow, seed=seed)
         image = image[..., :3].cpu()
         covered, masks = torch.empty(image.shape), torch.empty(image.shape[:3])

@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from .frames import image_of, pictures
-from .progress import counted
+from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
 
@@ -73,10 +73,11 @@ class PickReferenceFrame(io.ComfyNode):
         from ..faces.preview import describe_scores, reference_sheet
 
         reference, scores, chosen = reference_from_frames(
-            list(counted(pictures(image), len(image))),
+            list(pictures(image)),
             still=kind == "photos",
             count=count,
             frame=None if frame == AUTOMATIC else frame,
+            progress=progress_bar(),
         )
         sheet = reference_sheet(reference, [scores[t] for t in chosen])
         return io.NodeOutput(reference, image_of(sheet), describe_scores(scores, chosen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -15,13 +16,14 @@ RATE = Fraction(30000, 1001)
 
 # Covers both eyes of `carphone` in each of its first 24 frames: rows and columns in pixels.
 EYES = (slice(49, 68), slice(58, 112))
+BLINK = 42  # number of a frame of `carphone` with both eyes shut
 
 
 def carphone_frames(clip: Path, count: int) -> list[np.ndarray]:
     """The first frames of a clip, each (H, W, 3) uint8 RGB."""
     with av.open(str(clip)) as container:
         frames = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
-        return [frame for _, frame in zip(range(count), frames, strict=False)]
+        return list(islice(frames, count))
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray]) -> Path:
@@ -35,6 +37,22 @@ def write_video(path: Path, frames: Iterable[np.ndarray]) -> Path:
                 stream.pix_fmt = "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
+    return path
+
+
+def write_giant(path: Path, count: int, width: int, height: int) -> Path:
+    """A file of a few hundred kB that promises many large frames: one picture, then "no change" again and again."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        grey = av.VideoFrame.from_ndarray(np.full((height, width, 3), 90, np.uint8), format="rgb24")
+        picture, no_change = (bytes(packet) for _ in range(2) for packet in stream.encode(grey))
+        for number in range(count):
+            packet = av.Packet(no_change if number else picture)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 30), number == 0
+            packet.pts = packet.dts = number
+            packet.duration = 1
+            container.mux(packet)
     return path
 
 

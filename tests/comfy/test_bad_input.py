@@ -10,123 +10,189 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Upload, api_workflows
-from samples import FRAMES, carphone_frames, write_image, write_sound, write_video
+from samples import BLINK, FRAMES, carphone_frames, write_giant, write_image, write_sound, write_video
 
 from hmd_removal.comfyui.client import ComfyClient, ComfyError, Event, Workflow
 
 GREY = np.full((144, 176, 3), 128, np.uint8)
 
-
-def truncated(folder: Path, inputs: dict[str, Path]) -> Path:
-    whole = inputs["clip.mp4"].read_bytes()
-    path = folder / "truncated.mp4"
-    path.write_bytes(whole[: len(whole) // 2])
-    return path
+Maker = Callable[[Path, Path], Path]
+"""(folder to write to, the clip `carphone`) -> file."""
 
 
-def empty(folder: Path, _: dict[str, Path]) -> Path:
+def empty(folder: Path, _: Path) -> Path:
     path = folder / "empty.mp4"
     path.touch()
     return path
 
 
-def sound_only(folder: Path, _: dict[str, Path]) -> Path:
+def truncated(folder: Path, carphone: Path) -> Path:
+    path = write_video(folder / "truncated.mp4", carphone_frames(carphone, FRAMES))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def sound_only(folder: Path, _: Path) -> Path:
     return write_sound(folder / "sound.m4a")
 
 
-def video(value: int, *, frames: int = FRAMES, height: int = 144, width: int = 176) -> Callable[..., Path]:
-    """Maker of a clip of one colour."""
-
-    def make(folder: Path, _: dict[str, Path]) -> Path:
-        frame = np.full((height, width, 3), value, np.uint8)
-        return write_video(folder / "plain.mp4", [frame] * frames)
-
-    return make
+def giant(folder: Path, _: Path) -> Path:
+    return write_giant(folder / "giant.mp4", 20_000, 3840, 2160)
 
 
-def photo_without_face(folder: Path, _: dict[str, Path]) -> Path:
+def video(value: int, *, frames: int = FRAMES, height: int = 144, width: int = 176) -> Maker:
+    """Maker of a clip of one grey."""
+    frame = np.full((height, width, 3), value, np.uint8)
+    return lambda folder, _: write_video(folder / "plain.mp4", [frame] * frames)
+
+
+def photo_without_face(folder: Path, _: Path) -> Path:
     return write_image(folder / "grey.png", GREY)
 
 
-def workflow_naming(file: str) -> Workflow:
-    """The first example workflow that reads a file of that name."""
-    for path in api_workflows():
-        workflow = json.loads(path.read_text())
-        if any(file in node["inputs"].values() for node in workflow.values()):
-            return workflow
-    raise LookupError(f"No example workflow reads {file}.")
+def photo_with_shut_eyes(folder: Path, carphone: Path) -> Path:
+    return write_image(folder / "blink.png", carphone_frames(carphone, BLINK + 1)[BLINK])
+
+
+def workflows_naming(file: str) -> list[Workflow]:
+    """The example workflows that read a file of that name."""
+    workflows = [json.loads(path.read_text()) for path in api_workflows()]
+    return [workflow for workflow in workflows if any(file in node["inputs"].values() for node in workflow.values())]
+
+
+def with_value(workflow: Workflow, class_type: str, **values: str | int) -> Workflow:
+    """A workflow with widgets of all its nodes of one class set."""
+    for node in workflow.values():
+        if node["class_type"] == class_type:
+            node["inputs"] |= values
+    return workflow
 
 
 @pytest.mark.parametrize(
-    ("file", "make", "word"),
+    ("file", "make", "words"),
     [
-        pytest.param("clip.mp4", empty, "empty|no frame|not a video|cannot be read", id="empty file"),
-        pytest.param("clip.mp4", truncated, "truncated|cut off|damaged|cannot be read", id="truncated file"),
-        pytest.param("clip.mp4", sound_only, "sound|audio|picture|no video", id="sound only"),
-        pytest.param("clip.mp4", video(128), "face", id="no face in the whole clip"),
-        pytest.param("clip.mp4", video(128, height=48, width=48), "64", id="smaller than 64 px"),
-        pytest.param("reference.png", photo_without_face, "face", id="reference without a face"),
-        pytest.param("mask.mp4", video(255, width=192), "mask", id="mask of another size"),
-        pytest.param("mask.mp4", video(255, frames=FRAMES - 3), "mask", id="mask of another length"),
-        pytest.param("mask.mp4", video(0), "mask", id="empty mask"),
-        pytest.param("mask.mp4", video(255), "mask", id="mask covering everything"),
+        pytest.param("clip.mp4", empty, "is empty|cannot be read", id="empty file"),
+        pytest.param("clip.mp4", truncated, "cut off|cannot be read", id="truncated file"),
+        pytest.param("clip.mp4", sound_only, "no video", id="sound only"),
+        pytest.param("clip.mp4", giant, "take 1990.7 GB .* Deocclude Video", id="more frames than memory"),
+        pytest.param("clip.mp4", video(128), "no face", id="no face in the whole clip"),
+        pytest.param("clip.mp4", video(128, height=48, width=48), "at least 64 x 64", id="smaller than 64 px"),
+        pytest.param("reference.png", photo_without_face, "no face", id="reference without a face"),
+        pytest.param("reference.png", photo_with_shut_eyes, "open eyes", id="reference with closed eyes"),
+        pytest.param("mask.mp4", video(255, width=192), "mask must have the frames' size", id="mask of another size"),
+        pytest.param("mask.mp4", video(255, frames=FRAMES - 3), "one mask for", id="mask of another length"),
+        pytest.param("mask.mp4", video(0), "mask is empty", id="empty mask"),
+        pytest.param("mask.mp4", video(255), "mask covers the whole", id="mask covering everything"),
     ],
 )
 def test_unusable_file_ends_in_one_sentence(
     file: str,
-    make: Callable[..., Path],
-    word: str,
+    make: Maker,
+    words: str,
     comfy: Callable,
     upload: Upload,
     inputs: dict[str, Path],
+    carphone: Path,
     tmp_path: Path,
 ):
-    async def scenario(client: ComfyClient) -> Event:
-        files = inputs | {file: make(tmp_path, inputs)}
-        prompt_id = await client.queue(await upload(client, workflow_naming(file), files))
-        return [event async for event in client.follow(prompt_id)][-1]
+    files = inputs | {file: make(tmp_path, carphone)}
 
-    end = comfy(scenario)
+    async def scenario(client: ComfyClient) -> list[Event]:
+        return [await last_event(client, await upload(client, graph, files)) for graph in workflows_naming(file)]
+
+    for end in comfy(scenario):
+        assert_one_sentence(end, words)
+
+
+async def last_event(client: ComfyClient, workflow: Workflow) -> Event:
+    prompt_id = await client.queue(workflow)
+    return [event async for event in client.follow(prompt_id)][-1]
+
+
+def assert_one_sentence(end: Event, words: str) -> None:
     assert end.type == "execution_error"
     assert end.data["exception_type"].endswith("errors.InputError"), end.data["exception_message"]
-    message = end.data["exception_message"].strip()
-    assert re.fullmatch(r"[A-Z].*\.", message)
-    assert re.search(word, message, flags=re.IGNORECASE)
+    # One sentence; it may begin with the name of a file.
+    assert re.fullmatch(r"[A-Z'\d].*\.", end.data["exception_message"].strip())
+    assert re.search(words, end.data["exception_message"])
 
 
+def test_face_that_is_not_there_is_one_sentence(
+    comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
+):
+    two_faces = [np.hstack([frame, frame]) for frame in carphone_frames(carphone, FRAMES)]
+    files = inputs | {"clip.mp4": write_video(tmp_path / "two.mp4", two_faces)}
+
+    async def scenario(client: ComfyClient) -> Event:
+        (workflow,) = workflows_naming("clip.mp4")
+        return await last_event(
+            client, await upload(client, with_value(workflow, "HMD_DetectFaceLandmarks", face=2), files)
+        )
+
+    assert_one_sentence(comfy(scenario), "Face 2 was asked for, .* shows 2; choose a lower number")
+
+
+def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
+    comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
+):
+    frames = carphone_frames(carphone, 50)
+    frames[12:42] = [GREY] * 30
+    files = inputs | {"clip.mp4": write_video(tmp_path / "lost.mp4", frames)}
+
+    async def scenario(client: ComfyClient) -> dict:
+        (workflow,) = workflows_naming("clip.mp4")
+        track = next(id for id, node in workflow.items() if node["class_type"] == "HMD_DetectFaceLandmarks")
+        workflow["report"] = {"class_type": "PreviewAny", "inputs": {"source": [track, 2]}}
+        return await client.run(await upload(client, workflow, files))
+
+    (report,) = comfy(scenario)["report"]["text"]
+    assert report == "20 of 50 frames have a found face, 30 interpolated (frames 12-41)."
+
+
+@pytest.mark.parametrize("widget", ["video", "path"])
 @pytest.mark.parametrize("outside", ["../../secret.mp4", "/etc/hostname", "no such file.mp4"])
-def test_path_outside_the_input_folder_is_refused_before_anything_runs(
-    outside: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
+def test_path_outside_the_folders_is_refused_before_anything_runs(
+    outside: str, widget: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
 ):
     async def scenario(client: ComfyClient) -> None:
-        workflow = await upload(client, workflow_naming("clip.mp4"), inputs)
-        for node in workflow.values():
-            if node["class_type"] == "HMD_LoadVideoFrames":
-                node["inputs"]["video"] = outside
-        await client.queue(workflow)
+        (workflow,) = workflows_naming("clip.mp4")
+        workflow = await upload(client, workflow, inputs)
+        await client.queue(with_value(workflow, "HMD_LoadVideoFrames", **{widget: outside}))
 
     with pytest.raises(ComfyError, match=r"HMD_LoadVideoFrames\): .*" + re.escape(outside)):
         comfy(scenario)
+
+
+@pytest.mark.parametrize("prefix", ["../metrics", "/tmp/metrics"])
+def test_metrics_are_written_to_the_output_folder_only(
+    prefix: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
+):
+    async def scenario(client: ComfyClient) -> Event:
+        (workflow,) = workflows_naming("clip.mp4")
+        workflow = with_value(workflow, "HMD_ComputeMetrics", filename_prefix=prefix)
+        return await last_event(client, await upload(client, workflow, inputs))
+
+    assert_one_sentence(comfy(scenario), "must stay inside ComfyUI's output folder")
 
 
 def test_value_outside_a_choice_is_refused(comfy: Callable, upload: Upload, inputs: dict[str, Path]):
     """This ComfyUI does not check the choices of V3 nodes itself."""
 
     async def scenario(client: ComfyClient) -> None:
-        workflow = await upload(client, workflow_naming("clip.mp4"), inputs)
-        for node in workflow.values():
-            if node["class_type"] == "HMD_DrawHMDMask":
-                node["inputs"]["preset"] = "monocle"
-        await client.run(workflow)
+        (workflow,) = workflows_naming("clip.mp4")
+        await client.run(await upload(client, with_value(workflow, "HMD_DrawHMDMask", preset="monocle"), inputs))
 
     with pytest.raises(ComfyError, match=r"HMD_DrawHMDMask\).*monocle"):
         comfy(scenario)
 
 
-def test_clip_of_one_frame_runs(comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path):
+def test_clip_of_one_frame_runs(
+    comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
+):
+    files = inputs | {"clip.mp4": write_video(tmp_path / "one.mp4", carphone_frames(carphone, 1))}
+
     async def scenario(client: ComfyClient) -> dict:
-        one = write_video(tmp_path / "one.mp4", carphone_frames(inputs["clip.mp4"], 1))
-        workflow = workflow_naming("clip.mp4")
-        return await client.run(await upload(client, workflow, inputs | {"clip.mp4": one}))
+        (workflow,) = workflows_naming("clip.mp4")
+        return await client.run(await upload(client, workflow, files))
 
     assert comfy(scenario)
