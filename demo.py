@@ -7,6 +7,7 @@ import importlib.util
 import json
 import tempfile
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ RESULTS = {
     ("restored", ".mp4"): RESULT,
     ("metrics", ".json"): "metrics.json",
 }
-SHEET_FRAMES = 8
-SHEET_WIDTH = 240  # pixels for each frame
+SHEET_FRAMES = 6
+SHEET_WIDTH = 320  # pixels for each frame
+SEEN_WIDTH = 480  # pixels from which a clip need not be enlarged to be looked at
 
 
 def demo(comfyui: Path, out: Path) -> None:
@@ -102,7 +104,7 @@ class _Progress:
             return
         node_id = event.data["node"]
         if node_id not in self._bars:
-            self._bars[node_id] = tqdm(desc=self._workflow[node_id]["class_type"], unit=" frames")
+            self._bars[node_id] = tqdm(desc=f"{self._workflow[node_id]['_meta']['title']:<34}", unit=" frames")
         bar = self._bars[node_id]
         bar.total = event.data["max"]
         bar.update(event.data["value"] - bar.n)
@@ -118,14 +120,17 @@ class _Progress:
 
 
 def write_side_by_side(left: Path, right: Path, path: Path) -> None:
-    """Encode two clips of one size and length next to each other, with the timestamps of the first."""
+    """Encode two clips of one size and length next to each other, with the timestamps of the first.
+
+    Small clips are enlarged by a whole number, up to `SEEN_WIDTH` or the first size beyond.
+    """
     with VideoReader(left) as first, VideoReader(right) as second:
         info = first.info
-        with VideoWriter(
-            path, width=2 * info.width, height=info.height, fps=info.fps, time_base=first.time_base
-        ) as writer:
+        zoom = ceil(SEEN_WIDTH / info.width)
+        size = (2 * info.width * zoom, info.height * zoom)
+        with VideoWriter(path, width=size[0], height=size[1], fps=info.fps, time_base=first.time_base) as writer:
             for a, b in zip(first, second, strict=True):
-                writer.write(np.hstack([a.pixels, b.pixels]), a.pts)
+                writer.write(_resized(np.hstack([a.pixels, b.pixels]), size), a.pts)
 
 
 def write_contact_sheet(upper: Path, lower: Path, path: Path) -> None:
@@ -137,12 +142,17 @@ def write_contact_sheet(upper: Path, lower: Path, path: Path) -> None:
 
 
 def _spaced_frames(clip: Path) -> Iterator[np.ndarray]:
-    from PIL import Image
-
     with VideoReader(clip) as reader:
         info = reader.info
         wanted = set(np.linspace(0, info.frame_count - 1, SHEET_FRAMES).round().astype(int))
         size = (SHEET_WIDTH, round(SHEET_WIDTH * info.height / info.width))
         for number, frame in enumerate(reader):
             if number in wanted:
-                yield np.asarray(Image.fromarray(frame.pixels).resize(size, Image.Resampling.BICUBIC))
+                yield _resized(frame.pixels, size)
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A (H, W, 3) uint8 picture, resampled to `size`, (width, height)."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))

@@ -1,69 +1,78 @@
 """Frames per second of `deocclude --method warp`, end to end, with the share of each stage."""
 
-import argparse
 import cProfile
 import pstats
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from hmd_removal.demo import demo_clip
 from hmd_removal.deocclusion.enrol import load_reference
 from hmd_removal.deocclusion.masks import GivenMask, SimulatedHeadset
 from hmd_removal.deocclusion.video import deocclude_video
 from hmd_removal.faces.headset import HeadsetArtist, preset
+from hmd_removal.video import VideoReader
 
 from .footage import write_footage
 
 SIZES = ((640, 360), (1280, 720))
-# (stage, file, function): cumulative times of functions that do not call each other
+# (stage, file, function): functions that do not call each other; "encode" includes packing the sound
 STAGES = (
     ("decode", "reader.py", "_frames"),
-    ("detect", "detector.py", "detect"),
-    ("fill", "engine.py", "process"),
+    ("landmarks", "detector.py", "detect"),
+    ("reference under the mask", "align.py", "__call__"),
+    ("colour and light", "blend.py", "match_colours"),
+    ("composite", "composite.py", "paste"),
     ("encode", "writer.py", "write"),
 )
 
 
-def measure(width: int, height: int, length: int, runs: int) -> None:
-    """Print one line: median fps over `runs`, and each stage's share of one profiled run."""
+def run(length: int, runs: int) -> None:
+    """Print a line for each size and task: median fps of `runs`, and the shares in one profiled run more."""
     reference = load_reference(demo_clip())
-    with tempfile.TemporaryDirectory() as folder:
-        clip, covered, out = (Path(folder) / name for name in ("clip.mp4", "covered.mp4", "out.mp4"))
-        write_footage(clip, width, height, length)
-        artist = HeadsetArtist(preset("band"))
-
-        def run() -> float:
-            start = time.perf_counter()
-            deocclude_video(clip, out, mask=SimulatedHeadset(artist), reference=reference, landmarks="oracle")
-            return length / (time.perf_counter() - start)
-
-        def run_visible() -> float:
-            start = time.perf_counter()
-            deocclude_video(clip, out, mask=SimulatedHeadset(artist), reference=reference, landmarks="visible")
-            return length / (time.perf_counter() - start)
-
-        for name, job in (("oracle", run), ("visible", run_visible)):
-            speeds = sorted(job() for _ in range(runs))
-            profile = cProfile.Profile()
-            profile.runcall(job)
-            shares = ", ".join(f"{stage} {share:.0%}" for stage, share in _shares(profile))
-            print(f"{width}x{height} {name}: {speeds[len(speeds) // 2]:.1f} fps ({shares})", flush=True)
-    _ = GivenMask, covered
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for width, height in SIZES:
+            clip, covered, out = folder / "clip.mp4", folder / "covered.mp4", folder / "out.mp4"
+            write_footage(clip, width, height, length)
+            simulated = SimulatedHeadset(HeadsetArtist(preset("band")))
+            deocclude_video(clip, out, mask=simulated, reference=reference, landmarks="oracle", covered_target=covered)
+            given = GivenMask(_difference(clip, covered))
+            common = {"target": out, "reference": reference}
+            tasks: dict[str, dict[str, Any]] = {
+                "headset footage with a mask": {"source": covered, "mask": given, **common},
+                "simulated headset, oracle": {"source": clip, "mask": simulated, "landmarks": "oracle", **common},
+            }
+            for task, arguments in tasks.items():
+                job = partial(deocclude_video, **arguments)
+                speed = statistics.median(length / _seconds(job) for _ in range(runs))
+                shares = ", ".join(f"{stage} {share:.0%}" for stage, share in _shares(job))
+                print(f"{width}x{height}, {task}: {speed:.1f} fps ({shares})", flush=True)
 
 
-def _shares(profile: cProfile.Profile) -> list[tuple[str, float]]:
+def _difference(clip: Path, covered: Path) -> np.ndarray:
+    """(T, H, W) bool: where the two videos differ, which is where the headset was drawn."""
+    pairs = zip(VideoReader(clip), VideoReader(covered), strict=True)
+    return np.stack([np.abs(a.pixels.astype(np.int16) - b.pixels).max(2) > 24 for a, b in pairs])
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def _shares(job: Callable[[], object]) -> list[tuple[str, float]]:
+    """Share of the main thread's time that each stage takes, by one profiled run."""
+    profile = cProfile.Profile()
+    profile.runcall(job)
     stats = pstats.Stats(profile)
-    times = {
-        (Path(file).name, function): cumulative for (file, _, function), (_, _, _, cumulative, _) in stats.stats.items()
-    }
-    return [(stage, times.get((file, function), 0.0) / stats.total_tt) for stage, file, function in STAGES]
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--length", type=int, default=150)
-    parser.add_argument("--runs", type=int, default=3)
-    args = parser.parse_args()
-    for size in SIZES:
-        measure(*size, args.length, args.runs)
+    cumulative = {(Path(file).name, function): row[3] for (file, _, function), row in stats.stats.items()}
+    total = stats.total_tt
+    return [(stage, cumulative.get((file, function), 0.0) / total) for stage, file, function in STAGES]

@@ -7,22 +7,19 @@ import numpy as np
 from .crop import OneEuro
 from .pose import fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
-from .topology import MESH_POINT_COUNT, canonical_points, mesh_triangles
+from .topology import MESH_POINT_COUNT, canonical_points
 from .warp import extend_points, warp_mesh
 
-RESIDUAL_DECAY = 0.02  # per mesh edge: how fast a visible point's deviation from the rigid pose fades inside the hole
+RESIDUAL_REACH = 1.5  # centimetres within which a visible point's deviation from the rigid pose is shared
 SWITCH_MARGIN = 4.0  # degrees by which another reference must be nearer before it replaces the present one
 
 
 @lru_cache(maxsize=1)
-def mesh_laplacian() -> np.ndarray:
-    """(468, 468) graph Laplacian of the mesh: degree on the diagonal, -1 for each edge."""
-    t = mesh_triangles()
-    laplacian = np.zeros((MESH_POINT_COUNT, MESH_POINT_COUNT))
-    for a, b in ((0, 1), (1, 2), (2, 0)):
-        laplacian[t[:, a], t[:, b]] = laplacian[t[:, b], t[:, a]] = -1
-    np.fill_diagonal(laplacian, -laplacian.sum(1))
-    return laplacian
+def nearness() -> np.ndarray:
+    """(468, 468) in [0, 1]: how near two points of the canonical face are, a Gaussian of RESIDUAL_REACH."""
+    points = canonical_points()
+    squared = ((points[:, None] - points[None]) ** 2).sum(2)
+    return np.exp(-squared / (2 * RESIDUAL_REACH**2))
 
 
 @lru_cache(maxsize=1)
@@ -38,7 +35,7 @@ def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarra
 
     points: (478, 3) pixels. visibility: (478,), 0 for hidden points. model: (478, 3) the reference's mesh, in its own
     pixels. The 3-D similarity from model to visible points gives the hidden ones; what the visible points deviate
-    from it spreads smoothly into the hole (a screened Laplace equation on the mesh), so that the two parts meet.
+    from it is carried over the rim and fades inside, so that the two parts meet.
     Returns (478, 3); visible points are unchanged.
     """
     seen = visibility > 0.5
@@ -51,13 +48,10 @@ def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarra
     source, target = model[:MESH_POINT_COUNT][mesh_seen], points[:MESH_POINT_COUNT][mesh_seen].astype(np.float64)
     pose = fit_similarity(source.astype(np.float64), target, weights)
     posed = transform(pose, model.astype(np.float64))
-    residual = np.zeros((MESH_POINT_COUNT, 3))
-    residual[mesh_seen] = target - posed[:MESH_POINT_COUNT][mesh_seen]
-    if not mesh_seen.all():
-        laplacian = mesh_laplacian()
-        hidden = ~mesh_seen
-        system = laplacian[np.ix_(hidden, hidden)] + RESIDUAL_DECAY * np.diag(np.diag(laplacian)[hidden])
-        residual[hidden] = np.linalg.solve(system, -laplacian[np.ix_(hidden, mesh_seen)] @ residual[mesh_seen])
+    near = nearness()[:, mesh_seen]
+    deviation = near @ (target - posed[:MESH_POINT_COUNT][mesh_seen])
+    # Where little is near, the sum is divided by 1 rather than by itself, and so fades with distance.
+    residual = deviation / np.maximum(near.sum(1), 1.0)[:, None]
     out = points.astype(np.float64).copy()
     out[:MESH_POINT_COUNT][~mesh_seen] = (posed[:MESH_POINT_COUNT] + residual)[~mesh_seen]
     irises = np.arange(MESH_POINT_COUNT, len(points))

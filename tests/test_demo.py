@@ -12,7 +12,7 @@ from PIL import Image
 from hmd_removal.demo import SHEET_FRAMES, SHEET_WIDTH, write_contact_sheet, write_side_by_side
 from hmd_removal.video import VideoReader, VideoWriter
 
-FRAMES = 15
+FRAMES = 16
 RATE = Fraction(30000, 1001)
 
 
@@ -33,12 +33,13 @@ def test_side_by_side_shows_the_same_moment_of_both(clips: tuple[Path, Path], tm
     write_side_by_side(*clips, tmp_path / "both.mp4")
     with VideoReader(tmp_path / "both.mp4") as reader:
         frames = [frame.pixels for frame in reader]
-        assert (reader.info.width, reader.info.height, reader.info.fps) == (128, 48, RATE)
+        # Enlarged 8 times: 64 pixels are hard to look at.
+        assert (reader.info.width, reader.info.height, reader.info.fps) == (1024, 384, RATE)
         assert (reader.info.codec, reader.info.pix_fmt) == ("h264", "yuv420p")
     assert len(frames) == FRAMES
     for number, pixels in enumerate(frames):
-        assert pixels[:, :60].mean() == pytest.approx(20 + 10 * number, abs=3)
-        assert pixels[:, 68:].mean() == pytest.approx(90 + 10 * number, abs=3)
+        assert pixels[:, :480].mean() == pytest.approx(20 + 10 * number, abs=3)
+        assert pixels[:, 544:].mean() == pytest.approx(90 + 10 * number, abs=3)
 
 
 def test_contact_sheet_goes_from_the_first_frame_to_the_last(clips: tuple[Path, Path], tmp_path: Path):
@@ -47,6 +48,6 @@ def test_contact_sheet_goes_from_the_first_frame_to_the_last(clips: tuple[Path, 
     height = SHEET_WIDTH * 48 // 64
     assert sheet.shape == (2 * height, SHEET_FRAMES * SHEET_WIDTH, 3)
     tiles = sheet.reshape(2, height, SHEET_FRAMES, SHEET_WIDTH, 3).mean((1, 3, 4))
-    # 8 frames of 15, evenly: every second one.
-    assert tiles[0] == pytest.approx(20 + 20 * np.arange(8), abs=3)
-    assert tiles[1] == pytest.approx(90 + 20 * np.arange(8), abs=3)
+    # 6 frames of 16, evenly: every third one.
+    assert tiles[0] == pytest.approx(20 + 30 * np.arange(6), abs=3)
+    assert tiles[1] == pytest.approx(90 + 30 * np.arange(6), abs=3)

@@ -1,0 +1,47 @@
+"""`hmd-removal deocclude`: real files in, a real file out, and one line when something is wrong."""
+
+import pytest
+from clips import write_clip
+
+from hmd_removal.cli import main
+from hmd_removal.video import probe
+
+
+@pytest.fixture
+def clip(tmp_path, talking_head):
+    return write_clip(tmp_path / "clip.mp4", talking_head[:8])
+
+
+def test_simulate(clip, tmp_path, capsys):
+    out, covered = tmp_path / "out.mp4", tmp_path / "covered.mp4"
+    assert main(["deocclude", str(clip), "--reference", str(clip), "--out", str(out), "--covered", str(covered)]) == 0
+    assert probe(out).frame_count == probe(covered).frame_count == 8
+    assert "8 of 8 frames have a found face." in capsys.readouterr().out
+
+
+def test_mask_from_a_file(clip, tmp_path, talking_head):
+    white = talking_head[:1] * 0
+    white[:, 49:68, 58:112] = 255
+    mask = write_clip(tmp_path / "mask.png", white, codec="png", pix_fmt="rgb24")
+    out = tmp_path / "out.mp4"
+    assert main(["deocclude", str(clip), "--reference", str(clip), "--mask", str(mask), "--out", str(out)]) == 0
+    assert probe(out).frame_count == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reference", "nobody.jpg"], "The reference nobody.jpg does not exist"),
+        (["--preset", "monocle"], "got 'monocle'"),
+        (["--method", "magic", "--reference", "CLIP"], "got 'magic'"),
+        ([], "needs a reference"),
+        (["--mask", "nothing.mp4", "--reference", "CLIP"], "nothing.mp4"),
+        (["--face", "5", "--reference", "CLIP"], "Face 5 was asked for"),
+    ],
+)
+def test_mistakes_cost_one_line_and_leave_no_file(arguments, message, clip, tmp_path, capsys):
+    arguments = [str(clip) if a == "CLIP" else a for a in arguments]
+    assert main(["deocclude", str(clip), "--out", str(tmp_path / "made" / "out.mp4"), *arguments]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hmd-removal: ")]
+    assert len(lines) == 1 and message in lines[0]
+    assert not list((tmp_path / "made").glob("*"))

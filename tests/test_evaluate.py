@@ -1,0 +1,67 @@
+"""The evaluation protocol on the demo's clip, and the command line that runs it."""
+
+import json
+
+import numpy as np
+import pytest
+from clips import write_clip
+
+from hmd_removal.cli import main
+from hmd_removal.errors import InputError
+from hmd_removal.evaluation.evaluate import Protocol, evaluate, read_truth
+from hmd_removal.evaluation.table import table, write_json
+from hmd_removal.faces.track import FrameStatus
+
+SCORES = {"hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "identity", "temporal", "seam", "fps", "frames"}
+
+
+def test_clips_are_cut_to_the_face_and_scored_after_the_first_second(carphone):
+    truth = read_truth(carphone, Protocol(size=128, limit=5))
+    assert truth.frames.shape == (30 + 5, 128, 128, 3) and truth.first == 30
+    assert (truth.track.status == FrameStatus.FOUND).all()
+    points = truth.track.points[:, :468, :2]
+    assert points.min() > 0 and points.max() < 128  # the whole face, in every frame
+    assert 0.35 < np.ptp(points, axis=1).max(1).mean() / 128 < 0.7
+
+
+def test_the_command_prints_a_table_and_writes_what_it_promises(carphone, tmp_path, capsys):
+    arguments = ["evaluate", str(carphone), "--method", "static", "--method", "warp", "--landmarks", "oracle"]
+    arguments += ["--preset", "band", "--size", "128", "--limit", "6", "--no-networks"]
+    arguments += ["--json", str(tmp_path / "new" / "out.json"), "--sheet", str(tmp_path / "sheet.png")]
+    assert main(arguments) == 0
+    content = json.loads((tmp_path / "new" / "out.json").read_text())
+    assert content["protocol"]["size"] == 128 and content["protocol"]["presets"] == ["band"]
+    assert [clip["clip"] for clip in content["clips"]] == [str(carphone)]
+    results = content["clips"][0]["results"]
+    assert [(r["method"], r["landmarks"], r["preset"]) for r in results] == [
+        ("static", "oracle", "band"),
+        ("warp", "oracle", "band"),
+    ]
+    assert all(SCORES <= r.keys() and r["frames"] == 6 for r in results)
+    assert results[0]["lpips"] is None and results[1]["hole_psnr"] > results[0]["hole_psnr"]
+    assert content["mean"][1]["hole_psnr"] == results[1]["hole_psnr"]
+    printed = capsys.readouterr().out
+    assert f"| band | oracle | warp | {results[1]['hole_psnr']:.2f} |" in printed and " | - | " in printed
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_same_clip_gives_the_same_numbers(carphone):
+    protocol = Protocol(methods=("warp",), landmarks=("visible",), size=128, limit=4, networks=False)
+    first, second = (evaluate([carphone], protocol).mean[0] for _ in range(2))
+    assert {k: v for k, v in first.items() if k != "fps"} == {k: v for k, v in second.items() if k != "fps"}
+
+
+def test_means_are_over_clips_with_an_interval(carphone, tmp_path):
+    protocol = Protocol(methods=("static",), landmarks=("oracle",), size=128, limit=4, networks=False)
+    evaluation = evaluate([carphone, carphone], protocol)
+    mean = evaluation.mean[0]
+    assert mean["clips"] == 2 and mean["frames"] == 8
+    assert mean["interval"]["hole_psnr"] == pytest.approx([mean["hole_psnr"]] * 2)
+    write_json(tmp_path / "x.json", evaluation)
+    assert "static" in table(evaluation)
+
+
+def test_clips_too_short_to_have_a_reference_and_a_test(tmp_path, talking_head):
+    with pytest.raises(InputError, match="has 20 frames; more than 26, its first second, are needed"):
+        evaluate([write_clip(tmp_path / "short.mp4", talking_head[:20])], Protocol())

@@ -1,0 +1,90 @@
+"""Make the pictures of the template browser, example_workflows/*.jpg: each example run in ComfyUI on a real clip.
+
+python tools/make_thumbnails.py .comfyui
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hmd_removal.comfyui.client import ComfyClient
+from hmd_removal.comfyui.server import PACK, ComfyServer
+from hmd_removal.demo import demo_clip
+from hmd_removal.deocclusion.masks import SimulatedHeadset
+from hmd_removal.faces.detector import MediaPipeDetector
+from hmd_removal.faces.headset import HeadsetArtist, preset
+from hmd_removal.video import VideoReader, VideoWriter
+
+EXAMPLES = PACK / "example_workflows"
+WIDTH = 600  # pixels
+QUALITY = 88
+HEADSET = "psvr"  # on what the workflows for footage get
+
+# Rows of (beginning of a file's name, frame number). The files are what the workflow reads and what it saves.
+PICTURES = {
+    "simulate_and_restore": [[("with_headset", 90), ("restored", 90)]],
+    "remove_headset_with_mask": [[("headset", 80), ("mask", 80), ("restored", 80)]],
+    "video_to_video": [[(name, number) for number in (30, 50, 70, 90)] for name in ("headset", "restored")],
+}
+
+
+def main(comfyui: Path) -> None:
+    with tempfile.TemporaryDirectory() as base, ComfyServer(comfyui, base) as server:
+        write_inputs(server.input)
+        for name, rows in PICTURES.items():
+            folder = Path(base) / name
+            asyncio.run(run(server.url, name, folder))
+            files = [*server.input.iterdir(), *folder.iterdir()]
+            Image.fromarray(grid(rows, files)).save(EXAMPLES / f"{name}.jpg", quality=QUALITY, optimize=True)
+
+
+def write_inputs(folder: Path) -> None:
+    """Every file that the examples name: the clip, the same with a headset, its mask, and a photo."""
+    reader = VideoReader(demo_clip())
+    info = reader.info
+    look = {"width": info.width, "height": info.height, "fps": info.fps, "crf": 12}
+    frames = [frame.pixels for frame in reader]
+    artist = SimulatedHeadset(HeadsetArtist(preset(HEADSET)))
+    with (
+        MediaPipeDetector() as detector,
+        VideoWriter(folder / "clip.mp4", **look) as clip,
+        VideoWriter(folder / "headset.mp4", **look) as headset,
+        VideoWriter(folder / "mask.mp4", **look) as mask,
+    ):
+        covered = artist.cover(iter(frames), detector, face=0, on_missing="error")
+        for number, (frame, cover) in enumerate(zip(frames, covered, strict=True)):
+            clip.write(frame, number)
+            headset.write(cover.pixels, number)
+            mask.write(np.repeat(255 * cover.mask[..., None], 3, axis=2), number)
+    Image.fromarray(frames[0]).save(folder / "reference.png")
+
+
+async def run(url: str, name: str, folder: Path) -> None:
+    """Run one example and leave what it saved in `folder`."""
+    async with ComfyClient(url) as client:
+        outputs = await client.run(json.loads((EXAMPLES / "api" / f"{name}.json").read_text()))
+        await client.download(outputs, folder)
+
+
+def grid(rows: list[list[tuple[str, int]]], files: list[Path]) -> np.ndarray:
+    """(H, WIDTH, 3) uint8: frames of the clips whose names begin so."""
+    return np.vstack([np.hstack([tile(*cell, files, WIDTH // len(row)) for cell in row]) for row in rows])
+
+
+def tile(name: str, number: int, files: list[Path], width: int) -> np.ndarray:
+    (file,) = [file for file in files if file.suffix == ".mp4" and file.name.startswith(name)]
+    with VideoReader(file) as reader:
+        picture = Image.fromarray(next(reader.frames(number)).pixels)
+    height = round(width * picture.height / picture.width)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
