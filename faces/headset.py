@@ -58,18 +58,6 @@ def preset(name: str) -> Headset:
     return HEADSETS[name]
 
 
-def jittered(headset: Headset, seed: int, amount: float = 0.06) -> Headset:
-    """The same device on another head: size and seat varied by about `amount`, decided by `seed`."""
-    rng = np.random.default_rng(seed)
-    scale, shift = 1 + rng.uniform(-amount, amount, 2), rng.uniform(-0.4, 0.4)
-    return replace(
-        headset,
-        width=headset.width * scale[0],
-        top=headset.top * scale[1] + shift,
-        bottom=headset.bottom * scale[1] + shift,
-    )
-
-
 class HeadsetArtist:
     """Draws one headset on the frames of one clip.
 

@@ -123,6 +123,6 @@ def _json_file(prefix: str) -> tuple[Path, str]:
     """A file that does not exist yet, and its folder below the output folder."""
     output = Path(folder_paths.get_output_directory())
     if not (output / prefix).resolve().is_relative_to(output.resolve()):
-        raise InputError(f"filename_prefix must stay inside ComfyUI's output folder, but {prefix!r} leaves it.")
+        raise InputError(f"The filename_prefix must stay inside ComfyUI's output folder, but {prefix!r} leaves it.")
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(output))
     return Path(folder) / f"{name}_{counter:05}_.json", subfolder

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Upload, api_workflows
-from samples import BLINK, FRAMES, carphone_frames, write_giant, write_image, write_sound, write_video
+from samples import BLINK, EYES, FRAMES, carphone_frames, write_giant, write_image, write_sound, write_video
 
 from hmd_removal.comfyui.client import ComfyClient, ComfyError, Event, Workflow
 
@@ -40,10 +40,16 @@ def giant(folder: Path, _: Path) -> Path:
     return write_giant(folder / "giant.mp4", 20_000, 3840, 2160)
 
 
-def video(value: int, *, frames: int = FRAMES, height: int = 144, width: int = 176) -> Maker:
+def video(value: int, *, height: int = 144, width: int = 176) -> Maker:
     """Maker of a clip of one grey."""
     frame = np.full((height, width, 3), value, np.uint8)
-    return lambda folder, _: write_video(folder / "plain.mp4", [frame] * frames)
+    return lambda folder, _: write_video(folder / "plain.mp4", [frame] * FRAMES)
+
+
+def mask_too_short(folder: Path, _: Path) -> Path:
+    mask = np.zeros_like(GREY)
+    mask[EYES] = 255
+    return write_video(folder / "short.mp4", [mask] * (FRAMES - 3))
 
 
 def photo_without_face(folder: Path, _: Path) -> Path:
@@ -60,7 +66,7 @@ def workflows_naming(file: str) -> list[Workflow]:
     return [workflow for workflow in workflows if any(file in node["inputs"].values() for node in workflow.values())]
 
 
-def with_value(workflow: Workflow, class_type: str, **values: str | int) -> Workflow:
+def with_value(workflow: Workflow, class_type: str, **values: str | int | bool) -> Workflow:
     """A workflow with widgets of all its nodes of one class set."""
     for node in workflow.values():
         if node["class_type"] == class_type:
@@ -73,14 +79,14 @@ def with_value(workflow: Workflow, class_type: str, **values: str | int) -> Work
     [
         pytest.param("clip.mp4", empty, "is empty|cannot be read", id="empty file"),
         pytest.param("clip.mp4", truncated, "cut off|cannot be read", id="truncated file"),
-        pytest.param("clip.mp4", sound_only, "no video", id="sound only"),
+        pytest.param("clip.mp4", sound_only, "holds only sound", id="sound only"),
         pytest.param("clip.mp4", giant, "take 1990.7 GB .* Deocclude Video", id="more frames than memory"),
-        pytest.param("clip.mp4", video(128), "no face", id="no face in the whole clip"),
+        pytest.param("clip.mp4", video(128), "No face was found", id="no face in the whole clip"),
         pytest.param("clip.mp4", video(128, height=48, width=48), "at least 64 x 64", id="smaller than 64 px"),
         pytest.param("reference.png", photo_without_face, "no face", id="reference without a face"),
         pytest.param("reference.png", photo_with_shut_eyes, "open eyes", id="reference with closed eyes"),
         pytest.param("mask.mp4", video(255, width=192), "mask must have the frames' size", id="mask of another size"),
-        pytest.param("mask.mp4", video(255, frames=FRAMES - 3), "one mask for", id="mask of another length"),
+        pytest.param("mask.mp4", mask_too_short, "one mask for", id="mask of another length"),
         pytest.param("mask.mp4", video(0), "mask is empty", id="empty mask"),
         pytest.param("mask.mp4", video(255), "mask covers the whole", id="mask covering everything"),
     ],
@@ -141,6 +147,7 @@ def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
 
     async def scenario(client: ComfyClient) -> dict:
         (workflow,) = workflows_naming("clip.mp4")
+        with_value(workflow, "HMD_ComputeMetrics", networks=False)
         track = next(id for id, node in workflow.items() if node["class_type"] == "HMD_DetectFaceLandmarks")
         workflow["report"] = {"class_type": "PreviewAny", "inputs": {"source": [track, 2]}}
         return await client.run(await upload(client, workflow, files))
