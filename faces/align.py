@@ -4,9 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from .crop import OneEuro
 from .pose import fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
+from .smoothing import OneEuro
 from .topology import MESH_POINT_COUNT, canonical_points
 from .warp import extend_points, warp_mesh
 

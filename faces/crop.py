@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .pose import fit_similarity, pose_angles, pose_scale, transform
+from .smoothing import OneEuro
 from .topology import BELOW_HEADSET, canonical_points
 from .track import FrameStatus, TrackedFace
 
@@ -67,30 +68,6 @@ class CropTrack:
         centre = transform(pose, np.array(CROP_CENTRE))[:2]
         scale = pose_scale(pose)
         return np.array([*(centre / (scale * CROP_SIDE)), np.log(scale), np.radians(pose_angles(pose)[2])])
-
-
-class OneEuro:
-    """One-Euro filter on a vector, in frames: cut-off = min_cutoff + beta * |speed| cycles per frame."""
-
-    def __init__(self, min_cutoff: float, beta: float):
-        self._min_cutoff, self._beta = min_cutoff, beta
-        self._value: np.ndarray | None = None
-        self._speed: np.ndarray | float = 0.0
-
-    def __call__(self, value: np.ndarray) -> np.ndarray:
-        if self._value is None:
-            self._value = value
-            return value
-        speed_gain = _gain(0.15)
-        self._speed = speed_gain * (value - self._value) + (1 - speed_gain) * self._speed
-        gain = _gain(self._min_cutoff + self._beta * np.abs(self._speed))
-        self._value = gain * value + (1 - gain) * self._value
-        return self._value
-
-
-def _gain(cutoff: np.ndarray | float) -> np.ndarray | float:
-    r = 2 * np.pi * np.asarray(cutoff)
-    return r / (r + 1)
 
 
 def crop_side_for(face: TrackedFace, *, smallest: int = 128, largest: int = 768) -> int:

@@ -66,8 +66,9 @@ Shows what the pack can do with any video of an **uncovered** face, and measures
 is not looked at any more.
 3. *Compute Metrics* compares the result with the original. The frames of the first second are counted too.
 
-Try another `preset` in *Put a headset on*, or set `landmarks` to `oracle` to see how much of the error comes from
-not knowing what the hidden part of the face does.
+`band` hides the eyes and brows. Try `quest` or another device's `preset` in *Put a headset on*: it hides half the face
+and some of what is behind it. Set `landmarks` to `oracle` to see how much of the error comes from not knowing what the
+hidden part of the face does.
 """,
         columns=[
             {"Load": [1]},

@@ -25,13 +25,13 @@ from hmd_removal.video import VideoReader, VideoWriter
 EXAMPLES = PACK / "example_workflows"
 WIDTH = 600  # pixels
 QUALITY = 88
-HEADSET = "psvr"  # on what the workflows for footage get
+HEADSET = "quest"  # on what the workflows for footage get
 
 # Rows of (beginning of a file's name, frame number). The files are what the workflow reads and what it saves.
 PICTURES = {
-    "simulate_and_restore": [[("with_headset", 90), ("restored", 90)]],
-    "remove_headset_with_mask": [[("headset", 80), ("mask", 80), ("restored", 80)]],
-    "video_to_video": [[(name, number) for number in (30, 50, 70, 90)] for name in ("headset", "restored")],
+    "simulate_and_restore": [[("with_headset", 70), ("restored", 70)]],
+    "remove_headset_with_mask": [[("headset", 88), ("mask", 88), ("restored", 88)]],
+    "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
 
 
