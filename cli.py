@@ -7,6 +7,7 @@ from pathlib import Path
 from . import __version__
 from .errors import InputError
 from .models import weights_command
+from .terminal import without_chatter
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     _add_demo(commands)
     args = parser.parse_args(arguments)
     try:
-        return args.run(args)
+        with without_chatter():
+            return args.run(args)
     except InputError as error:
         print(f"hmd-removal: {error}", file=sys.stderr)
         return 1

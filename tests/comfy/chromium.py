@@ -32,10 +32,10 @@ class Chromium:
 
     Args:
         profile: new, empty folder for the browser's data.
-        size: width and height of the page in pixels.
+        size: width and height of the window in pixels.
     """
 
-    def __init__(self, profile: Path, size: tuple[int, int] = (1600, 900)) -> None:
+    def __init__(self, profile: Path, size: tuple[int, int]) -> None:
         self.profile = profile
         self.size = size
         self.exceptions: list[str] = []

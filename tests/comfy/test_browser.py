@@ -28,7 +28,8 @@ def page(server: ComfyServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     settings = server.base / "user" / "default" / "comfy.settings.json"
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}))
-    with Chromium(tmp_path_factory.mktemp("chromium")) as page:
+    # Large enough to see a whole workflow with its text, which the front end leaves out when zoomed out far.
+    with Chromium(tmp_path_factory.mktemp("chromium"), size=(2560, 1440)) as page:
         page.open(server.url)
         # It has started when ComfyUI's default workflow is there.
         page.wait_for("Boolean(window.app?.extensionManager?.command && window.app.graph?.nodes.length)")

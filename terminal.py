@@ -1,0 +1,44 @@
+"""What the command line shows of what native code prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# MediaPipe says these for every detector and video, and has neither a variable nor a flag that stops it.
+CHATTER = re.compile(rb"WARNING: Logging before InitGoogle|W\d{4} |INFO: Created TensorFlow Lite XNNPACK")
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep the lines of `CHATTER` off the terminal, within this process; every other line is shown.
+
+    Python's own messages and progress bars are not looked at: they go straight to the terminal.
+    """
+    terminal, python = os.dup(2), sys.stderr
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+    # Line by line: tracebacks and progress bars must not wait for the end.
+    sys.stderr = open(os.dup(terminal), "w", buffering=1, encoding=python.encoding, errors=python.errors)
+    sieve = threading.Thread(target=_pass_on, args=(reading, terminal), daemon=True)
+    sieve.start()
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = python
+        os.dup2(terminal, 2)  # closes the last way into the pipe, which ends the sieve
+        sieve.join()
+        os.close(terminal)
+
+
+def _pass_on(reading: int, terminal: int) -> None:
+    with open(reading, "rb") as lines:
+        for line in lines:
+            if not CHATTER.match(line):
+                os.write(terminal, line)
