@@ -15,11 +15,13 @@ from ..faces.reference import Reference
 from ..faces.track import TrackedFace, status_summary, track_faces
 from ..video import VideoReader, VideoWriter
 from ..video.source import Source
+from .ahead import ahead
 from .clip import check_landmarks
 from .engine import Deoccluder
 from .masks import Covered, MaskSource, SimulatedHeadset, empty_mask_error
 from .methods import make_filler
 
+LOOKED_AT_AHEAD = 4  # frames
 SMALLEST = 64  # pixels; below that no landmark is worth its name
 
 
@@ -90,7 +92,10 @@ def deocclude_video(
         shown, pixels = tee(iter(reader))
         frames = mask.cover((f.pixels for f in pixels), seer, face, on_missing)
         second = guided if reference is None else ReferenceGuidedDetector(guided, reference)
-        followed = zip(shown, _with_faces(frames, second, landmarks, on_missing), strict=True)
+        # Looking at the next frames and filling this one keep two cores busy.
+        followed = stack.enter_context(
+            ahead(zip(shown, _with_faces(frames, second, landmarks, on_missing), strict=True), LOOKED_AT_AHEAD)
+        )
         while window := list(islice(followed, filler.window)):
             filled = engine.process(
                 [c.pixels for _, (c, _) in window], [c.mask for _, (c, _) in window], [f for _, (_, f) in window]

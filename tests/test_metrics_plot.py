@@ -51,6 +51,7 @@ def test_a_report_without_any_metric_still_says_why():
     assert plot_report(report()).min() < 200
 
 
-def test_no_global_state_of_matplotlib_is_touched():
+def test_no_global_state_of_matplotlib_is_touched(monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # MediaPipe imports it
     plot_report(report(seam=np.ones(90)))
     assert "matplotlib.pyplot" not in sys.modules
