@@ -1,10 +1,9 @@
 """Landmarks of a face under a known mask, by analysis and synthesis with the person's own reference.
 
-A face landmarker that sees a headset squeezes its mesh into what is left of the face: under a thin band over the eyes
-its hole points are off by some 13 % of the eye distance, and even the visible nose and brows by 4 %. It is not
-mistaken when it sees a face. So the hole is painted first: with the colour around it when nothing better is known,
-then with the reference re-posed to the latest estimate. The landmarks of the completed picture give the next
-estimate, which is carried from frame to frame by the motion of the visible skin.
+A face landmarker that sees a headset squeezes its mesh into what is left of the face, and moves even the visible nose
+and brows. It is not mistaken when it sees a face. So the hole is painted first: with the colour around it when nothing
+better is known, then with the reference re-posed to the latest estimate. The landmarks of the completed picture give
+the next estimate, which is carried from frame to frame by the motion of the visible skin.
 """
 
 import cv2
