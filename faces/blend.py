@@ -5,6 +5,7 @@ import numpy as np
 
 RING = 0.06  # width of the ring that is compared, by crop side
 WORKING_SIDE = 192  # pixels
+FEWEST = 8  # pixels of the ring below which it says nothing
 OUTLIER = 0.12  # colour difference, on [0, 1], beyond which hair or background rather than light is the cause
 
 
@@ -12,10 +13,12 @@ def match_colours(filling: np.ndarray, frame: np.ndarray, hole: np.ndarray, kind
     """Shift the filling's colours so that it continues the frame across the rim.
 
     filling, frame: (S, S, 3) float32 in [0, 1]. hole: (S, S) uint8. kind: (S, S) uint8 of warp_mesh; a ring around the
-    hole is compared where it is not 0. Skin decides: differences outside the face mesh count little, and large ones,
-    from hair or background, count less the larger they are. The correction is the membrane that spans the ring's
-    differences (pull-push interpolation); being smooth, it is computed at WORKING_SIDE. Returns (S, S, 3) float32,
-    clipped to [0, 1].
+    hole is compared where it is not 0. The correction is the membrane that spans the ring's differences (pull-push
+    interpolation), one for the face mesh and one for what surrounds it: a wall of another colour must not stain the
+    skin. On the mesh, differences far from the median, from hair that lies differently, count less the larger they
+    are. Around it the second one holds for pixels that look like the ring near them, wall by wall; others, such as
+    ears and hair before a wall, get the first. Being smooth, the correction is computed at WORKING_SIDE. Returns
+    (S, S, 3) float32, clipped to [0, 1].
     """
     side = hole.shape[0]
     small = (min(side, WORKING_SIDE),) * 2
@@ -23,15 +26,24 @@ def match_colours(filling: np.ndarray, frame: np.ndarray, hole: np.ndarray, kind
     share = cv2.resize(solid.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     difference = cv2.resize((frame - filling) * solid[..., None], small, interpolation=cv2.INTER_AREA)
     difference /= np.maximum(share, 1e-6)[..., None]
-    skin = cv2.resize((kind == 2).astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    face = cv2.resize((kind == 2).astype(np.float32), small, interpolation=cv2.INTER_AREA)
     ring = ring_around((cv2.resize(hole.astype(np.float32), small, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8))
-    weight = (0.1 + 0.9 * skin) * (ring & (share > 0.5))
-    if weight.sum() < 8:
+    ring &= share > 0.5
+    on_face, around = ring * face, ring * (1 - face)
+    if on_face.sum() < FEWEST:
+        on_face = around
+    if around.sum() < FEWEST:
+        around = on_face
+    if on_face.sum() < FEWEST:
         return filling
-    chosen = weight > 0
-    middle = _weighted_median(difference[chosen], weight[chosen])
+    chosen = on_face > 0
+    middle = _weighted_median(difference[chosen], on_face[chosen])
     away = np.linalg.norm(difference - middle, axis=2) / OUTLIER
-    correction = _pull_push(difference, weight / (1 + away**4))
+    inner, outer = _pull_push(difference, on_face / (1 + away**4)), _pull_push(difference, around)
+    colours = cv2.resize(filling, small, interpolation=cv2.INTER_AREA)
+    unlike = ((colours - _pull_push(colours, around)) ** 2).sum(2) / OUTLIER**2
+    surround = (1 - cv2.GaussianBlur(face, (0, 0), 0.02 * small[0])) * np.exp(-unlike / 2)
+    correction = inner + surround[..., None] * (outer - inner)
     return np.clip(filling + cv2.resize(correction, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
 
 

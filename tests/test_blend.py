@@ -93,3 +93,17 @@ def test_a_turned_crop_goes_back_where_it_came_from():
     crop = Crop(np.column_stack([turn, (64, 64) - turn @ (64, 64)]), SIDE)
     out = paste(frame, hole(), crop.take(frame), crop)
     assert np.abs(out - frame).max() < 0.01
+
+
+def test_a_wall_of_another_colour_is_matched_and_hair_before_it_is_not_stained():
+    kind = np.ones((SIDE, SIDE), np.uint8)
+    kind[:, :60] = 2  # the face on the left, wall on the right, hair between them
+    wall, hair = np.s_[:, 76:], np.s_[:, 60:76]
+    filling, frame = texture(), texture()
+    filling[hair] = frame[hair] = 0.1
+    filling[wall], frame[wall] = (0.1, 0.5, 0.8), (0.3, 0.6, 0.6)
+    filled = match_colours(filling, frame, hole(), kind)
+    inside = hole() > 0
+    assert np.abs(filled - frame)[wall][inside[wall]].mean() < 0.02
+    assert np.abs(filled - frame)[hair][inside[hair]].mean() < 0.04
+    assert np.abs(filled - frame)[:, :56][inside[:, :56]].mean() < 0.01
