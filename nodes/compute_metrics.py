@@ -27,7 +27,7 @@ class ComputeMetrics(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_ComputeMetrics",
-            display_name="Compute Metrics",
+            display_name="ComputeMetrics",
             category="HMD Removal/Metrics",
             description=(
                 "Compares a result with the truth, frame by frame: MSE, PSNR, SSIM, LPIPS, identity, flicker and "

@@ -35,7 +35,7 @@ class DeoccludeVideo(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DeoccludeVideo",
-            display_name="Deocclude Video",
+            display_name="DeoccludeVideo",
             category="HMD Removal/Video",
             description=(
                 "Removes the headset from a whole video in one step, piece by piece, so that hours of it need no more "

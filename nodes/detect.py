@@ -23,7 +23,7 @@ class DetectFaceLandmarks(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DetectFaceLandmarks",
-            display_name="Detect Face Landmarks",
+            display_name="DetectFaceLandmarks",
             category="HMD Removal/Detect",
             description=(
                 "Finds 478 landmarks, expression and head pose of one person in every frame. Where something covers "

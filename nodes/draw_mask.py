@@ -21,7 +21,7 @@ class DrawHMDMask(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DrawHMDMask",
-            display_name="Draw HMD Mask",
+            display_name="DrawHMDMask",
             category="HMD Removal/Mask",
             description=(
                 "Draws a headset that turns with the head: on uncovered video to try a method out, or only as a mask "

@@ -30,7 +30,7 @@ class LoadVideoFrames(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_LoadVideoFrames",
-            display_name="Load Video Frames",
+            display_name="LoadVideoFrames",
             category="HMD Removal/Load",
             description=(
                 "Loads a video, or a part of it, as frames and sound. Counts every frame, turns phone videos upright "

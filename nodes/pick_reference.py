@@ -21,7 +21,7 @@ class PickReferenceFrame(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_PickReferenceFrame",
-            display_name="Pick Reference Frame",
+            display_name="PickReferenceFrame",
             category="HMD Removal/Reference",
             description=(
                 "Chooses a few sharp frames with open eyes, one for each head pose, from a clip or photos of the "

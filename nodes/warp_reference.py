@@ -22,7 +22,7 @@ class WarpReference(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_WarpReference",
-            display_name="Warp Reference",
+            display_name="WarpReference",
             category="HMD Removal/Inpaint",
             description=(
                 "Fills the masked part of the face with the reference, turned and shaped to the head in every frame, "
