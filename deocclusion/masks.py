@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat, tee
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ..faces.detector import FaceDetector
 from ..faces.headset import HeadsetArtist
 from ..faces.track import TrackedFace, track_faces
 from ..video import VideoReader
+from ..video.source import Source
 
 FULL = 0.98  # share of the picture from which a mask counts as covering everything
 
@@ -58,7 +58,7 @@ class PlacedHeadset:
 class GivenMask:
     """Masks from a video or picture file (white = hole), or from an array (T, H, W) or (1, H, W), over 0.5 = hole."""
 
-    def __init__(self, source: str | Path | np.ndarray):
+    def __init__(self, source: Source | np.ndarray):
         self._source = source
 
     def cover(

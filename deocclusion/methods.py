@@ -8,6 +8,7 @@ from einops import rearrange
 from ..errors import InputError
 from ..faces.blend import match_colours
 from ..faces.crop import CropTrack
+from ..faces.pose import head_pose
 from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
@@ -15,10 +16,15 @@ from .filler import Filler, Window
 METHODS = ("warp", "static", "telea")
 
 
-def make_filler(method: str, reference: Reference | None, *, crop_side: int | None = None) -> Filler:
-    """The filler of a method's name. Raises InputError for an unknown method or a missing reference."""
+def check_method(method: str) -> None:
+    """Raise InputError for an unknown method."""
     if method not in METHODS:
         raise InputError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}.")
+
+
+def make_filler(method: str, reference: Reference | None, *, crop_side: int | None = None) -> Filler:
+    """The filler of a method's name. Raises InputError for an unknown method or a missing reference."""
+    check_method(method)
     if method == "telea":
         return TeleaFiller(crop_side)
     if reference is None:
@@ -73,8 +79,6 @@ class StaticFiller:
         return picture.expand(len(window.crops), -1, -1, -1), state
 
     def _reference_crop(self, side: int) -> np.ndarray:
-        from ..faces.pose import head_pose
-
         points = self._reference.points[0]
         face = TrackedFace(points, FrameStatus.FOUND, np.ones(len(points), np.float32), head_pose(points), np.zeros(0))
         return CropTrack(side).push(face).take(self._reference.images[0])

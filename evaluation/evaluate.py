@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
+from ..deocclusion.methods import check_method
 from ..errors import InputError
 from ..faces.covered import ReferenceGuidedDetector
 from ..faces.detector import MediaPipeDetector
@@ -42,6 +43,15 @@ class Protocol:
     limit: int = 0
     reference: Path | None = None
     networks: bool = True
+
+    def check(self) -> None:
+        """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
+        for method in self.methods:
+            check_method(method)
+        for mode in self.landmarks:
+            check_landmarks(mode)
+        for name in self.presets:
+            preset(name)
 
 
 @dataclass
@@ -68,8 +78,7 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
     sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. Raises InputError for a
     clip that cannot be used, before anything else is done with it.
     """
-    for mode in protocol.landmarks:
-        check_landmarks(mode)
+    protocol.check()
     evaluation = Evaluation(protocol)
     rows = []
     for clip in tqdm(clips, desc="evaluate", unit="clip"):
@@ -83,10 +92,9 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
         for name in protocol.presets:
             pictures = [truth.frames[_middle(truth)]]
             for row, picture in _run(truth, reference, name, protocol):
-                pictures += [picture] if row is None else []
+                pictures.append(picture)
                 if row is not None:
                     results.append(row)
-                    pictures.append(picture)
             rows.append(np.hstack(pictures))
         evaluation.clips.append({"clip": str(clip), "results": results})
     evaluation.mean = _means(evaluation.clips)

@@ -1,8 +1,7 @@
 """Drawn headsets: a rounded box in metric face coordinates, posed with the head and projected into the picture.
 
-Used to simulate a headset on uncovered video and to place a mask on real footage. The shapes follow
-notes on real devices (width 165-190 mm, height 85-115 mm, depth 40-90 mm) and, for `band`, the bar over the eyes
-of EVI-HRnet (section 5).
+Used to simulate a headset on uncovered video and to place a mask on real footage. The shapes are as large as real
+devices (width 165-190 mm, height 85-115 mm, depth 40-90 mm); `band` is the bar over the eyes of the papers.
 """
 
 from dataclasses import dataclass, replace

@@ -62,6 +62,14 @@ def test_means_are_over_clips_with_an_interval(carphone, tmp_path):
     assert "static" in table(evaluation)
 
 
+@pytest.mark.parametrize(
+    ("names", "message"), [({"methods": ("magic",)}, "magic"), ({"presets": ("monocle",)}, "monocle")]
+)
+def test_unknown_names_are_refused_before_any_clip_is_read(names, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        evaluate([tmp_path / "none.mp4"], Protocol(**names))
+
+
 def test_clips_too_short_to_have_a_reference_and_a_test(tmp_path, talking_head):
     with pytest.raises(InputError, match="has 20 frames; more than 26, its first second, are needed"):
         evaluate([write_clip(tmp_path / "short.mp4", talking_head[:20])], Protocol())
