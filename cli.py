@@ -8,6 +8,7 @@ from . import __version__
 from .errors import InputError
 from .models import weights_command
 from .terminal import without_chatter
+from .training import train_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_deocclude(commands)
     _add_evaluate(commands)
+    train_command.add_parser(commands)
     weights_command.add_parser(commands)
     _add_demo(commands)
     args = parser.parse_args(arguments)

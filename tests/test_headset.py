@@ -1,5 +1,7 @@
 """The drawn headset covers what a real one would, and its mask is exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from faces_of import posed_face
@@ -9,7 +11,7 @@ from hmd_removal.faces.headset import HEADSETS, HeadsetArtist, preset
 from hmd_removal.faces.track import FrameStatus
 
 SIZE = (300, 400)  # the canonical face stands at (200, 150), 10 pixels a centimetre
-DEVICES = [name for name in HEADSETS if name != "band"]
+LARGE = [name for name in HEADSETS if name not in ("band", "glasses")]
 
 
 def mask_of(name="quest", shape="box", grow=0.0, seed=0, **angles) -> np.ndarray:
@@ -29,13 +31,45 @@ def test_the_band_has_its_size_in_centimetres():
     assert (left + right) / 2 == pytest.approx(200, abs=1)
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("name", LARGE)
 def test_devices_reach_from_the_forehead_to_below_the_nose_bridge_and_beyond_the_face(name):
     face = posed_face()
     left, top, right, bottom = extent(mask_of(name))
     brows, nose_bridge, lips = face.points[105, 1], face.points[168, 1], face.points[0, 1]
     assert top < brows - 10 and nose_bridge < bottom < lips
     assert left < face.points[234, 0] and right > face.points[454, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "lower_rim"),
+    # y = 150 + 10 * (eye line at -2.6 + bottom); the nostrils are at 171, the upper lip at 184
+    {"band": 146, "quest": 170, "psvr": 176, "visionpro": 166, "index": 170, "phone": 176, "glasses": 150}.items(),
+)
+def test_the_lower_rim_sits_where_the_device_has_it(name, lower_rim):
+    assert extent(mask_of(name))[3] == pytest.approx(lower_rim, abs=2)
+
+
+@pytest.mark.parametrize("name", ["quest", "visionpro", "index", "phone", "glasses"])
+def test_the_nose_has_its_gap(name):
+    mask = mask_of(name)
+    lowest = [np.flatnonzero(mask[:, x])[-1] for x in (200, 150)]  # in the middle and 5 cm beside it
+    assert lowest[0] < lowest[1] - 10
+
+
+def test_a_turned_head_hides_what_the_device_protrudes_over():
+    # The phone holder's front corner, 9.2 cm from the middle and 14.8 cm before the origin, comes to lie at
+    # 9.2 cos 40 + 14.8 sin 40 = 16.6 cm beside it; no point of the face itself comes beyond 8 cm.
+    mask, face = mask_of("phone", yaw=40), posed_face(yaw=40)
+    assert extent(mask)[2] == pytest.approx(366, abs=3)
+    assert face.points[:, 0].max() < 280 and mask[120, 280:360].all()
+    assert mask[tuple(face.points[116, 1::-1].round().astype(int))]  # the near cheekbone
+
+
+def test_straps_run_over_the_side_of_the_head_that_is_seen():
+    # Above the ear, 8.4 cm from the middle and 4 cm behind the origin: -8.4 cos 40 - 4 sin 40 = -9 cm; y = -3.3 cm.
+    bare = HeadsetArtist(replace(preset("quest"), side_strap=0.0)).mask(posed_face(yaw=40), SIZE)
+    assert mask_of(yaw=40)[117, 112] and not bare[117, 112]
+    assert mask_of("quest")[60, 200] and not mask_of("visionpro")[60, 200]  # over the crown
 
 
 @pytest.mark.parametrize("name", HEADSETS)
@@ -73,9 +107,10 @@ def test_grow_is_a_margin_in_centimetres():
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("shape", ["box", "flat", "freeform"])
 def test_drawing_changes_exactly_the_masked_pixels(dtype, shape):
-    frame = np.full((*SIZE, 3), 255 if dtype == np.uint8 else 1, dtype)
+    frame = np.full((*SIZE, 3), (1, 0, 1), dtype) * dtype(255 if dtype == np.uint8 else 1)
+    untouched = frame.copy()
     drawn, mask = HeadsetArtist(preset("quest"), shape=shape).draw(frame, posed_face(yaw=20))
-    assert drawn.dtype == dtype and (frame == frame.max()).all()
+    assert drawn.dtype == dtype and (frame == untouched).all()
     assert ((drawn != frame).any(2) == (mask > 0)).all()
 
 
@@ -91,7 +126,7 @@ def test_partly_outside_the_picture():
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(InputError, match="band, quest, psvr, visionpro, got 'monocle'"):
+    with pytest.raises(InputError, match="band, quest, psvr, visionpro, index, phone, glasses, got 'monocle'"):
         preset("monocle")
     with pytest.raises(InputError, match="box, flat, freeform, got 'round'"):
         HeadsetArtist(preset("band"), shape="round")

@@ -1,0 +1,114 @@
+"""Training samples of the covered-face landmarker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hmd_removal.faces.headset import HeadsetArtist, preset
+from hmd_removal.faces.pose import head_pose, pose_angles, transform
+from hmd_removal.faces.track import FaceTrack
+from hmd_removal.models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE, INPUT_SIDE
+from hmd_removal.training.covered_samples import (
+    CoveredSamples,
+    Placement,
+    SampleMaker,
+    Scene,
+    face_shapes,
+    view,
+)
+from hmd_removal.training.face_store import FaceStore, cut
+
+
+@pytest.fixture(scope="module")
+def store(talking_head: np.ndarray, talking_head_track: FaceTrack) -> FaceStore:
+    """Every fourth frame of the talking head, as if of two people."""
+    cuts = [cut(talking_head[t], talking_head_track.points[t]) for t in range(0, 48, 4)]
+    images, points, inside = (np.stack(parts) for parts in zip(*cuts, strict=True))
+    return FaceStore(images, points, inside, np.arange(len(cuts)) % 2)
+
+
+@pytest.fixture(scope="module")
+def maker(store: FaceStore) -> SampleMaker:
+    return SampleMaker(store)
+
+
+@pytest.fixture(scope="module")
+def scene(maker: SampleMaker) -> Scene:
+    return maker.scene(0, (20.0, 0.0, 0.0), HeadsetArtist(preset("quest")))
+
+
+def test_a_stored_crop_shows_46_centimetres_around_the_head(store: FaceStore) -> None:
+    pose = head_pose(store.points[0])
+    assert np.allclose(transform(pose, np.array(CROP_CENTRE))[:2], 128, atol=0.1)
+    assert np.isclose(256 / np.cbrt(np.linalg.det(pose[:3, :3])), 46, rtol=1e-3)
+    x0, y0, x1, y1 = store.inside[0]
+    assert 0 <= x0 < x1 <= 256 and 0 <= y0 < y1 <= 256
+
+
+def test_the_ideal_crop_has_the_head_in_the_middle_at_its_size(scene: Scene) -> None:
+    sample = view(scene, Placement())
+    middle = transform(sample.pose.astype(np.float64), np.array(CROP_CENTRE))[:2]
+    assert np.allclose(middle, 0.5, atol=1e-4)
+    assert np.isclose(np.cbrt(np.linalg.det(sample.pose[:3, :3].astype(np.float64))), 1 / CROP_CENTIMETRES, rtol=1e-4)
+    assert np.allclose(pose_angles(sample.pose.astype(np.float64)), (20, 0, 0), atol=0.1)
+
+
+def test_a_misplaced_crop_moves_scales_and_rolls_the_labels(scene: Scene) -> None:
+    straight, moved = view(scene, Placement()), view(scene, Placement(1.2, (0.1, -0.05), 15))
+    centre = transform(moved.pose.astype(np.float64), np.array(CROP_CENTRE))[:2]
+    assert np.allclose(centre, (0.6, 0.45), atol=1e-4)
+    lengths = [np.linalg.norm(s.points[33, :2] - s.points[263, :2]) for s in (straight, moved)]
+    assert np.isclose(lengths[1] / lengths[0], 1.2, rtol=1e-3)
+    assert np.allclose(pose_angles(moved.pose.astype(np.float64))[2], 15, atol=0.1)
+
+
+def test_points_under_the_device_are_hidden_and_the_mask_covers_them(scene: Scene) -> None:
+    sample = view(scene, Placement())
+    assert not sample.visible[[33, 263, 9, 168, 468, 473]].any()  # eyes, brow, nose bridge
+    assert sample.visible[[13, 14, 152]].all()  # lips, chin
+    cells = np.floor(sample.points[:, :2] * 64).astype(int)
+    assert (sample.mask[cells[~sample.visible, 1], cells[~sample.visible, 0]] > 0).all()
+
+
+def test_points_outside_the_crop_are_not_visible(scene: Scene) -> None:
+    sample = view(scene, Placement(1.0, (0.5, 0.0), 0))
+    outside = (sample.points[:, :2] >= 1).any(1)
+    assert outside.any()
+    assert not sample.visible[outside].any()
+
+
+def test_what_the_photograph_does_not_show_can_have_any_colour(scene: Scene) -> None:
+    inside = np.array([[60, 40], [130, 40], [130, 150], [60, 150]], float)
+    sample = view(replace(scene, inside=inside), Placement(), beyond=np.array([10, 200, 30]))
+    assert (sample.image[2, 2] == (10, 200, 30)).all()
+    assert not (sample.image[64, 64] == (10, 200, 30)).all()
+
+
+def test_a_drawn_sample_depends_on_the_generator_alone(maker: SampleMaker) -> None:
+    first, second = (CoveredSamples(maker, batch=5, steps=9, seed=4)[7] for _ in range(2))
+    other = CoveredSamples(maker, batch=5, steps=9, seed=4)[8]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["image"], other["image"])
+    assert first["image"].shape == (5, 3, INPUT_SIDE, INPUT_SIDE)
+
+
+def test_samples_without_a_head_have_no_mask_and_nothing_to_see(maker: SampleMaker) -> None:
+    rng = np.random.default_rng(0)
+    scene = maker.draw_scene(rng)
+    samples = [maker.draw(scene, rng) for _ in range(60)]
+    absent = [s for s in samples if not s.present]
+    assert 0 < len(absent) < 20
+    assert all(not s.mask.any() and not s.visible.any() for s in absent)
+
+
+def test_shapes_describe_the_faces_that_they_come_from(store: FaceStore) -> None:
+    """12 faces and their mirror images need 23 shapes at most; with them each is exact."""
+    shapes = face_shapes(store)
+    face = transform(np.linalg.inv(head_pose(store.points[3])), store.points[3].astype(np.float64)) - shapes.mean
+    basis = shapes.shapes[:23].reshape(23, -1).T.astype(np.float64)
+    weights, *_ = np.linalg.lstsq(basis, face.ravel(), rcond=None)
+    assert np.abs(basis @ weights - face.ravel()).max() < 0.01

@@ -1,0 +1,99 @@
+"""The landmarker's losses, against values computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from hmd_removal.models.covered_landmarks import LandmarkPrediction
+from hmd_removal.training.landmark_loss import (
+    EYE_DISTANCE,
+    HIDDEN_WEIGHT,
+    SMOOTH,
+    landmark_losses,
+    mask_loss,
+    negative_log_likelihood,
+    total,
+)
+
+
+def poses(count: int, scale: float = 0.02) -> torch.Tensor:
+    pose = torch.eye(4).repeat(count, 1, 1)
+    pose[:, :3, :3] *= scale
+    return pose
+
+
+def case(error: torch.Tensor, visible: torch.Tensor, present: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Losses of a prediction that is off by `error` (B, 2, 3) eye distances at two points."""
+    count = len(error)
+    truth = torch.rand(count, 2, 3)
+    pose = poses(count)
+    prediction = LandmarkPrediction(
+        points=truth + error * 0.02 * EYE_DISTANCE,
+        spread=torch.tensor([0.02 * EYE_DISTANCE, 0.0, 0.02 * EYE_DISTANCE]).expand(count, 2, 3),
+        pose=pose,
+        visible=torch.zeros(count, 2),
+        present=torch.zeros(count),
+        mask=torch.zeros(count, 4, 4),
+    )
+    batch = {"points": truth, "pose": pose, "visible": visible, "present": present, "mask": torch.zeros(count, 4, 4)}
+    return landmark_losses(prediction, batch)
+
+
+def test_position_is_in_eye_distances_and_hidden_points_count_less() -> None:
+    error = torch.zeros(1, 2, 3)
+    error[0, 0, 0], error[0, 1, 1] = 0.1, 0.2
+    losses = case(error, torch.tensor([[True, False]]), torch.tensor([True]))
+    linear = torch.tensor([0.1, 0.2]) - SMOOTH / 2  # beyond SMOOTH the smooth L1 is |x| - beta / 2
+    expected = (linear[0] + HIDDEN_WEIGHT * linear[1]) / (1 + HIDDEN_WEIGHT)
+    assert losses["position"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_head_farther_away_is_not_an_error_but_a_wrong_depth_between_points_is() -> None:
+    seen, there = torch.ones(1, 2, dtype=torch.bool), torch.tensor([True])
+    farther = torch.zeros(1, 2, 3)
+    farther[..., 2] = 0.5
+    assert case(farther, seen, there)["position"].item() == pytest.approx(0, abs=1e-6)
+    farther[0, 1, 2] = 0.0
+    assert case(farther, seen, there)["position"].item() > 0.05
+
+
+def test_a_crop_without_a_head_is_judged_by_presence_and_mask_alone() -> None:
+    error = torch.full((2, 2, 3), 5.0)
+    error[1] = 0
+    losses = case(error, torch.ones(2, 2, dtype=torch.bool), torch.tensor([False, True]))
+    assert losses["position"].item() == pytest.approx(0, abs=1e-6)
+    assert losses["pose"].item() == 0
+    assert losses["present"].item() == pytest.approx(math.log(2))
+
+
+def test_likelihood_of_a_correlated_gaussian() -> None:
+    factor = torch.tensor([[2.0, 0.0], [0.6, 0.5]])
+    error = torch.tensor([1.0, -0.4])
+    expected = -torch.distributions.MultivariateNormal(torch.zeros(2), scale_tril=factor).log_prob(error)
+    found = negative_log_likelihood(error, torch.tensor([2.0, 0.6, 0.5]))
+    assert found.item() == pytest.approx(expected.item() - math.log(2 * math.pi), rel=1e-5)
+
+
+def test_the_likelihood_is_least_at_the_true_spread() -> None:
+    error = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0)) * 0.3
+    means = {
+        s: negative_log_likelihood(error, torch.tensor([s, 0.0, s]).expand(20_000, 3)).mean().item()
+        for s in (0.2, 0.3, 0.4)
+    }
+    assert min(means, key=means.get) == 0.3
+
+
+def test_mask_loss_of_a_sure_and_right_mask_is_nothing_and_of_a_sure_and_wrong_one_is_large() -> None:
+    mask = torch.zeros(1, 4, 4)
+    mask[0, :2] = 1
+    assert mask_loss((mask * 2 - 1) * 20, mask).item() == pytest.approx(0, abs=1e-4)
+    assert mask_loss((1 - mask * 2) * 20, mask).item() == pytest.approx(21, rel=1e-3)  # cross entropy 20, Dice 0
+
+
+def test_total_weighs_every_loss() -> None:
+    losses = case(torch.rand(1, 2, 3), torch.ones(1, 2, dtype=torch.bool), torch.tensor([True]))
+    alone = total({**{name: torch.zeros(()) for name in losses}, "position": torch.tensor(0.5)})
+    assert alone.item() == pytest.approx(5.0)

@@ -1,0 +1,35 @@
+"""Exponential moving average of a network's weights, which is what gets shipped."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """Follows a network with the given decay; slowly at first steps' cost, so that the start is forgotten."""
+
+    def __init__(self, net: nn.Module, decay: float):
+        self._net = copy.deepcopy(net).eval().requires_grad_(False)
+        self._decay, self._updates = decay, 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        self._updates += 1
+        decay = min(self._decay, self._updates / (self._updates + 9))
+        for own, other in zip(self._net.state_dict().values(), net.state_dict().values(), strict=True):
+            if own.is_floating_point():
+                own.lerp_(other, 1 - decay)
+            else:
+                own.copy_(other)
+
+    def network(self) -> nn.Module:
+        """The averaged network, in evaluation mode."""
+        return self._net
+
+    def state_dict(self) -> dict:
+        return {"net": self._net.state_dict(), "updates": self._updates}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._net.load_state_dict(state["net"])
+        self._updates = state["updates"]

@@ -1,0 +1,75 @@
+"""The losses of the covered-face landmarker."""
+
+import torch
+from torch.nn import functional as F
+
+from ..models.covered_landmarks import LandmarkPrediction
+
+EYE_DISTANCE = 9.0  # centimetres between the outer eye corners: the unit of the errors below
+SMOOTH = 0.02  # eye distances within which the position loss is quadratic: finer is the labels' own noise
+HIDDEN_WEIGHT = 0.3  # of a hidden point's position against a visible one's: nobody can know it
+DEPTH_WEIGHT = 0.3  # the labels' depth is a guess of a network
+WEIGHTS = {"position": 10.0, "likelihood": 0.15, "pose": 2.0, "visible": 0.5, "present": 0.3, "mask": 1.0}
+
+
+def landmark_losses(prediction: LandmarkPrediction, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each loss of WEIGHTS, unweighted, as a scalar.
+
+    batch: points (B, 478, 3) and pose (B, 4, 4) in crop sides, visible (B, 478) bool, mask (B, 64, 64) in [0, 1],
+    present (B,) bool. A crop without a head counts for `present` and `mask` alone.
+    """
+    there = batch["present"].float()
+    scale = torch.linalg.vector_norm(batch["pose"][:, :3, 0], dim=1) * EYE_DISTANCE  # crop sides an eye distance
+    error = (prediction.points - batch["points"]) / scale[:, None, None]
+    depth = error[..., 2:] - error[..., 2:].mean(1, keepdim=True)  # how far away the head is, no picture says
+    error = torch.cat([error[..., :2], depth], dim=2)
+    visible = batch["visible"].float()
+    absolute = F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=SMOOTH)
+    absolute = absolute[..., :2].sum(-1) + DEPTH_WEIGHT * absolute[..., 2]
+    weight = there[:, None] * (visible + HIDDEN_WEIGHT * (1 - visible))
+    # Visible points are placed by the position loss; their likelihood teaches the spread alone.
+    plain = error[..., :2]
+    judged = torch.where(visible[..., None] > 0, plain.detach(), plain)
+    spread = prediction.spread / scale[:, None, None]
+    axes, target_axes = prediction.pose[:, :3, :3], batch["pose"][:, :3, :3]
+    turn = (axes / _length(axes) - target_axes / _length(target_axes)).abs().mean((1, 2))
+    return {
+        "position": (weight * absolute).sum() / weight.sum().clamp_min(1),
+        "likelihood": _mean(negative_log_likelihood(judged, spread).mean(1), there),
+        "pose": _mean(turn, there),
+        "visible": _mean(
+            F.binary_cross_entropy_with_logits(prediction.visible, visible, reduction="none").mean(1), there
+        ),
+        "present": F.binary_cross_entropy_with_logits(prediction.present, there),
+        "mask": mask_loss(prediction.mask, batch["mask"]),
+    }
+
+
+def total(losses: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The weighted sum."""
+    return sum(WEIGHTS[name] * loss for name, loss in losses.items())
+
+
+def negative_log_likelihood(error: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """-log of a plane Gaussian, without the constant log(2 pi).
+
+    error: (..., 2); spread: (..., 3), the Cholesky factor (l11, l21, l22) of the covariance. Returns (...).
+    """
+    first = error[..., 0] / spread[..., 0]
+    second = (error[..., 1] - spread[..., 1] * first) / spread[..., 2]
+    return 0.5 * (first**2 + second**2) + torch.log(spread[..., 0]) + torch.log(spread[..., 2])
+
+
+def mask_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Binary cross entropy plus 1 - Dice, the latter over the whole batch. logits, mask: (B, H, W)."""
+    chance = torch.sigmoid(logits)
+    dice = 2 * (chance * mask).sum() / ((chance**2).sum() + (mask**2).sum()).clamp_min(1.0)
+    return F.binary_cross_entropy_with_logits(logits, mask) + 1 - dice
+
+
+def _length(axes: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(axes[:, :, :1], dim=1, keepdim=True)
+
+
+def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return (values * weights).sum() / weights.sum().clamp_min(1)
