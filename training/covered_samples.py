@@ -18,11 +18,11 @@ from .photometry import degrade
 from .repose import angles_of, mirrored_points, repose, rotation
 
 UNCOVERED = 0.1  # share of samples without a headset
-ABSENT = 0.08  # share of samples without a head
-MOST_YAW, MOST_PITCH = 50.0, 28.0  # degrees, a little beyond what is asked for
+ABSENT = 0.15  # share of samples without a head
+MOST_YAW, MOST_PITCH = 65.0, 30.0  # degrees, beyond what a camera in front of a wearer mostly sees
 SCENE_SIDE, SCENE_CENTIMETRES = 192, 50.0
 VIEWS = 3  # samples of a scene: turning a head and drawing a device cost more than a crop
-MOST_TURN = 50.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
+MOST_TURN = 55.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,11 @@ class SampleMaker:
         if rng.random() >= UNCOVERED:
             device = randomised(HEADSETS[str(rng.choice(list(HEADSETS)))], rng)
             artist = HeadsetArtist(device, seed=int(rng.integers(1 << 31)), look=Look.random(rng))
-        deformation = 0.4 * np.einsum("k,kpd->pd", rng.normal(0, 1, SHAPES), self._shapes)
-        return self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 6)), artist, deformation)
+        return self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 6)), artist, self.deformation(rng))
+
+    def deformation(self, rng: np.random.Generator) -> np.ndarray:
+        """(478, 3) centimetres: another expression, and somewhat another face."""
+        return 0.4 * np.einsum("k,kpd->pd", rng.normal(0, 1, SHAPES), self._shapes)
 
     def scene(
         self,
@@ -152,26 +155,37 @@ class SampleMaker:
             sample = view(scene, placement, beyond=_outside(rng) if rng.random() < 0.3 else None)
             return replace(sample, image=degrade(sample.image, rng))
         sample = view(scene, placement)
-        nothing = np.zeros_like(sample.mask)
-        empty = degrade(self._emptied(scene, rng), rng)
-        return replace(sample, image=empty, mask=nothing, visible=np.zeros_like(sample.visible), present=False)
+        image = self._elsewhere(scene, rng)
+        mask = np.zeros_like(sample.mask)
+        if rng.random() < 0.35:  # a headset that nobody wears
+            device = cv2.resize(sample.mask, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_LINEAR)[..., None]
+            image = np.round(device * sample.image + (1 - device) * image).astype(np.uint8)
+            mask = sample.mask
+        image, visible = degrade(image, rng), np.zeros_like(sample.visible)
+        return replace(sample, image=image, mask=mask, visible=visible, present=False)
 
     def _choose(self, rng: np.random.Generator) -> int:
         """A person first: most have one photograph, a few have hundreds of frames, which get a third of the draws."""
         chances = _chances(tuple(len(p) for p in self._by_person))
         return int(rng.choice(self._by_person[rng.choice(len(chances), p=chances)]))
 
-    def _emptied(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-        """A picture without a head where the crop is: a corner, a part much enlarged, or a head far too small."""
-        kind = rng.random()
-        if kind < 0.75:
-            side = int(rng.uniform(0.1, 0.3) * SCENE_SIDE)
-            corner = rng.choice([0, SCENE_SIDE - side], 2)
+    def _elsewhere(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+        """A picture without a head where the crop is: another part of a photograph, a part of a face much enlarged, or
+        a head far too small."""
+        kind, size = rng.random(), (INPUT_SIDE, INPUT_SIDE)
+        others = self._store.elsewhere
+        if kind < 0.7 and len(others):
+            other = others[int(rng.integers(len(others)))]
+            spin = cv2.getRotationMatrix2D((64, 64), rng.normal(0, 20), rng.uniform(1, 1.3))
+            turned = cv2.warpAffine(other, spin, size, borderMode=cv2.BORDER_REFLECT)
+            return turned[:, ::-1] if rng.random() < 0.5 else turned
+        if kind < 0.85:
+            side = int(rng.uniform(0.1, 0.25) * SCENE_SIDE)
             part = scene.points[int(rng.integers(POINTS)), :2] - side / 2
-            x, y = np.clip(corner if kind < 0.5 else part, 0, SCENE_SIDE - side).astype(int)
-            return cv2.resize(scene.picture[y : y + side, x : x + side], (INPUT_SIDE, INPUT_SIDE))
+            x, y = np.clip(part, 0, SCENE_SIDE - side).astype(int)
+            return cv2.resize(scene.picture[y : y + side, x : x + side], size)
         small = cv2.resize(scene.picture, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
-        other = cv2.resize(self._store.images[int(rng.integers(len(self._store)))], (INPUT_SIDE, INPUT_SIDE))
+        other = cv2.resize(self._store.images[int(rng.integers(len(self._store)))], size)
         picture = cv2.GaussianBlur(other, (0, 0), rng.uniform(8, 25))
         x, y = rng.integers(0, INPUT_SIDE - len(small), 2)
         picture[y : y + len(small), x : x + len(small)] = small

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from ..faces.detector import Face, MediaPipeDetector
 from ..faces.pose import head_pose, pose_scale, transform
-from ..models.covered_landmarks import CROP_CENTRE
+from ..models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ..video import VideoReader
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 SIDE = 256  # pixels of a stored crop
 CENTIMETRES = 46.0  # of the world that it shows, at the face's distance
 SMALLEST_FACE = 48.0  # pixels; smaller faces teach blur
+ELSEWHERE_SIDE, EACH = 128, 4  # pixels of a square without a head, and how many of a picture
+APART = 0.45  # sides from a head's crop to a square that does not hold it; a search tolerates a quarter
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg"}
 
@@ -43,12 +45,14 @@ class Footage:
 @dataclass(frozen=True)
 class FaceStore:
     """N faces. images: (N, 256, 256, 3) uint8. points: (N, 478, 3) float32 in its pixels. inside: (N, 4) the
-    rectangle (x0, y0, x1, y1) of the crop that the picture fills. person: (N,) whose face it is, numbered from 0."""
+    rectangle (x0, y0, x1, y1) of the crop that the picture fills. person: (N,) whose face it is, numbered from 0.
+    elsewhere: (M, 128, 128, 3) uint8, other parts of the same pictures, where there is no head."""
 
     images: np.ndarray
     points: np.ndarray
     inside: np.ndarray
     person: np.ndarray
+    elsewhere: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
@@ -83,7 +87,8 @@ def open_store(
     if not (made / "faces.npz").is_file():
         _make(made, list_footage(data, split), frames_per_clip, frames_per_person)
     with np.load(made / "faces.npz") as faces:
-        return FaceStore(np.load(made / "images.npy", mmap_mode="r"), faces["points"], faces["inside"], faces["person"])
+        images, elsewhere = (np.load(made / f"{name}.npy", mmap_mode="r") for name in ("images", "elsewhere"))
+        return FaceStore(images, faces["points"], faces["inside"], faces["person"], elsewhere)
 
 
 def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,6 +113,8 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     numbers = {person: i for i, person in enumerate(sorted({f.person for f in footage}))}
     clips = {p: sum(f.is_video and f.person == p for f in footage) for p in numbers}
     images, points, inside, persons, bad = [], [], [], [], []
+    elsewhere: list[np.ndarray] = []
+    rng = np.random.default_rng(0)
     with MediaPipeDetector(still=True, max_faces=1) as detector:
         for item in tqdm(footage, desc=f"faces ({footage[0].split})", unit="file"):
             most = max(min(per_clip, per_person // max(clips[item.person], 1)), 2) if item.is_video else 1
@@ -116,6 +123,7 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
                 picture, moved, rectangle = cut(frame, face.points)
                 images.append(picture), points.append(moved), inside.append(rectangle)
                 persons.append(numbers[item.person])
+                elsewhere += _elsewhere(frame, face, rng)
             if len(images) == before:
                 bad.append(f"{item.path}: no face of at least {SMALLEST_FACE:.0f} pixels")
     for line in bad:
@@ -123,6 +131,8 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     if not images:
         raise InputError(f"None of the {len(footage)} files shows a face of at least {SMALLEST_FACE:.0f} pixels.")
     _write(folder / "images.npy", lambda file: np.save(file, np.stack(images)))
+    none = np.zeros((0, ELSEWHERE_SIDE, ELSEWHERE_SIDE, 3), np.uint8)
+    _write(folder / "elsewhere.npy", lambda file: np.save(file, np.stack(elsewhere) if elsewhere else none))
     arrays = {"points": np.stack(points), "inside": np.stack(inside), "person": np.array(persons)}
     _write(folder / "faces.npz", lambda file: np.savez(file, **arrays))
 
@@ -152,6 +162,25 @@ def _faces(frames: Iterable[np.ndarray], detector: MediaPipeDetector) -> Iterato
         for face in detector.detect(frame):
             if face.size >= SMALLEST_FACE:
                 yield frame, face
+
+
+def _elsewhere(frame: np.ndarray, face: Face, rng: np.random.Generator) -> list[np.ndarray]:
+    """Up to EACH squares of the picture that a search for heads would look at, and which hold none."""
+    pose = head_pose(face.points)
+    head, side = transform(pose, np.array(CROP_CENTRE))[:2], CROP_CENTIMETRES * pose_scale(pose)
+    height, width = frame.shape[:2]
+    found: list[np.ndarray] = []
+    for _ in range(8 * EACH):
+        square = int(side * np.exp(rng.uniform(np.log(0.3), np.log(1.3))))
+        if square > min(height, width) or square < 24:
+            continue
+        x, y = int(rng.integers(width - square + 1)), int(rng.integers(height - square + 1))
+        if np.abs(head - (x + square / 2, y + square / 2)).max() > APART * max(side, square):
+            part = frame[y : y + square, x : x + square]
+            found.append(cv2.resize(part, (ELSEWHERE_SIDE, ELSEWHERE_SIDE), interpolation=cv2.INTER_AREA))
+        if len(found) == EACH:
+            break
+    return found
 
 
 def _write(path: Path, save) -> None:

@@ -3,13 +3,21 @@
 import torch
 from torch.nn import functional as F
 
-from ..models.covered_landmarks import LandmarkPrediction
+from ..models.covered_landmarks import ANCHORS, LandmarkPrediction
 
 EYE_DISTANCE = 9.0  # centimetres between the outer eye corners: the unit of the errors below
 SMOOTH = 0.02  # eye distances within which the position loss is quadratic: finer is the labels' own noise
 HIDDEN_WEIGHT = 0.3  # of a hidden point's position against a visible one's: nobody can know it
 DEPTH_WEIGHT = 0.3  # the labels' depth is a guess of a network
-WEIGHTS = {"position": 10.0, "likelihood": 0.15, "pose": 2.0, "visible": 0.5, "present": 0.3, "mask": 1.0}
+WEIGHTS = {
+    "position": 10.0,
+    "likelihood": 0.15,
+    "pose": 4.0,
+    "anchors": 2.0,
+    "visible": 0.5,
+    "present": 0.3,
+    "mask": 1.0,
+}
 
 
 def landmark_losses(prediction: LandmarkPrediction, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -33,7 +41,13 @@ def landmark_losses(prediction: LandmarkPrediction, batch: dict[str, torch.Tenso
     spread = prediction.spread / scale[:, None, None]
     axes, target_axes = prediction.pose[:, :3, :3], batch["pose"][:, :3, :3]
     turn = (axes / _length(axes) - target_axes / _length(target_axes)).abs().mean((1, 2))
+    chosen = batch["points"][:, ANCHORS, :2]
+    inside = ((chosen - 0.5).abs() < 0.5).all(2)
+    missed = (prediction.anchors - chosen) / scale[:, None, None]
+    missed = F.smooth_l1_loss(missed, torch.zeros_like(missed), reduction="none", beta=SMOOTH).sum(2)
+    anchor_weight = weight[:, ANCHORS] * inside  # a heat map ends where the crop ends
     return {
+        "anchors": (anchor_weight * missed).sum() / anchor_weight.sum().clamp_min(1),
         "position": (weight * absolute).sum() / weight.sum().clamp_min(1),
         "likelihood": _mean(negative_log_likelihood(judged, spread).mean(1), there),
         "pose": _mean(turn, there),

@@ -1,0 +1,68 @@
+"""The covered-face landmarker's network and its shipped weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from hmd_removal.faces.head_crop import HeadCrop, look
+from hmd_removal.faces.headset import HeadsetArtist, preset
+from hmd_removal.faces.pose import head_pose, pose_angles
+from hmd_removal.faces.topology import eye_distance
+from hmd_removal.faces.track import FaceTrack, visibility_under
+from hmd_removal.models import covered_landmarks
+from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, locate
+from hmd_removal.models.manifest import find_weight
+
+
+def test_it_is_small() -> None:
+    net = CoveredLandmarkNet()
+    assert sum(p.numel() for p in net.parameters()) == 3_493_491
+    assert find_weight("covered_landmarks").bytes < 20e6
+
+
+def test_what_it_gives_has_the_shapes_and_ranges_that_it_says() -> None:
+    net = covered_landmarks.load()
+    with torch.inference_mode():
+        seen = net(torch.rand(2, 3, 128, 128))
+    assert seen.points.shape == (2, 478, 3)
+    assert seen.mask.shape == (2, 64, 64)
+    assert (seen.spread[..., [0, 2]] > 0).all()
+    axes = seen.pose[:, :3, :3] / torch.linalg.vector_norm(seen.pose[:, :3, :1], dim=1, keepdim=True)
+    assert torch.allclose(axes.transpose(1, 2) @ axes, torch.eye(3).expand(2, 3, 3), atol=1e-4)
+    assert torch.allclose(torch.linalg.det(axes), torch.ones(2), atol=1e-4)
+
+
+def test_heat_maps_give_the_mean_place_and_its_share() -> None:
+    heat = torch.full((1, 2, 4, 4), -30.0)
+    heat[0, 0, 1, 2] = 30  # row 1, column 2 of 4
+    heat[0, 1, 0, 0] = heat[0, 1, 0, 3] = 30
+    places, shares = locate(heat)
+    assert torch.allclose(places, torch.tensor([[[0.625, 0.375], [0.5, 0.125]]]), atol=1e-4)
+    assert torch.allclose(shares, torch.tensor([[1.0, 0.5]]), atol=1e-4)
+
+
+def test_it_sees_the_face_under_a_device_that_hides_eyes_brows_and_nose_bridge(
+    talking_head: np.ndarray, talking_head_track: FaceTrack
+) -> None:
+    net = covered_landmarks.load()
+    for name in ("quest", "psvr", "visionpro"):
+        for t in (0, 24, 47):
+            truth = talking_head_track[t]
+            covered, mask = HeadsetArtist(preset(name)).draw(talking_head[t], truth)
+            (first,) = look(net, covered, [HeadCrop.around(truth.pose)])
+            (seen,) = look(net, covered, [first.crop])
+            error = np.linalg.norm((seen.points - truth.points)[:, :2], axis=1) / eye_distance(truth.points)
+            hidden = visibility_under(truth.points, mask) < 0.5
+            assert seen.presence > 0.8
+            assert error[~hidden].mean() < 0.08
+            assert error[hidden].mean() < 0.12
+            assert np.abs(pose_angles(seen.pose) - pose_angles(head_pose(truth.points))).max() < 10
+            assert ((seen.visibility < 0.5) == hidden).mean() > 0.9
+
+
+def test_a_crop_without_a_head_is_known_for_one(talking_head: np.ndarray) -> None:
+    net = covered_landmarks.load()
+    curtain = HeadCrop(15, 30, 30)  # a corner of the car
+    (seen,) = look(net, talking_head[0], [curtain])
+    assert seen.presence < 0.5
