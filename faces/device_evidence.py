@@ -1,0 +1,88 @@
+"""What the network has seen of a device over time, in coordinates that move with the head."""
+
+import cv2
+import numpy as np
+
+from .detector import DevicePatch
+from .headset_models import EYE_LINE, FACE_FRONT
+from .pose import pose_angles, pose_scale, transform
+
+CELLS = 128  # a side of the square lattice, upright and centred on where devices sit
+CELL = 0.28  # centimetres
+GAIN = 0.15  # weight of a new frame, once the first ones have been averaged
+TURN = 8.0  # degrees of yaw and pitch after which the past shows the device from another side
+SEARCH = 5  # pairs of cells by which a pose may be off
+TRUSTED = 0.3  # centimetres by which the pose is better than what the coarse mask says of the place
+DEVICE_MIDDLE = (0.0, EYE_LINE, FACE_FRONT - 2.0)  # face coordinates, centimetres
+
+
+class DeviceEvidence:
+    """The coarse device masks of one clip, averaged on the head's lattice.
+
+    probability: (CELLS, CELLS) float32 in [0, 1]; None before the first mask.
+    """
+
+    def __init__(self) -> None:
+        self.probability: np.ndarray | None = None
+        self._angles = np.zeros(2)
+        self._count = 0
+
+    def add(self, device: DevicePatch, pose: np.ndarray) -> np.ndarray:
+        """Take in the mask of the next frame, where the head has the (4, 4) pose.
+
+        Returns the pose moved to where the device is seen: on a fast head a pose is late or wrong by more than the
+        mask, which does not remember.
+        """
+        new = _on_lattice(device, pose)
+        angles = pose_angles(pose)[:2]
+        if self.probability is None:
+            self.probability = new
+        else:
+            turned = float(np.linalg.norm(angles - self._angles))
+            keep = min(1 - GAIN, self._count / (self._count + 1)) * float(np.exp(-((turned / TURN) ** 2)))
+            offset = _offset(new, self.probability)
+            if offset.any():
+                pose = pose.copy()
+                pose[:2, 3] += np.linalg.inv(head_lattice(pose)[:, :2]) @ offset
+                new = _on_lattice(device, pose)
+            self.probability = keep * self.probability + (1 - keep) * new
+        self._angles = angles
+        self._count += 1
+        return pose
+
+
+def head_lattice(pose: np.ndarray) -> np.ndarray:
+    """(2, 3) similarity from frame pixels to lattice cells: the head's place, size and roll, turning aside."""
+    scale, roll = 1 / (CELL * pose_scale(pose)), np.radians(pose_angles(pose)[2])
+    turn = scale * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    middle = transform(pose, np.array(DEVICE_MIDDLE))[:2]
+    return np.column_stack([turn, (CELLS - 1) / 2 - turn @ middle])
+
+
+def chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The (2, 3) affine map that does `first`, then `second`."""
+    return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
+def _on_lattice(device: DevicePatch, pose: np.ndarray) -> np.ndarray:
+    matrix = chain(head_lattice(pose), cv2.invertAffineTransform(device.matrix))
+    return cv2.warpAffine(device.probability, matrix, (CELLS, CELLS), flags=cv2.INTER_LINEAR)
+
+
+def _offset(new: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(2,) cells, x and y, by which the new map lies from the one before, less what is TRUSTED."""
+    new, before = (cv2.resize(x, (CELLS // 2, CELLS // 2), interpolation=cv2.INTER_AREA) for x in (new, before))
+    differences = cv2.matchTemplate(new, before[SEARCH:-SEARCH, SEARCH:-SEARCH], cv2.TM_SQDIFF)
+    y, x = np.unravel_index(differences.argmin(), differences.shape)
+    offset = 2.0 * np.array([x + _vertex(differences[y], x), y + _vertex(differences[:, x], y)]) - 2 * SEARCH
+    length = float(np.linalg.norm(offset)) * CELL
+    return offset * max(1 - TRUSTED / length, 0.0) if length else offset
+
+
+def _vertex(values: np.ndarray, i: int) -> float:
+    """Where the parabola through the least value and its neighbours has its vertex, from -0.5 to 0.5."""
+    if not 0 < i < len(values) - 1:
+        return 0.0
+    before, least, after = (float(v) for v in values[i - 1 : i + 2])
+    curvature = before - 2 * least + after
+    return 0.5 * (before - after) / curvature if curvature > 0 else 0.0
