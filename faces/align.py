@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .pose import fit_similarity, head_pose, pose_angles, transform
+from .pose import certainty, fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
 from .smoothing import OneEuro
 from .topology import MESH_POINT_COUNT, canonical_points
@@ -30,13 +30,17 @@ def rigidity() -> np.ndarray:
     return np.clip(mouth - 0.6, 0.05, 1.0) * np.where(y > 6.5, 0.2, 1.0)
 
 
-def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarray) -> np.ndarray:
+def complete_points(
+    points: np.ndarray, visibility: np.ndarray, model: np.ndarray, deviation: np.ndarray | None = None
+) -> np.ndarray:
     """Fill in the points that are out of sight from the person's own mesh, posed by the points in sight.
 
     points: (478, 3) pixels. visibility: (478,), 0 for hidden points. model: (478, 3) the reference's mesh, in its own
-    pixels. The 3-D similarity from model to visible points gives the hidden ones; what the visible points deviate
-    from it is carried over the rim and fades inside, so that the two parts meet.
-    Returns (478, 3); visible points are unchanged.
+    pixels. deviation: (478,) pixels, how uncertain the points are; None where that is not known.
+    The 3-D similarity from model to visible points gives the hidden ones; what the visible points deviate from it is
+    carried over the rim and fades inside, so that the two parts meet. Uncertain points count little in either. Hidden
+    points with a deviation are a landmarker's guesses, and help to pose the model where little of the face is in sight;
+    hidden points without one are not to be trusted at all. Returns (478, 3); visible points are unchanged.
     """
     seen = visibility > 0.5
     if seen.all():
@@ -44,14 +48,19 @@ def complete_points(points: np.ndarray, visibility: np.ndarray, model: np.ndarra
     mesh_seen = seen[:MESH_POINT_COUNT]
     if mesh_seen.sum() < 6:
         return points
-    weights = rigidity()[mesh_seen]
-    source, target = model[:MESH_POINT_COUNT][mesh_seen], points[:MESH_POINT_COUNT][mesh_seen].astype(np.float64)
-    pose = fit_similarity(source.astype(np.float64), target, weights)
-    posed = transform(pose, model.astype(np.float64))
-    near = nearness()[:, mesh_seen]
-    deviation = near @ (target - posed[:MESH_POINT_COUNT][mesh_seen])
+    trusted, sure = seen, np.ones(len(points))
+    if deviation is not None:
+        trusted, sure = seen | (deviation > 0), certainty(points, deviation)
+    weights = (rigidity() * (trusted * sure)[:MESH_POINT_COUNT]).astype(np.float64)
+    mesh = points[:MESH_POINT_COUNT].astype(np.float64)
+    posed = transform(
+        fit_similarity(model[:MESH_POINT_COUNT].astype(np.float64), mesh, weights), model.astype(np.float64)
+    )
+    sure = (visibility * sure)[:MESH_POINT_COUNT][mesh_seen]
+    near = nearness()[:, mesh_seen] * sure
     # Where little is near, the sum is divided by 1 rather than by itself, and so fades with distance.
-    residual = deviation / np.maximum(near.sum(1), 1.0)[:, None]
+    share = near / np.maximum(near.sum(1), 1.0)[:, None]
+    residual = share @ (mesh - posed[:MESH_POINT_COUNT])[mesh_seen]
     out = points.astype(np.float64).copy()
     out[:MESH_POINT_COUNT][~mesh_seen] = (posed[:MESH_POINT_COUNT] + residual)[~mesh_seen]
     irises = np.arange(MESH_POINT_COUNT, len(points))
@@ -74,13 +83,17 @@ class ReferenceAligner:
         self._current: int | None = None
         self._steady = OneEuro(min_cutoff=0.05, beta=0.02) if steady else None
 
-    def __call__(self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray, deviation: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """points: (478, 3) pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
 
-        Returns the aligned reference (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.
+        deviation: (478,) pixels of the points' picture, as in complete_points. Returns the aligned reference
+        (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.
         """
-        index = self._nearest(head_pose(points, visibility))
-        completed = complete_points(points, visibility, self.reference.points[index])
+        weights = visibility if deviation is None else visibility * certainty(points, deviation)
+        index = self._nearest(head_pose(points, weights))
+        completed = complete_points(points, visibility, self.reference.points[index], deviation)
         if self._steady is not None:
             completed = np.where((visibility > 0.5)[:, None], completed, self._steady(completed))
         target = extend_points(completed, head_pose(completed))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .pose import fit_similarity, pose_angles, pose_scale, transform
+from .pose import certainty, fit_similarity, pose_angles, pose_scale, transform
 from .smoothing import OneEuro
 from .topology import BELOW_HEADSET, canonical_points
 from .track import FrameStatus, TrackedFace
@@ -21,6 +21,11 @@ class Crop:
     matrix: np.ndarray
     side: int
 
+    @property
+    def scale(self) -> float:
+        """Crop pixels by frame pixels."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+
     def take(self, image: np.ndarray, *, nearest: bool = False) -> np.ndarray:
         """Resample (H, W) or (H, W, C) into (S, S) or (S, S, C); beyond the picture its edge pixels repeat."""
         flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
@@ -30,7 +35,7 @@ class Crop:
         """(N, 3) frame pixels to crop pixels; z is scaled alike."""
         out = np.empty(points.shape, np.float64)
         out[:, :2] = points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
-        out[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(self.matrix[:, :2])))
+        out[:, 2] = points[:, 2] * self.scale
         return out
 
 
@@ -61,9 +66,10 @@ class CropTrack:
     def _estimate(face: TrackedFace) -> np.ndarray:
         """Centre in crop sides, log of pixels per centimetre, roll in radians: units in which noise compares."""
         index = np.array(BELOW_HEADSET)
-        weights = face.visibility[index]
-        if weights.sum() < 6:
-            weights = np.ones(len(index))
+        sure = certainty(face.points, face.deviation)[index]
+        weights = face.visibility[index] * sure
+        if weights.sum() < 6:  # too little in sight: what is out of sight is better than nothing
+            weights = sure
         pose = fit_similarity(canonical_points()[index], face.points[index].astype(np.float64), weights)
         centre = transform(pose, np.array(CROP_CENTRE))[:2]
         scale = pose_scale(pose)

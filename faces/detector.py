@@ -11,15 +11,33 @@ from ..models import weights
 
 
 @dataclass(frozen=True)
+class DevicePatch:
+    """Where a headset is, roughly, in a square patch of a frame.
+
+    probability: (64, 64) float32 in [0, 1]. matrix: (2, 3) from frame pixels to the patch's.
+    """
+
+    probability: np.ndarray
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
 class Face:
-    """One face in one frame.
+    """One face in one frame, and what is known of it where something covers it.
 
     points: (478, 3) float32 pixels, x to the right, y down, z away from the camera on the scale of x.
-    blendshapes: (52,) float32 in [0, 1], MediaPipe's order (ARKit names, "_neutral" first).
+    blendshapes: (52,) float32 in [0, 1], MediaPipe's order (ARKit names, "_neutral" first); 0 where unknown.
+    visibility: (478,) float32 in [0, 1], the camera sees the point. deviation: (478,) float32 pixels, the standard
+    deviation of a point in the picture plane (square root of half the covariance's trace). device: what covers it.
+    All three are None from a detector that does not tell. score: in [0, 1], there is a face.
     """
 
     points: np.ndarray
     blendshapes: np.ndarray
+    visibility: np.ndarray | None = None
+    deviation: np.ndarray | None = None
+    device: DevicePatch | None = None
+    score: float = 1.0
 
     @property
     def centre(self) -> np.ndarray:
@@ -70,7 +88,7 @@ def paint_over(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
 class MediaPipeDetector:
     """MediaPipe FaceLandmarker (Tasks API), for uncovered faces.
 
-    Told what is covered, it paints that over first, which helps with a thin band; see faces.covered for more.
+    Told what is covered, it paints that over first, which helps with a thin band; see faces.covered_detector for more.
 
     still: treat every frame as a photo of its own; otherwise frames are a video, where the landmarks of one frame
     guide the search in the next. Raises WeightsMissing when face_landmarker.task is not at hand.

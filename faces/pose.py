@@ -4,6 +4,8 @@ import numpy as np
 
 from .topology import MESH_POINT_COUNT, canonical_points
 
+SURE = 0.3  # centimetres: a point that is uncertain by this much counts half
+
 
 def fit_similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Rotation, uniform scale and shift that bring `source` closest to `target` in weighted least squares.
@@ -44,6 +46,17 @@ def head_pose(points: np.ndarray, visibility: np.ndarray | None = None) -> np.nd
     if weights is not None and weights.sum() < 6:
         weights = None
     return fit_similarity(canonical_points(), points[:MESH_POINT_COUNT].astype(np.float64), weights)
+
+
+def certainty(points: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """(478,) in (0, 1]: how much each point of a face is to be trusted, s^2 / (s^2 + deviation^2), s being SURE.
+
+    points: (478, 3) pixels; deviation: (478,) pixels. 1 where the deviation is 0.
+    """
+    mesh, canonical = points[:MESH_POINT_COUNT].astype(np.float64), canonical_points()
+    pixels = np.sqrt(((mesh - mesh.mean(0)) ** 2).sum() / ((canonical - canonical.mean(0)) ** 2).sum())
+    sure = max(SURE * pixels, 1e-6) ** 2
+    return sure / (sure + deviation.astype(np.float64) ** 2)
 
 
 def pose_scale(pose: np.ndarray) -> float:

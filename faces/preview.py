@@ -29,6 +29,9 @@ OUTLINES = (
     (469, 470, 471, 472),
     (474, 475, 476, 477),
 )
+# Points whose uncertainty is drawn: ends of brows, corners of eyes and mouth, nose, cheeks, chin.
+WEIGHED = (70, 107, 300, 336, 33, 133, 362, 263, 1, 50, 280, 61, 291, 152)
+DEVICE = HIDDEN
 TILE, CAPTION, COLUMNS = 256, 66, 5  # of the reference sheet: pixels, pixels, tiles in a row
 
 
@@ -36,7 +39,7 @@ def draw_face(frame: np.ndarray, face: TrackedFace, number: int) -> np.ndarray:
     """The frame with the outlines of the face's features, and its number and status in the corner.
 
     frame: (H, W, 3) uint8 RGB. Lines are SEEN, HIDDEN where something covers them, or GUESSED in an interpolated
-    frame. Returns a new picture.
+    frame. Circles around some points have their standard deviation as radius, where it is known. Returns a new picture.
     """
     out = frame.copy()
     if face.status != FrameStatus.MISSING:
@@ -47,9 +50,32 @@ def draw_face(frame: np.ndarray, face: TrackedFace, number: int) -> np.ndarray:
         width = max(round(np.ptp(face.points[:, 0]) / 250), 1)
         for part, colour in ((ends[~hidden], sight), (ends[hidden], HIDDEN)):
             cv2.polylines(out, list(part), False, colour, width, cv2.LINE_AA, 4)
+        for point in WEIGHED:
+            if face.deviation[point] > 0:
+                centre = tuple(np.round(face.points[point, :2] * 16).astype(int).tolist())
+                colour = sight if face.visibility[point] >= 0.5 else HIDDEN
+                cv2.circle(out, centre, round(float(face.deviation[point]) * 16), colour, 1, cv2.LINE_AA, 4)
     scale = max(frame.shape[0] / 900, 0.35)
     _write(out, f"{number} {STATUS_WORDS[face.status]}", (round(14 * scale), round(32 * scale)), scale)
     return out
+
+
+def draw_mask(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The (H, W, 3) uint8 RGB frame with a mask, (H, W), over 0.5 = device, tinted and outlined in DEVICE."""
+    out = frame.copy()
+    inside = (mask > 0.5).astype(np.uint8)
+    out[inside > 0] = (0.6 * frame[inside > 0] + 0.4 * np.array(DEVICE)).astype(np.uint8)
+    outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(out, outlines, -1, DEVICE, max(frame.shape[0] // 400, 1))
+    return out
+
+
+def describe_masks(masks: np.ndarray) -> str:
+    """A line on how many of the (T, H, W) masks, over 0.5 = device, show one, and how much of the picture it takes."""
+    share = (masks > 0.5).mean((1, 2))
+    found = share > 0
+    where = f", where it takes {100 * share[found].mean():.0f} % of the picture" if found.any() else ""
+    return f"A headset was found in {found.sum()} of {len(masks)} frames{where}."
 
 
 def reference_sheet(reference: Reference, scores: Sequence[FrameScore]) -> np.ndarray:

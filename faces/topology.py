@@ -23,6 +23,12 @@ BELOW_HEADSET = (
     61, 291, 2, 97, 326, 98, 327, 129, 358, 164, 152, 148, 377, 176, 400, 150, 379, 172, 397, 58, 288, 132, 361,
 )  # fmt: skip
 
+# Lids and brows: what every headset hides.
+EYES_AND_BROWS = (
+    33, 133, 159, 145, 158, 153, 160, 144, 70, 63, 105, 66, 107, 55, 65, 52,
+    263, 362, 386, 374, 385, 380, 387, 373, 300, 293, 334, 296, 336, 285, 295, 282,
+)  # fmt: skip
+
 # (upper lid, lower lid) pairs and (outer corner, inner corner) of each eye, for the eye aspect ratio.
 EYE_LIDS = {
     "right": (((159, 145), (158, 153), (160, 144)), (33, 133)),

@@ -1,15 +1,16 @@
 """One person's face through a clip: a typed track without holes."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import repeat
 
 import numpy as np
 
 from ..errors import InputError
-from .detector import Face, FaceDetector, MediaPipeDetector
-from .pose import head_pose
+from .detector import DevicePatch, Face, FaceDetector, MediaPipeDetector
+from .pose import certainty, head_pose
+from .scene import SceneCuts
 from .topology import POINT_COUNT
 
 MAX_GAP = 40  # frames; a longer absence is no blink of the detector: the person has left or turned away
@@ -33,13 +34,16 @@ class TrackedFace:
     visibility: np.ndarray
     pose: np.ndarray
     blendshapes: np.ndarray
+    deviation: np.ndarray = field(default_factory=lambda: np.zeros(POINT_COUNT, np.float32))
+    device: DevicePatch | None = None
 
     def covered_by(self, mask: np.ndarray | None) -> "TrackedFace":
         """The same face with every point inside `mask` ((H, W), over 0.5) marked as not visible."""
         if mask is None:
             return self
         visibility = self.visibility * visibility_under(self.points, mask)
-        return replace(self, visibility=visibility, pose=head_pose(self.points, visibility))
+        pose = head_pose(self.points, visibility * certainty(self.points, self.deviation))
+        return replace(self, visibility=visibility, pose=pose)
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class FaceTrack:
 
     points: (T, 478, 3) float32 pixels (MediaPipe topology, z on the scale of x). status: (T,) uint8 FrameStatus.
     visibility: (T, 478) float32, 1 where the camera sees the point, 0 where something covers it.
-    pose: (T, 4, 4) face coordinates in centimetres to pixels (faces.pose). blendshapes: (T, 52) in [0, 1].
-    size: (height, width) of the frames in pixels.
+    pose: (T, 4, 4) face coordinates in centimetres to pixels (faces.pose). blendshapes: (T, 52) in [0, 1], 0 where
+    the detector does not tell. deviation: (T, 478) float32 pixels, the standard deviation of a point in the picture
+    plane, 0 where nothing is known to be uncertain. devices: T patches that show where a headset is, None for a frame
+    of which that is not known. size: (height, width) of the frames in pixels.
     """
 
     points: np.ndarray
@@ -57,6 +63,8 @@ class FaceTrack:
     visibility: np.ndarray
     pose: np.ndarray
     blendshapes: np.ndarray
+    deviation: np.ndarray
+    devices: tuple[DevicePatch | None, ...]
     size: tuple[int, int]
 
     def __len__(self) -> int:
@@ -69,6 +77,8 @@ class FaceTrack:
             self.visibility[index],
             self.pose[index],
             self.blendshapes[index],
+            self.deviation[index],
+            self.devices[index],
         )
 
     @classmethod
@@ -80,8 +90,15 @@ class FaceTrack:
             np.stack([f.visibility for f in faces]).astype(np.float32),
             np.stack([f.pose for f in faces]),
             np.stack([f.blendshapes for f in faces]).astype(np.float32),
+            np.stack([f.deviation for f in faces]).astype(np.float32),
+            tuple(f.device for f in faces),
             size,
         )
+
+    @classmethod
+    def absent(cls, count: int, size: tuple[int, int]) -> "FaceTrack":
+        """The track of `count` frames in which nobody is found."""
+        return cls.stack([_missing(None)] * count, size)
 
     def require_clip(self, count: int, size: tuple[int, int]) -> None:
         """Raise InputError unless the track belongs to `count` frames of that size, (height, width)."""
@@ -140,21 +157,30 @@ def track_faces(
     on_missing: what to do where the face is not found. "interpolate": gaps of up to MAX_GAP frames are bridged
     linearly (held at the clip's ends), longer ones are missing; "hold": the last position stays; "untouched": the
     frame is missing; "error": InputError. Raises InputError when no frame has a face.
+    A scene cut ends one clip and starts the next: nothing is carried across, and where nobody is at that person's
+    place, the choice is made anew.
     """
     if on_missing not in ON_MISSING:
         raise InputError(
             f"The policy for frames without a face must be one of {', '.join(ON_MISSING)}, not {on_missing!r}."
         )
+    cuts = SceneCuts()
     previous: Face | None = None
     pending = 0  # frames since `previous` (or since the start) whose face is not decided yet
-    gap_too_long = False
+    gap_too_long = found_any = False
     count = 0
     for count, (frame, mask) in enumerate(pictures, 1):
-        found = _choose(detector.detect(frame, mask), previous, face)
+        faces = detector.detect(frame, mask)
+        if cuts(frame):
+            yield from _held(previous, pending)
+            found = _choose_after_cut(faces, previous, face)
+            previous, pending, gap_too_long = None, 0, False
+        else:
+            found = _choose(faces, previous, face)
         if found is not None:
             yield from _bridge(previous, found, pending)
             yield _tracked(found, FrameStatus.FOUND)
-            previous, pending, gap_too_long = found, 0, False
+            previous, pending, gap_too_long, found_any = found, 0, False, True
         elif on_missing == "error":
             raise InputError(
                 f"Expected a face in every frame, but frame {count - 1} has none; trim the clip, or choose another "
@@ -163,18 +189,27 @@ def track_faces(
         elif on_missing == "untouched" or gap_too_long:
             yield _missing(previous)
         elif on_missing == "hold":
-            yield _missing(None) if previous is None else _tracked(previous, FrameStatus.INTERPOLATED)
+            yield from _held(previous, 1)
         else:
             pending += 1
             if pending > MAX_GAP:
                 yield from (_missing(previous) for _ in range(pending))
                 pending, gap_too_long = 0, True
-    if previous is None:
+    if not found_any:
         raise InputError(
             f"No face was found in any of the {count} frames; use footage where the face is at least about 60 pixels "
-            "wide and not covered, or enlarge the picture."
+            "wide, enlarge the picture, or give a box around the head."
         )
-    yield from (_tracked(previous, FrameStatus.INTERPOLATED) for _ in range(pending))
+    yield from _held(previous, pending)
+
+
+def check_frame_size(size: tuple[int, int]) -> None:
+    """Raise InputError for frames of `size` (height, width) too small to find a face in."""
+    if min(size) < 64:
+        raise InputError(
+            f"Expected frames of at least 64 x 64 pixels, got {size[1]} x {size[0]}; "
+            "enlarge them before detecting faces."
+        )
 
 
 def detect_track(
@@ -187,11 +222,7 @@ def detect_track(
     detector: FaceDetector | None = None,
 ) -> FaceTrack:
     """The whole track of a clip at once; see track_faces. size: (height, width) of the frames."""
-    if min(size) < 64:
-        raise InputError(
-            f"Expected frames of at least 64 x 64 pixels, got {size[1]} x {size[0]}; "
-            "enlarge them before detecting faces."
-        )
+    check_frame_size(size)
     own = detector is None
     detector = detector or MediaPipeDetector()
     try:
@@ -219,21 +250,40 @@ def _choose(faces: list[Face], previous: Face | None, index: int) -> Face | None
     return nearest if moved < max(previous.size, nearest.size) else None
 
 
+def _choose_after_cut(faces: list[Face], previous: Face | None, index: int) -> Face | None:
+    near = _choose(faces, previous, index) if previous is not None else None
+    return near if near is not None or not faces else _choose(faces, None, min(index, len(faces) - 1))
+
+
 def _bridge(before: Face | None, after: Face, count: int) -> Iterator[TrackedFace]:
     for i in range(1, count + 1):
-        if before is None:
-            yield _tracked(after, FrameStatus.INTERPOLATED)
-        else:
-            a = i / (count + 1)
-            mixed = Face(
-                (1 - a) * before.points + a * after.points, (1 - a) * before.blendshapes + a * after.blendshapes
-            )
-            yield _tracked(mixed, FrameStatus.INTERPOLATED)
+        between = after if before is None else _mix(before, after, i / (count + 1))
+        yield _tracked(between, FrameStatus.INTERPOLATED)
+
+
+def _mix(before: Face, after: Face, a: float) -> Face:
+    def mixed(x: np.ndarray | None, y: np.ndarray | None) -> np.ndarray | None:
+        return None if x is None or y is None else (1 - a) * x + a * y
+
+    return Face(
+        (1 - a) * before.points + a * after.points,
+        (1 - a) * before.blendshapes + a * after.blendshapes,
+        mixed(before.visibility, after.visibility),
+        mixed(before.deviation, after.deviation),
+    )
+
+
+def _held(last: Face | None, count: int) -> Iterator[TrackedFace]:
+    for _ in range(count):
+        yield _missing(None) if last is None else _tracked(last, FrameStatus.INTERPOLATED)
 
 
 def _tracked(face: Face, status: FrameStatus) -> TrackedFace:
-    visibility = np.ones(POINT_COUNT, np.float32)
-    return TrackedFace(face.points, status, visibility, head_pose(face.points), face.blendshapes)
+    visibility = np.ones(POINT_COUNT, np.float32) if face.visibility is None else face.visibility
+    deviation = np.zeros(POINT_COUNT, np.float32) if face.deviation is None else face.deviation
+    pose = head_pose(face.points, visibility * certainty(face.points, deviation))
+    device = face.device if status == FrameStatus.FOUND else None  # elsewhere it would be where it was
+    return TrackedFace(face.points, status, visibility, pose, face.blendshapes, deviation, device)
 
 
 def _missing(last: Face | None) -> TrackedFace:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
 from hmd_removal.faces.track import FaceTrack, detect_track
 from hmd_removal.video import VideoReader
 
@@ -35,3 +36,9 @@ def talking_head(carphone: Path) -> np.ndarray:
 def talking_head_track(talking_head: np.ndarray) -> FaceTrack:
     """The face in `talking_head` as it is, uncovered."""
     return detect_track(talking_head, talking_head.shape[1:3])
+
+
+@pytest.fixture(scope="session")
+def wearer(talking_head: np.ndarray, talking_head_track: FaceTrack) -> tuple[np.ndarray, np.ndarray]:
+    """`talking_head` with a headset on from the first frame to the last, and its exact masks, (48, 144, 176) uint8."""
+    return draw_headset(talking_head, talking_head_track, HeadsetArtist(preset("quest")))

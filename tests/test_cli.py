@@ -19,6 +19,15 @@ def test_simulate(clip, tmp_path, capsys):
     assert "8 of 8 frames have a found face." in capsys.readouterr().out
 
 
+def test_a_headset_that_is_worn(tmp_path, wearer, clip, capsys):
+    worn, out = write_clip(tmp_path / "worn.mp4", wearer[0][:8], options={"crf": "5"}), tmp_path / "out.mp4"
+    arguments = ["deocclude", str(worn), "--mask", "auto", "--reference", str(clip), "--out", str(out)]
+    corrections = ["--preset", "quest", "--grow", "0.5", "--shift-x", "-0.5", "--shift-y", "0.5"]
+    assert main([*arguments, *corrections, "--detector", "covered", "--face-box", "45,20,75,90"]) == 0
+    assert probe(out).frame_count == 8
+    assert "8 of 8 frames have a found face." in capsys.readouterr().out
+
+
 def test_mask_from_a_file(clip, tmp_path, talking_head):
     white = talking_head[:1] * 0
     white[:, 49:68, 58:112] = 255
@@ -37,6 +46,12 @@ def test_mask_from_a_file(clip, tmp_path, talking_head):
         ([], "needs a reference"),
         (["--mask", "nothing.mp4", "--reference", "CLIP"], "nothing.mp4"),
         (["--face", "5", "--reference", "CLIP"], "Face 5 was asked for"),
+        (["--mask", "auto", "--reference", "CLIP"], "No headset was found"),
+        (["--mask", "auto", "--preset", "monocle"], "got 'monocle'"),
+        (["--mask", "auto", "--detector", "uncovered", "--reference", "CLIP"], "choose 'auto' or 'covered'"),
+        (["--detector", "hidden", "--reference", "CLIP"], "got 'hidden'"),
+        (["--face-box", "10,10,50", "--reference", "CLIP"], "x, y, width, height in pixels, got '10,10,50'"),
+        (["--face-box", "900,10,50,50", "--reference", "CLIP"], "within 176 x 144 pixels"),
     ],
 )
 def test_mistakes_cost_one_line_and_leave_no_file(arguments, message, clip, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """The crop keeps still on a still head, follows a moving one, and does not depend on what the headset hides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from faces_of import posed_face
@@ -61,6 +63,24 @@ def test_what_a_headset_hides_has_no_influence(talking_head, talking_head_track)
         broken = TrackedFace(broken, FrameStatus.FOUND, covered.visibility, covered.pose, covered.blendshapes)
         a, b = CropTrack(256).push(covered).matrix, CropTrack(256).push(broken).matrix
         assert np.abs(a - b).max() == pytest.approx(0, abs=1e-9)
+
+
+def test_what_is_uncertain_has_little_influence():
+    face = posed_face()
+    broken, deviation = face.points.copy(), np.full(478, 0.5, np.float32)
+    broken[[61, 2, 97]] += 30
+    deviation[[61, 2, 97]] = 30
+    plain = replace(face, deviation=np.full(478, 0.5, np.float32))
+    still = CropTrack(256).push(plain).matrix
+    trusted, doubted = (
+        CropTrack(256).push(replace(f, points=broken)).matrix for f in (plain, replace(plain, deviation=deviation))
+    )
+    assert np.abs(doubted - still).max() < 0.1 * np.abs(trusted - still).max()
+
+
+def test_scale_is_that_of_the_matrix():
+    crop = CropTrack(256).push(posed_face(roll=15))
+    assert crop.scale == pytest.approx(256 / (CROP_SIDE * 10), rel=0.01)  # 10 pixels a centimetre
 
 
 def test_no_face_no_crop():

@@ -11,13 +11,12 @@ from hmd_removal.deocclusion.engine import Deoccluder
 from hmd_removal.deocclusion.methods import make_filler
 from hmd_removal.errors import InputError
 from hmd_removal.faces.composite import blend_weights, feather_width
-from hmd_removal.faces.covered import ReferenceGuidedDetector
 from hmd_removal.faces.crop import CropTrack, crop_side_for
-from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
 from hmd_removal.faces.reference import Reference, pick_reference
 from hmd_removal.faces.topology import MESH_POINT_COUNT, eye_distance
 from hmd_removal.faces.track import FaceTrack, FrameStatus, detect_track
+from hmd_removal.faces.visible import Wearer, visible_track
 
 ENROLMENT = 12  # frames; the reference is one of them, and they are not scored
 
@@ -34,11 +33,9 @@ def covered(request, talking_head, talking_head_track) -> tuple[np.ndarray, np.n
 
 
 @pytest.fixture(scope="module")
-def guided_track(covered, reference) -> FaceTrack:
+def seen_track(covered, reference) -> FaceTrack:
     frames, masks = covered
-    with MediaPipeDetector() as detector:
-        guided = ReferenceGuidedDetector(detector, reference)
-        return detect_track(frames, frames.shape[1:3], masks, detector=guided)
+    return visible_track(frames, frames.shape[1:3], Wearer(), masks=masks, reference=reference)[0]
 
 
 def tensors(covered) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,9 +50,9 @@ def hole_psnr(result: torch.Tensor, truth: np.ndarray, masks: np.ndarray) -> flo
 
 
 @pytest.mark.parametrize("landmarks", ["oracle", "visible"])
-def test_warp_beats_telea_and_static(landmarks, covered, talking_head, talking_head_track, guided_track, reference):
+def test_warp_beats_telea_and_static(landmarks, covered, talking_head, talking_head_track, seen_track, reference):
     frames, masks = tensors(covered)
-    track = talking_head_track if landmarks == "oracle" else guided_track
+    track = talking_head_track if landmarks == "oracle" else seen_track
     score = {
         method: hole_psnr(
             deocclude_clip(frames, masks, track, reference, method=method, landmarks=landmarks),
@@ -69,7 +66,7 @@ def test_warp_beats_telea_and_static(landmarks, covered, talking_head, talking_h
         assert score["warp"] > score["static"] + 1.5, score
 
 
-def test_guided_landmarks_are_nearer_to_the_truth(covered, talking_head_track, guided_track):
+def test_a_landmarker_for_covered_faces_is_nearer_to_the_truth(covered, talking_head_track, seen_track):
     frames, masks = covered
     plain = detect_track(frames, frames.shape[1:3], on_missing="interpolate")
     hidden = talking_head_track.covered_by(masks).visibility[:, :MESH_POINT_COUNT] == 0
@@ -78,8 +75,8 @@ def test_guided_landmarks_are_nearer_to_the_truth(covered, talking_head_track, g
         distance = np.linalg.norm((track.points - talking_head_track.points)[:, :MESH_POINT_COUNT, :2], axis=2)
         return float(distance[hidden].mean() / eye_distance(talking_head_track.points).mean())
 
-    assert error(guided_track) < 0.75 * error(plain)
-    assert (guided_track.status == FrameStatus.FOUND).mean() > 0.9
+    assert error(seen_track) < 0.75 * error(plain)
+    assert (seen_track.status == FrameStatus.FOUND).mean() > 0.9
 
 
 @pytest.mark.parametrize("method", ["warp", "static", "telea"])
@@ -96,9 +93,9 @@ def test_outside_hole_and_feather_every_pixel_is_exact(method, covered, talking_
 
 @pytest.mark.parametrize("method", ["warp", "static", "telea"])
 @pytest.mark.parametrize("cuts", [(1,) * 48, (7, 20, 21)])
-def test_windows_give_what_the_whole_clip_gives(method, cuts, covered, guided_track, reference):
+def test_windows_give_what_the_whole_clip_gives(method, cuts, covered, seen_track, reference):
     frames, masks = covered
-    faces = [guided_track[t].covered_by(masks[t]) for t in range(len(frames))]
+    faces = [seen_track[t].covered_by(masks[t]) for t in range(len(frames))]
     whole = Deoccluder(make_filler(method, reference), reference).process(frames, masks, faces)
     engine, parts, start = Deoccluder(make_filler(method, reference), reference), [], 0
     for length in cuts:

@@ -10,6 +10,7 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.evaluation.evaluate import Protocol, evaluate, read_truth
 from hmd_removal.evaluation.table import table, write_json
+from hmd_removal.faces.headset import HEADSETS
 from hmd_removal.faces.track import FrameStatus
 
 SCORES = {"hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "identity", "temporal", "seam", "fps", "frames"}
@@ -44,6 +45,13 @@ def test_the_command_prints_a_table_and_writes_what_it_promises(carphone, tmp_pa
     assert f"| band | oracle | warp | {results[1]['hole_psnr']:.2f} |" in printed and " | - | " in printed
     assert (tmp_path / "sheet.png").stat().st_size > 1000
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_all_presets(carphone, tmp_path):
+    arguments = ["evaluate", str(carphone), "--method", "static", "--landmarks", "oracle", "--preset", "all"]
+    assert main([*arguments, "--size", "96", "--limit", "2", "--no-networks", "--json", str(tmp_path / "x.json")]) == 0
+    rows = json.loads((tmp_path / "x.json").read_text())["mean"]
+    assert [row["preset"] for row in rows] == list(HEADSETS)
 
 
 def test_the_same_clip_gives_the_same_numbers(carphone):

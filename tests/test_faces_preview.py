@@ -12,8 +12,10 @@ from hmd_removal.faces.preview import (
     PAPER,
     SEEN,
     TILE,
+    describe_masks,
     describe_scores,
     draw_face,
+    draw_mask,
     outline_segments,
     reference_sheet,
 )
@@ -47,6 +49,32 @@ def test_interpolated_and_missing_faces_differ_from_found_ones(face: TrackedFace
     missing = draw_face(GREY, replace(face, status=FrameStatus.MISSING), 0)
     assert has(guessed, GUESSED) and not has(guessed, SEEN)
     assert (missing[30:] == GREY[30:]).all() and (missing[:30] != GREY[:30]).any()
+
+
+def test_circles_show_how_uncertain_points_are(face: TrackedFace):
+    """Their radius is the deviation: the farthest coloured pixel lies that far from the nose."""
+    nose = face.points[1, :2]
+    alone = replace(face, points=np.repeat(face.points[1:2], 478, axis=0), visibility=np.zeros(478, np.float32))
+    drawn = draw_face(GREY, replace(alone, deviation=np.full(478, 20, np.float32)), 0)
+    rows, columns = np.nonzero((drawn[40:] != GREY[40:]).any(2))
+    reach = np.hypot(columns - nose[0], rows + 40 - nose[1]).max()
+    assert reach == pytest.approx(20, abs=1.5) and has(drawn, HIDDEN)
+
+
+def test_mask_is_tinted_and_the_rest_left_alone():
+    mask = np.zeros(GREY.shape[:2], np.uint8)
+    mask[100:150, 200:260] = 1
+    drawn = draw_mask(GREY, mask)
+    assert (drawn[mask == 0] == GREY[mask == 0]).all()
+    assert (drawn[125, 230] == (178, 132, 88)).all()  # 0.6 of the grey and 0.4 of HIDDEN
+    assert (drawn[100, 230] == HIDDEN).all()
+
+
+def test_words_on_masks():
+    masks = np.zeros((4, 10, 10))
+    assert describe_masks(masks) == "A headset was found in 0 of 4 frames."
+    masks[1:, :3, :4] = 1
+    assert describe_masks(masks) == "A headset was found in 3 of 4 frames, where it takes 12 % of the picture."
 
 
 def test_frame_itself_is_left_alone(face: TrackedFace):

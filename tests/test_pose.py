@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hmd_removal.faces.pose import fit_similarity, head_pose, pose_angles, pose_scale, transform
+from hmd_removal.faces.pose import SURE, certainty, fit_similarity, head_pose, pose_angles, pose_scale, transform
 from hmd_removal.faces.topology import canonical_points
 
 
@@ -65,3 +65,12 @@ def test_pose_from_visible_points_ignores_hidden_ones():
     visibility[:200] = 0
     points[:200] += 50
     assert pose_angles(head_pose(points, visibility)) == pytest.approx((15, 0, 0), abs=1e-6)
+
+
+def test_certainty_by_hand():
+    deviation = np.zeros(478)
+    deviation[0], deviation[1] = 10 * SURE, 30 * SURE  # at 10 pixels a centimetre
+    sure = certainty(turned(20), deviation)
+    assert sure[:2] == pytest.approx((1 / 2, 1 / 10), rel=1e-6)
+    assert (sure[2:] == 1).all()
+    assert (certainty(np.zeros((478, 3)), np.zeros(478)) == 1).all()  # a missing face

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hmd_removal.errors import InputError
-from hmd_removal.faces.detector import Face
+from hmd_removal.faces.detector import DevicePatch, Face
+from hmd_removal.faces.pose import head_pose
 from hmd_removal.faces.track import MAX_GAP, FaceTrack, FrameStatus, detect_track, track_faces
 
 FOUND, INTERPOLATED, MISSING = FrameStatus.FOUND, FrameStatus.INTERPOLATED, FrameStatus.MISSING
@@ -30,9 +31,18 @@ class Script:
         pass
 
 
-def follow(*frames: list[Face], **options) -> FaceTrack:
-    pictures = ((np.zeros((1, 1, 3), np.uint8), None) for _ in frames)
+def follow(*frames: list[Face], cut_at: int = 1000, **options) -> FaceTrack:
+    pictures = ((np.full((90, 160, 3), 0 if t < cut_at else 200, np.uint8), None) for t in range(len(frames)))
     return FaceTrack.stack(track_faces(pictures, Script(*frames), **options), (200, 400))
+
+
+def covered_face(x: float, seen: float, deviation: float) -> Face:
+    """`face` with points 0-99 visible to the degree `seen`, the others fully; all equally uncertain."""
+    visibility = np.ones(478, np.float32)
+    visibility[:100] = seen
+    device = DevicePatch(np.zeros((64, 64), np.float32), np.eye(2, 3))
+    plain = face(x)
+    return Face(plain.points, plain.blendshapes, visibility, np.full(478, deviation, np.float32), device, 0.9)
 
 
 def centres(track: FaceTrack) -> list[float]:
@@ -115,6 +125,55 @@ def test_points_under_a_mask_are_not_visible():
     hidden = track.points[0, :, 0] < 99.5
     assert track.visibility[0, hidden].max() == 0 and hidden.sum() > 100
     assert track.visibility[0, track.points[0, :, 0] > 100.5].min() == 1
+
+
+def test_a_detector_that_tells_nothing_of_cover_is_taken_at_its_word():
+    track = follow([face(100)])
+    assert (track.visibility == 1).all() and (track.deviation == 0).all() and track.devices == (None,)
+    assert track.pose[0] == pytest.approx(head_pose(track.points[0]))
+
+
+def test_what_is_known_of_cover_is_kept():
+    given = covered_face(100, seen=0.1, deviation=2.0)
+    track = follow([given])
+    assert track.visibility[0] == pytest.approx(given.visibility)
+    assert (track.deviation == 2).all()
+    assert track.devices[0] is given.device and track[0].device is given.device
+
+
+def test_the_pose_rests_on_what_is_seen_and_sure():
+    true = covered_face(100, seen=1.0, deviation=0.5)
+    wrong, deviation = true.points.copy(), true.deviation.copy()
+    wrong[:60] += 40
+    deviation[:60] = 400
+    unsure = Face(wrong, true.blendshapes, true.visibility, deviation)
+    hidden = Face(wrong, true.blendshapes, np.where(np.arange(478) < 60, 0, 1).astype(np.float32), true.deviation)
+    at_rest = head_pose(true.points[:468], np.where(np.arange(468) < 60, 0, 1))
+    assert follow([unsure]).pose[0] == pytest.approx(at_rest, abs=0.1)
+    assert follow([hidden]).pose[0] == pytest.approx(at_rest, abs=1e-9)
+
+
+def test_cover_is_bridged_like_points():
+    track = follow([covered_face(100, 0.0, 1.0)], [], [covered_face(120, 1.0, 3.0)])
+    assert track.visibility[1, 0] == pytest.approx(0.5) and track.deviation[1, 0] == pytest.approx(2.0)
+    assert track.devices[1] is None  # where the device was then is not known
+
+
+def test_nothing_is_carried_across_a_cut():
+    track = follow([face(100)], [], [], [face(300)], [face(302)], cut_at=2)
+    assert centres(track) == [100, 100, 300, 300, 302]
+    assert list(track.status) == [FOUND, INTERPOLATED, INTERPOLATED, FOUND, FOUND]
+
+
+def test_after_a_cut_the_person_may_be_elsewhere():
+    assert list(follow([face(50)], [face(300)], cut_at=1).status) == [FOUND, FOUND]
+    assert list(follow([face(50)], [face(300)]).status) == [FOUND, INTERPOLATED]
+    two, one = [face(50, 40), face(300, 60)], [face(150, 50)]
+    assert centres(follow(two, one, face=1, cut_at=1)) == [50, 150]
+
+
+def test_a_scene_without_anybody_is_missing():
+    assert list(follow([face(50)], [], [], cut_at=1).status) == [FOUND, MISSING, MISSING]
 
 
 def test_the_real_detector_follows_a_real_face(talking_head, talking_head_track):
