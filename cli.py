@@ -2,13 +2,19 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import InputError
+from .evaluation import landmarks_command, tracking_command
 from .models import weights_command
 from .terminal import without_chatter
 from .training import train_command
+
+if TYPE_CHECKING:
+    from .deocclusion.masks import MaskSource
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_deocclude(commands)
     _add_evaluate(commands)
+    landmarks_command.add_parser(commands)
+    tracking_command.add_parser(commands)
     train_command.add_parser(commands)
     weights_command.add_parser(commands)
     _add_demo(commands)
@@ -43,12 +51,31 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--mask",
         default="simulate",
-        help="a video or picture that is white on the headset; 'headset' to pose a headset model on the detected face; "
-        "or 'simulate' to draw a headset on uncovered footage first (default)",
+        help="'auto' to find the headset that is worn; a video or picture that is white on it; 'headset' to pose a "
+        "headset model on the detected face; or 'simulate' to draw a headset on uncovered footage first (default)",
     )
-    parser.add_argument("--preset", default="band", help="headset to simulate or to pose (default: %(default)s)")
-    parser.add_argument("--grow", type=float, default=0.0, help="centimetres by which the posed headset is larger")
+    parser.add_argument(
+        "--preset", help="headset to simulate or to pose (default: band), or that is worn (default: measured by itself)"
+    )
+    parser.add_argument(
+        "--grow", type=float, default=0.0, metavar="CM", help="make the headset larger by so many centimetres"
+    )
+    for axis, way in (("x", "to the right"), ("y", "down")):
+        parser.add_argument(
+            f"--shift-{axis}", type=float, default=0.0, metavar="CM", help=f"move it {way} by so many centimetres"
+        )
     parser.add_argument("--landmarks", default="visible", help="visible, or oracle with --mask simulate")
+    parser.add_argument(
+        "--detector",
+        default="auto",
+        help="uncovered (MediaPipe), covered (for faces behind a headset), or auto, by the first frames (default)",
+    )
+    parser.add_argument(
+        "--face-box",
+        default="",
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="where the head is in the first frame, in pixels, should it not be found by itself",
+    )
     parser.add_argument("--face", type=int, default=0, help="which face: 0 the largest, 1 the next largest")
     parser.add_argument(
         "--on-missing", default="interpolate", help="frames without a face: interpolate, hold, untouched or error"
@@ -60,15 +87,11 @@ def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .deocclusion.enrol import load_reference
-    from .deocclusion.masks import GivenMask, PlacedHeadset, SimulatedHeadset
     from .deocclusion.video import deocclude_video
-    from .faces.headset import HeadsetArtist, preset
+    from .faces.visible import box_of
 
-    if args.mask in ("simulate", "headset"):
-        artist = HeadsetArtist(preset(args.preset), grow=args.grow)
-        mask = SimulatedHeadset(artist) if args.mask == "simulate" else PlacedHeadset(artist)
-    else:
-        mask = GivenMask(Path(args.mask))
+    mask = _mask_source(args)
+    face_box = box_of(args.face_box)
     reference = None if args.reference is None else load_reference(args.reference)
     with tqdm(unit="frame") as bar:
 
@@ -85,6 +108,8 @@ def _deocclude(args: argparse.Namespace) -> int:
             landmarks=args.landmarks,
             face=args.face,
             on_missing=args.on_missing,
+            detector=args.detector,
+            face_box=face_box,
             covered_target=args.covered,
             progress=progress,
         )
@@ -92,13 +117,30 @@ def _deocclude(args: argparse.Namespace) -> int:
     return 0
 
 
+def _mask_source(args: argparse.Namespace) -> "MaskSource":
+    from .deocclusion.masks import DetectedHeadset, GivenMask, PlacedHeadset, SimulatedHeadset
+    from .faces.headset import HeadsetArtist, preset
+
+    shift = (args.shift_x, args.shift_y)
+    if args.mask == "auto":
+        return DetectedHeadset(args.preset, args.grow, shift)
+    if args.mask not in ("simulate", "headset"):
+        return GivenMask(Path(args.mask))
+    artist = HeadsetArtist(replace(preset(args.preset or "band"), shift=shift), grow=args.grow)
+    return SimulatedHeadset(artist) if args.mask == "simulate" else PlacedHeadset(artist)
+
+
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="simulate a headset on clips, remove it, and score the result")
     parser.set_defaults(run=_evaluate)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument("--method", action="append", help="telea, static or warp; may be repeated (default: all)")
-    parser.add_argument("--landmarks", action="append", help="oracle or visible; may be repeated (default: both)")
-    parser.add_argument("--preset", action="append", help="headset to draw; may be repeated (default: band)")
+    parser.add_argument(
+        "--landmarks",
+        action="append",
+        help="oracle, visible or mediapipe; may be repeated (default: oracle and visible)",
+    )
+    parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
     parser.add_argument(
         "--reference", type=Path, help="photo or clip of the person (default: each clip's first second)"
     )
@@ -112,11 +154,13 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def _evaluate(args: argparse.Namespace) -> int:
     from .evaluation.evaluate import Protocol, evaluate
     from .evaluation.table import table, write_json
+    from .faces.headset import HEADSETS
 
+    presets = args.preset or ["band"]
     protocol = Protocol(
         methods=tuple(args.method or ("telea", "static", "warp")),
         landmarks=tuple(args.landmarks or ("oracle", "visible")),
-        presets=tuple(args.preset or ("band",)),
+        presets=tuple(HEADSETS if "all" in presets else presets),
         size=args.size,
         limit=args.limit,
         reference=args.reference,

@@ -77,7 +77,9 @@ class Deoccluder:
         if self._aligner is not None:
             reach = max(round((RING + FEATHER) * crop.side), 4) + 2
             region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-            prepared.aligned, prepared.kind = self._aligner(prepared.points, prepared.visibility, region)
+            prepared.aligned, prepared.kind = self._aligner(
+                prepared.points, prepared.visibility, region, face.deviation * crop.scale
+            )
         return prepared
 
 

@@ -1,15 +1,19 @@
-"""Where the hole is: masks that come from a file or another node, and masks made from a posed headset."""
+"""Where the hole is: masks that come from a file or another node, detected ones, and those of a posed headset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat, tee
 
 import numpy as np
 
 from ..errors import InputError
-from ..faces.detector import FaceDetector
+from ..faces.covered_detector import detector_for
+from ..faces.detector import FaceDetector, MediaPipeDetector
+from ..faces.device_mask import DeviceMasker
 from ..faces.headset import HeadsetArtist
-from ..faces.track import TrackedFace, track_faces
+from ..faces.track import TrackedFace
+from ..faces.visible import Wearer, first_of, follow, visible_detector
 from ..video import VideoReader
 from ..video.source import Source
 
@@ -21,12 +25,13 @@ class Covered:
     """One frame with its hole.
 
     pixels: (H, W, 3) uint8, the headset in sight. mask: (H, W) uint8, 1 = hole. truth: the face as detected on the
-    uncovered picture, where there was one.
+    uncovered picture, where there was one. seen: the face as detected under the headset, where the mask comes from it.
     """
 
     pixels: np.ndarray
     mask: np.ndarray
     truth: TrackedFace | None = None
+    seen: TrackedFace | None = None
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,11 @@ class SimulatedHeadset:
 
     artist: HeadsetArtist
 
-    def cover(
-        self, frames: Iterator[np.ndarray], detector: FaceDetector, face: int, on_missing: str
-    ) -> Iterator[Covered]:
-        for frame, found in _followed(frames, detector, face, on_missing):
-            yield Covered(*self.artist.draw(frame, found), truth=found)
+    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
+        """The frames with the headset, in order; the wearer's detector is for what is seen of the face afterwards."""
+        with closing(MediaPipeDetector() if wearer.box is None else detector_for((), box=wearer.box)) as detector:
+            for frame, found in _followed(frames, detector, wearer):
+                yield Covered(*self.artist.draw(frame, found), truth=found)
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,58 @@ class PlacedHeadset:
 
     artist: HeadsetArtist
 
-    def cover(
-        self, frames: Iterator[np.ndarray], detector: FaceDetector, face: int, on_missing: str
-    ) -> Iterator[Covered]:
-        for frame, found in _followed(frames, detector, face, on_missing):
-            yield Covered(frame, self.artist.mask(found, frame.shape[:2]))
+    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
+        """The frames with their masks, in order."""
+        first, frames = first_of(frames)
+        with closing(visible_detector(first, wearer)) as detector:
+            for frame, found in _followed(frames, detector, wearer):
+                yield Covered(frame, self.artist.mask(found, frame.shape[:2]))
+
+
+@dataclass(frozen=True)
+class DetectedHeadset:
+    """Masks the headset that is seen on a face in real footage; parameters as those of faces.device_mask.DeviceMasker.
+
+    Raises InputError for an unknown preset.
+    """
+
+    preset: str | None = None
+    grow: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        self._masker()
+
+    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
+        """The frames with their masks and the face under the headset, in order.
+
+        Raises InputError when no frame shows a headset, or the wearer's detector is one for uncovered faces.
+        """
+        if wearer.detector == "uncovered":
+            raise InputError(
+                "A headset is found by the detector for covered faces, but 'uncovered' was asked for; choose 'auto' or "
+                "'covered', or give a mask."
+            )
+        mode = "covered" if wearer.detector == "auto" else wearer.detector
+        with closing(detector_for((), mode, box=wearer.box)) as detector:
+            yield from self.mask(_followed(frames, detector, wearer))
+
+    def mask(self, followed: Iterable[tuple[np.ndarray, TrackedFace]]) -> Iterator[Covered]:
+        """`cover` for frames, (H, W, 3) uint8, of one clip in order whose faces the covered-face landmarker found."""
+        masker = self._masker()
+        count = holes = 0
+        for frame, face in followed:
+            mask = masker.push(frame, face, face.device)
+            count, holes = count + 1, holes + bool(mask.any())
+            yield Covered(frame, mask, seen=face)
+        if not holes:
+            raise InputError(
+                f"No headset was found on the face in any of the {count} frames; use footage in which one covers the "
+                "eyes, or a mask from elsewhere."
+            )
+
+    def _masker(self) -> DeviceMasker:
+        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift)
 
 
 class GivenMask:
@@ -61,9 +113,8 @@ class GivenMask:
     def __init__(self, source: Source | np.ndarray):
         self._source = source
 
-    def cover(
-        self, frames: Iterator[np.ndarray], detector: FaceDetector, face: int, on_missing: str
-    ) -> Iterator[Covered]:
+    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
+        """The frames with their masks, in order. Raises InputError when they do not fit."""
         masks = self._masks()
         for index, frame in enumerate(frames):
             mask = next(masks, None)
@@ -89,7 +140,7 @@ class GivenMask:
         return repeat(next(masks)) if reader.info.frame_count == 1 else masks
 
 
-MaskSource = SimulatedHeadset | PlacedHeadset | GivenMask
+MaskSource = SimulatedHeadset | PlacedHeadset | DetectedHeadset | GivenMask
 
 
 def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
@@ -112,8 +163,7 @@ def empty_mask_error() -> InputError:
 
 
 def _followed(
-    frames: Iterator[np.ndarray], detector: FaceDetector, face: int, on_missing: str
+    frames: Iterator[np.ndarray], detector: FaceDetector, wearer: Wearer
 ) -> Iterator[tuple[np.ndarray, TrackedFace]]:
     shown, seen = tee(frames)  # holds just the frames that the tracker looks ahead
-    tracked = track_faces(((frame, None) for frame in seen), detector, face=face, on_missing=on_missing)
-    return zip(shown, tracked, strict=True)
+    return zip(shown, follow(((frame, None) for frame in seen), detector, wearer), strict=True)

@@ -1,7 +1,7 @@
 """From video file to video file, window by window: memory does not grow with the length."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice, tee
 from pathlib import Path
@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..faces.covered import ReferenceGuidedDetector
-from ..faces.detector import FaceDetector, MediaPipeDetector
+from ..faces.calibration import PersonalCalibration
+from ..faces.head_search import Box
 from ..faces.reference import Reference
-from ..faces.track import TrackedFace, status_summary, track_faces
+from ..faces.track import TrackedFace, status_summary
+from ..faces.visible import Wearer, first_of, follow, visible_detector
 from ..video import VideoReader, VideoWriter
 from ..video.source import Source
 from .ahead import ahead
@@ -47,6 +48,8 @@ def deocclude_video(
     landmarks: str = "visible",
     face: int = 0,
     on_missing: str = "interpolate",
+    detector: str = "auto",
+    face_box: Box | None = None,
     covered_target: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
@@ -54,8 +57,9 @@ def deocclude_video(
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
     it appears whole or not at all. landmarks: "visible", or "oracle" where the headset is a simulated one. face,
-    on_missing: see faces.track.track_faces. covered_target: where to write the input as the method sees it, which
-    for a simulated headset is a video that exists nowhere else. Raises InputError; whatever `progress` raises passes.
+    on_missing, detector, face_box: whom to follow and how, see faces.visible.Wearer. covered_target: where to write
+    the input as the method sees it, which for a simulated headset is a video that exists nowhere else. Raises
+    InputError; whatever `progress` raises passes.
     """
     check_landmarks(landmarks)
     if landmarks == "oracle" and not isinstance(mask, SimulatedHeadset):
@@ -85,17 +89,15 @@ def deocclude_video(
             **metadata,
         )
 
+    wearer = Wearer(face, on_missing, detector, face_box)
     with ExitStack() as stack:
-        seer, guided = (stack.enter_context(MediaPipeDetector()) for _ in range(2))
         result = stack.enter_context(writer(target, metadata=note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
         shown, pixels = tee(iter(reader))
-        frames = mask.cover((f.pixels for f in pixels), seer, face, on_missing)
-        second = guided if reference is None else ReferenceGuidedDetector(guided, reference)
+        covers = stack.enter_context(closing(mask.cover((f.pixels for f in pixels), wearer)))
+        faces = stack.enter_context(closing(_with_faces(covers, landmarks, wearer, reference)))
         # Looking at the next frames and filling this one keep two cores busy.
-        followed = stack.enter_context(
-            ahead(zip(shown, _with_faces(frames, second, landmarks, on_missing), strict=True), LOOKED_AT_AHEAD)
-        )
+        followed = stack.enter_context(ahead(zip(shown, faces, strict=True), LOOKED_AT_AHEAD))
         while window := list(islice(followed, filler.window)):
             filled = engine.process(
                 [c.pixels for _, (c, _) in window], [c.mask for _, (c, _) in window], [f for _, (_, f) in window]
@@ -114,12 +116,24 @@ def deocclude_video(
 
 
 def _with_faces(
-    frames: Iterator[Covered], detector: FaceDetector, landmarks: str, on_missing: str
+    frames: Iterator[Covered], landmarks: str, wearer: Wearer, reference: Reference | None
 ) -> Iterator[tuple[Covered, TrackedFace]]:
     """Each covered frame with the face that is seen in it, or with the true one in oracle mode."""
     if landmarks == "oracle":
         yield from ((c, c.truth) for c in frames)
         return
+    calibration = None if reference is None else PersonalCalibration(reference)
+    for cover, face in _followed(frames, wearer):
+        calibrated = face if calibration is None else calibration.push(cover.pixels, face, cover.mask)
+        yield cover, calibrated.covered_by(cover.mask)
+
+
+def _followed(frames: Iterator[Covered], wearer: Wearer) -> Iterator[tuple[Covered, TrackedFace]]:
+    """Each covered frame with the face as the detector sees it."""
+    first, frames = first_of(frames)
+    if any(c.seen is not None for c in first):
+        yield from ((c, c.seen) for c in frames)
+        return
     shown, seen = tee(frames)
-    faces = track_faces(((c.pixels, c.mask) for c in seen), detector, on_missing=on_missing)
-    yield from ((c, f.covered_by(c.mask)) for c, f in zip(shown, faces, strict=True))
+    with closing(visible_detector([c.pixels for c in first], wearer, masked=True)) as detector:
+        yield from zip(shown, follow(((c.pixels, c.mask) for c in seen), detector, wearer, masked=True), strict=True)

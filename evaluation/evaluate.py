@@ -20,21 +20,26 @@ from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
 from ..deocclusion.methods import check_method
 from ..errors import InputError
-from ..faces.covered import ReferenceGuidedDetector
-from ..faces.detector import MediaPipeDetector
 from ..faces.headset import HeadsetArtist, draw_headset, preset
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack, FrameStatus, detect_track
+from ..faces.visible import Wearer, visible_track
 from ..metrics.report import METRICS, compute_metrics
 from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
+from .files import write_png
 
+MEDIAPIPE = "mediapipe"
 MARGIN = 1.7  # crop side by face box
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all."""
+    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
+
+    landmarks: "oracle", "visible", and to compare with "mediapipe": what a landmarker for uncovered faces sees of the
+    covered one, the mask painted over.
+    """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
     landmarks: tuple[str, ...] = ("oracle", "visible")
@@ -49,7 +54,8 @@ class Protocol:
         for method in self.methods:
             check_method(method)
         for mode in self.landmarks:
-            check_landmarks(mode)
+            if mode != MEDIAPIPE:
+                check_landmarks(mode)
         for name in self.presets:
             preset(name)
 
@@ -99,7 +105,7 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
         evaluation.clips.append({"clip": str(clip), "results": results})
     evaluation.mean = _means(evaluation.clips)
     if sheet is not None:
-        _write_png(sheet, np.vstack(rows))
+        write_png(sheet, np.vstack(rows))
     return evaluation
 
 
@@ -130,11 +136,12 @@ def _run(
     scored = slice(truth.first, None)
     for mode in protocol.landmarks:
         start = time.perf_counter()
-        track = truth.track if mode == "oracle" else _visible_track(covered, masks, reference)
+        track = truth.track if mode == "oracle" else _visible_track(covered, masks, reference, mode)
         detection = time.perf_counter() - start
+        known = "oracle" if mode == "oracle" else "visible"
         for method in protocol.methods:
             start = time.perf_counter()
-            result = deocclude_clip(frames, holes, track, reference, method=method, landmarks=mode)
+            result = deocclude_clip(frames, holes, track, reference, method=method, landmarks=known)
             seconds = time.perf_counter() - start + detection
             report = compute_metrics(
                 result[scored],
@@ -149,11 +156,16 @@ def _run(
             yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
 
 
-def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference) -> FaceTrack:
-    """What can be known of the face without the truth: the covered frames, the mask, and the reference."""
-    with MediaPipeDetector() as detector:
-        guided = ReferenceGuidedDetector(detector, reference)
-        return detect_track(covered, covered.shape[1:3], masks, detector=guided)
+def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference, mode: str) -> FaceTrack:
+    """What can be known of the face without the truth: the covered frames, the mask, and the reference.
+
+    A face that is found in no frame leaves every frame as it is.
+    """
+    wearer = Wearer(detector="uncovered" if mode == MEDIAPIPE else "auto")
+    try:
+        return visible_track(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)[0]
+    except InputError:
+        return FaceTrack.absent(len(covered), covered.shape[1:3])
 
 
 def _middle(truth: TruthClip) -> int:
@@ -194,8 +206,3 @@ def _means(clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 mean["interval"][key] = [float(v) for v in bootstrap_interval(values)]
         means.append(mean)
     return means
-
-
-def _write_png(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())

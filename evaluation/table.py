@@ -1,10 +1,9 @@
 """An evaluation as a table and as a file."""
 
-import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
+from . import files
 from .evaluate import Evaluation
 
 SCORES = ("hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "hole_lpips", "identity", "temporal", "seam", "fps")
@@ -24,7 +23,4 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
     """Write protocol, scores of every clip, and means; the file appears whole or not at all."""
     content = asdict(evaluation)
     content["protocol"]["reference"] = str(evaluation.protocol.reference or "first second of each clip")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=1))
-    os.replace(temporary, path)
+    files.write_json(path, content)

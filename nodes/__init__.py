@@ -19,6 +19,7 @@ class HMDRemovalExtension(ComfyExtension):
         from .compute_metrics import ComputeMetrics
         from .deocclude_video import DeoccludeVideo
         from .detect import DetectFaceLandmarks
+        from .detect_headset import DetectHeadset
         from .draw_mask import DrawHMDMask
         from .load_video import LoadVideoFrames
         from .pick_reference import PickReferenceFrame
@@ -27,6 +28,7 @@ class HMDRemovalExtension(ComfyExtension):
         return [
             LoadVideoFrames,
             DetectFaceLandmarks,
+            DetectHeadset,
             DrawHMDMask,
             PickReferenceFrame,
             WarpReference,

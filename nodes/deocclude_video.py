@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,19 +13,28 @@ from comfy_api.input_impl import VideoFromFile
 from comfy_api.latest import io
 
 from ..deocclusion.clip import LANDMARKS
-from ..deocclusion.masks import GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
+from ..deocclusion.masks import DetectedHeadset, GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
 from ..deocclusion.methods import METHODS
 from ..errors import InputError
+from ..faces.covered_detector import MODES
 from ..faces.headset import HEADSETS, HeadsetArtist
 from ..faces.headset import preset as headset_of
 from ..faces.reference import Reference
 from ..faces.track import MAX_GAP, ON_MISSING
+from ..faces.visible import box_of
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
 from .video_source import encoded, temporary_video
+from .widgets import detector_inputs, shift_inputs
 
-MASK_SOURCES = GIVEN, PLACED, SIMULATED = "given mask", "headset preset", "simulate headset"
+MASK_SOURCES = GIVEN, PLACED, SIMULATED, DETECTED = (
+    "given mask",
+    "headset preset",
+    "simulate headset",
+    "detect headset",
+)
+AUTOMATIC = "auto"
 
 
 class DeoccludeVideo(io.ComfyNode):
@@ -63,16 +73,19 @@ class DeoccludeVideo(io.ComfyNode):
                     options=list(MASK_SOURCES),
                     default=GIVEN,
                     tooltip=(
-                        f"Where the headset is. {GIVEN}: as the mask or mask video says. {PLACED}: where a headset of "
-                        f"the preset's size would sit on the detected face. {SIMULATED}: a headset is drawn on an "
-                        "uncovered face and removed again, to try things out."
+                        f"Where the headset is. {GIVEN}: as the mask or mask video says. {DETECTED}: where it is seen. "
+                        f"{PLACED}: where a headset of the preset's size would sit on the detected face. {SIMULATED}: "
+                        "a headset is drawn on an uncovered face and removed again, to try things out."
                     ),
                 ),
                 io.Combo.Input(
                     "preset",
-                    options=list(HEADSETS),
-                    default="quest",
-                    tooltip="The headset's size, where the mask is not given.",
+                    options=[AUTOMATIC, *HEADSETS],
+                    default=AUTOMATIC,
+                    tooltip=(
+                        f"The headset, where the mask is not given. {AUTOMATIC}: of the size that is seen; where it is "
+                        f"not detected but drawn or placed, a quest."
+                    ),
                 ),
                 io.Float.Input(
                     "grow",
@@ -80,7 +93,10 @@ class DeoccludeVideo(io.ComfyNode):
                     min=-2.0,
                     max=5.0,
                     step=0.1,
-                    tooltip="Margin around the preset in centimetres on the head; negative makes it smaller.",
+                    tooltip=(
+                        "Margin around the headset in centimetres on the head, where the mask is not given; negative "
+                        "makes it smaller."
+                    ),
                 ),
                 io.Combo.Input(
                     "method",
@@ -118,6 +134,8 @@ class DeoccludeVideo(io.ComfyNode):
                         "hold the last position, leave them untouched, or stop with an error."
                     ),
                 ),
+                *shift_inputs(", where it is not given"),
+                *detector_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -145,6 +163,10 @@ class DeoccludeVideo(io.ComfyNode):
         on_missing: str,
         mask: torch.Tensor | None = None,
         mask_video: VideoInput | None = None,
+        shift_x: float = 0.0,
+        shift_y: float = 0.0,
+        detector: str = MODES[0],
+        face_box: str = "",
     ) -> io.NodeOutput:
         from ..deocclusion.video import deocclude_video
 
@@ -154,19 +176,26 @@ class DeoccludeVideo(io.ComfyNode):
             report = deocclude_video(
                 stack.enter_context(encoded(video)),
                 target,
-                mask=_mask_source(mask_source, preset, grow, mask, mask_file),
+                mask=_mask_source(mask_source, preset, grow, (shift_x, shift_y), mask, mask_file),
                 reference=reference,
                 method=method,
                 landmarks=landmarks,
                 face=face,
                 on_missing=on_missing,
+                detector=detector,
+                face_box=box_of(face_box),
                 progress=progress_bar(),
             )
         return io.NodeOutput(VideoFromFile(str(target)), report.summary)
 
 
 def _mask_source(
-    kind: str, preset: str, grow: float, mask: torch.Tensor | None, mask_file: str | Path | BytesIO | None
+    kind: str,
+    preset: str,
+    grow: float,
+    shift: tuple[float, float],
+    mask: torch.Tensor | None,
+    mask_file: str | Path | BytesIO | None,
 ) -> MaskSource:
     if kind not in MASK_SOURCES:
         raise InputError(f"Expected a mask source out of {', '.join(MASK_SOURCES)}, got {kind!r}.")
@@ -175,8 +204,11 @@ def _mask_source(
             found = "neither is" if mask is None else "both are"
             raise InputError(
                 f"With '{GIVEN}' either mask or mask_video must be connected, but {found}: connect one of them, "
-                "or choose another mask_source."
+                f"or choose another mask_source, such as '{DETECTED}'."
             )
         return GivenMask(mask_file if mask is None else mask.cpu().numpy())
-    artist = HeadsetArtist(headset_of(preset), grow=grow)
+    if kind == DETECTED:
+        return DetectedHeadset(None if preset == AUTOMATIC else preset, grow, shift)
+    headset = headset_of("quest" if preset == AUTOMATIC else preset)
+    artist = HeadsetArtist(replace(headset, shift=shift), grow=grow)
     return SimulatedHeadset(artist) if kind == SIMULATED else PlacedHeadset(artist)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import repeat
-
 import torch
 from comfy_api.latest import io
 
+from ..faces.covered_detector import MODES
 from ..faces.reference import Reference
-from ..faces.track import MAX_GAP, ON_MISSING, detect_track
+from ..faces.track import MAX_GAP, ON_MISSING
+from ..faces.visible import Wearer, box_of, visible_track
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
 from .sockets import SEARCH_ALIASES, FaceTrackSocket, ReferenceSocket
+from .widgets import detector_inputs
 
 
 class DetectFaceLandmarks(io.ComfyNode):
@@ -26,8 +27,8 @@ class DetectFaceLandmarks(io.ComfyNode):
             display_name="DetectFaceLandmarks",
             category="HMD Removal/Detect",
             description=(
-                "Finds 478 landmarks, expression and head pose of one person in every frame. Where something covers "
-                "the face, connect a mask of it and a reference of the person: the landmarks get far better."
+                "Finds 478 landmarks and the head pose of one person in every frame, also behind a headset, where it "
+                "tells which landmarks are hidden and how uncertain each of them is."
             ),
             search_aliases=[*SEARCH_ALIASES, "face mesh", "mediapipe", "face tracking", "head pose", "landmarks"],
             inputs=[
@@ -37,13 +38,16 @@ class DetectFaceLandmarks(io.ComfyNode):
                     optional=True,
                     tooltip=(
                         "White where something covers the face: one mask for all frames, or one for each. Landmarks "
-                        "under it are marked as hidden. Leave it open for an uncovered face."
+                        "under it are marked as hidden. Not needed to find a face behind a headset."
                     ),
                 ),
                 ReferenceSocket.Input(
                     "reference",
                     optional=True,
-                    tooltip="The uncovered person, from Pick Reference Frame. Helps where a mask is connected.",
+                    tooltip=(
+                        "The uncovered person, from Pick Reference Frame. Together with a mask it guides the search, "
+                        "unless detector is 'covered'."
+                    ),
                 ),
                 io.Int.Input(
                     "face",
@@ -52,7 +56,7 @@ class DetectFaceLandmarks(io.ComfyNode):
                     max=9,
                     tooltip=(
                         "Whom to follow where several people are in the picture, by the size of their faces in the "
-                        "first frame: 0 the largest, 1 the next largest and so on."
+                        "first frame: 0 the largest, 1 the next largest and so on. With a mask: whoever is behind it."
                     ),
                 ),
                 io.Combo.Input(
@@ -72,6 +76,7 @@ class DetectFaceLandmarks(io.ComfyNode):
                         "which saves memory."
                     ),
                 ),
+                *detector_inputs(),
             ],
             outputs=[
                 FaceTrackSocket.Output(
@@ -82,13 +87,16 @@ class DetectFaceLandmarks(io.ComfyNode):
                     display_name="preview",
                     tooltip=(
                         "The frames with landmarks: green where seen, orange where hidden, blue in frames that are "
-                        "interpolated. Frames without a face say so."
+                        "interpolated. Circles show how uncertain some of them are. Frames without a face say so."
                     ),
                 ),
                 io.String.Output(
                     "report",
                     display_name="report",
-                    tooltip="How many frames have a face, and which ones are interpolated or without.",
+                    tooltip=(
+                        "How many frames have a face, which ones are interpolated or without, and which detector "
+                        "looked."
+                    ),
                 ),
             ],
         )
@@ -102,22 +110,20 @@ class DetectFaceLandmarks(io.ComfyNode):
         draw_preview: bool,
         mask: torch.Tensor | None = None,
         reference: Reference | None = None,
+        detector: str = MODES[0],
+        face_box: str = "",
     ) -> io.NodeOutput:
         from ..deocclusion.clip import fitting_masks
-        from ..faces.covered import ReferenceGuidedDetector
-        from ..faces.detector import MediaPipeDetector
         from ..faces.preview import draw_face
 
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()
-        with MediaPipeDetector() as detector:
-            track = detect_track(
-                counted(pictures(image), len(image)),
-                tuple(image.shape[1:3]),
-                repeat(None) if masks is None else masks,
-                face=face,
-                on_missing=on_missing,
-                detector=detector if reference is None else ReferenceGuidedDetector(detector, reference),
-            )
+        track, looked = visible_track(
+            counted(pictures(image), len(image)),
+            tuple(image.shape[1:3]),
+            Wearer(face, on_missing, detector, box_of(face_box)),
+            masks=masks,
+            reference=reference,
+        )
         if masks is not None:
             track = track.covered_by(masks)
         preview = image
@@ -125,4 +131,4 @@ class DetectFaceLandmarks(io.ComfyNode):
             preview = torch.empty(*image.shape[:3], 3)
             for t, picture in enumerate(pictures(image)):
                 preview[t] = image_of(draw_face(picture, track[t], t))[0]
-        return io.NodeOutput(track, preview, track.summary())
+        return io.NodeOutput(track, preview, f"{track.summary()} Detector: {looked}.")

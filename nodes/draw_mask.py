@@ -25,7 +25,7 @@ class DrawHMDMask(io.ComfyNode):
             category="HMD Removal/Mask",
             description=(
                 "Draws a headset that turns with the head: on uncovered video to try a method out, or only as a mask "
-                "to place on a real headset."
+                "to place by hand where Detect Headset does not find a real one."
             ),
             search_aliases=[*SEARCH_ALIASES, "face mask", "simulate headset", "occlusion mask", "goggles"],
             inputs=[
@@ -36,8 +36,9 @@ class DrawHMDMask(io.ComfyNode):
                     options=list(HEADSETS),
                     default="quest",
                     tooltip=(
-                        "The headset's size: band is a bar over the eyes, as in research papers; quest, psvr and "
-                        "visionpro are as large as those devices."
+                        "The headset: band is a bar over the eyes, as in research papers; quest, psvr, visionpro and "
+                        "index look like those devices and are as large; phone is a holder for one, and glasses are "
+                        "smart glasses that hide little more than the eyes."
                     ),
                 ),
                 io.Combo.Input(
@@ -63,7 +64,7 @@ class DrawHMDMask(io.ComfyNode):
                     min=0,
                     max=2**32 - 1,
                     control_after_generate=False,
-                    tooltip="Decides the brush strokes of the freeform shape; without effect on the others.",
+                    tooltip="Decides the brush strokes of the freeform shape, and the grain of a drawn headset.",
                 ),
             ],
             outputs=[

@@ -91,6 +91,28 @@ All frames are held in memory. For more than a minute of video use *video_to_vid
 """,
         columns=[{"Load": [1, 2]}, {"Reference": [4, 5, 6]}, {"Remove": [3, 7, 8]}, {"Save": [9, 10]}],
     ),
+    "remove_real_headset": Layout(
+        note="""# Remove a headset, without a mask
+
+1. Upload the footage; the headset may be on from its first frame to its last.
+2. Upload a few seconds, or a minute, of the same person without the headset: eyes open, head turning a little, in
+similar light.
+3. Run, and look at *the mask*: it should cover the headset in every frame, and little else.
+
+Where it does not, correct it in *Find the headset*: `grow` widens it, `shift_x` and `shift_y` move it along with the
+head, and a `preset` near to your device steadies it. Where the wrong head is found, or none, write a box around the
+right one in the first frame into `face_box` of *Find the face behind the headset*: x, y, width, height.
+
+All frames are held in memory. For more than a minute of video use *video_to_video* with `mask_source` set to
+*detect headset*.
+""",
+        columns=[
+            {"Load": [1, 2]},
+            {"Reference": [3, 4]},
+            {"Find": [5, 6], "Save the mask": [7, 8]},
+            {"Remove": [9], "Save the result": [10, 11]},
+        ],
+    ),
     "video_to_video": Layout(
         note="""# Remove a headset from a long video
 
@@ -101,8 +123,7 @@ One node does it all, piece by piece: memory does not grow with the length. Fram
 are copied into ComfyUI's input folder instead.
 2. Run.
 
-Without a mask: set `mask_source` to *headset preset*, disconnect `mask_video`, and a mask of that size is placed on
-the detected face.
+Without a mask: set `mask_source` to *detect headset* and disconnect `mask_video`.
 """,
         columns=[{"Load": [1, 2]}, {"Reference": [3, 4, 5]}, {"Remove": [6]}, {"Save": [7]}],
     ),

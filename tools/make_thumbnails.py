@@ -18,18 +18,20 @@ from hmd_removal.comfyui.client import ComfyClient
 from hmd_removal.comfyui.server import PACK, ComfyServer
 from hmd_removal.demo import demo_clip
 from hmd_removal.deocclusion.masks import SimulatedHeadset
-from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.headset import HeadsetArtist, preset
+from hmd_removal.faces.visible import Wearer
 from hmd_removal.video import VideoReader, VideoWriter
 
 EXAMPLES = PACK / "example_workflows"
 WIDTH = 600  # pixels
 QUALITY = 88
+ENROLMENT = 72  # first frame of the clip without headset; what is shown lies before it
 HEADSET = "quest"  # on what the workflows for footage get
 
 # Rows of (beginning of a file's name, frame number). The files are what the workflow reads and what it saves.
 PICTURES = {
     "simulate_and_restore": [[("with_headset", 70), ("restored", 70)]],
+    "remove_real_headset": [[("headset", 12), ("mask_preview", 12), ("restored", 12)]],
     "remove_headset_with_mask": [[("headset", 88), ("mask", 88), ("restored", 88)]],
     "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
@@ -46,19 +48,21 @@ def main(comfyui: Path) -> None:
 
 
 def write_inputs(folder: Path) -> None:
-    """Every file that the examples name: the clip, the same with a headset, its mask, and a photo."""
+    """Every file that the examples name: the clip, the same with a headset, its mask, a photo, and a clip to enrol."""
     reader = VideoReader(demo_clip())
     info = reader.info
     look = {"width": info.width, "height": info.height, "fps": info.fps, "crf": 12}
     frames = [frame.pixels for frame in reader]
     artist = SimulatedHeadset(HeadsetArtist(preset(HEADSET)))
     with (
-        MediaPipeDetector() as detector,
         VideoWriter(folder / "clip.mp4", **look) as clip,
         VideoWriter(folder / "headset.mp4", **look) as headset,
         VideoWriter(folder / "mask.mp4", **look) as mask,
+        VideoWriter(folder / "enrolment.mp4", **look) as enrolment,
     ):
-        covered = artist.cover(iter(frames), detector, face=0, on_missing="error")
+        for number, frame in enumerate(frames[ENROLMENT:]):
+            enrolment.write(frame, number)
+        covered = artist.cover(iter(frames), Wearer(on_missing="error"))
         for number, (frame, cover) in enumerate(zip(frames, covered, strict=True)):
             clip.write(frame, number)
             headset.write(cover.pixels, number)

@@ -1,4 +1,4 @@
-"""The files that the example workflows name, made short, and broken ones. Written with PyAV alone."""
+"""The files that the example workflows name, made short, and broken ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from pathlib import Path
 import av
 import numpy as np
 
+from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
+from hmd_removal.faces.track import FaceTrack, detect_track
+
 FRAMES = 24
 LONG = 120
+ENROLMENT = slice(72, 120)  # frames of `carphone`
 RATE = Fraction(30000, 1001)
 
 # Covers both eyes of `carphone` in each of its first 24 frames: rows and columns in pixels.
@@ -82,16 +86,21 @@ def write_sound(path: Path, seconds: float = 1.0) -> Path:
 def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, Path]:
     """Every file that an example workflow names, by that name.
 
-    clip.mp4 shows a face, headset.mp4 the same with its eyes covered, mask.mp4 is white where they are
-    covered, reference.png shows the uncovered face.
+    clip.mp4 shows a face, headset.mp4 the same with a headset drawn on it, mask.mp4 is white where that is,
+    reference.png and enrolment.mp4 show the uncovered face at other times.
     """
-    frames = carphone_frames(clip, count)
-    covered, mask = np.copy(frames), np.zeros_like(frames)
-    covered[(slice(None), *EYES)] = 30
-    mask[(slice(None), *EYES)] = 255
+    frames = carphone_frames(clip, LONG)
+    covered, masks, _ = worn(np.stack(frames[:count]))
     return {
-        "clip.mp4": write_video(folder / "clip.mp4", frames),
+        "clip.mp4": write_video(folder / "clip.mp4", frames[:count]),
         "headset.mp4": write_video(folder / "headset.mp4", covered),
-        "mask.mp4": write_video(folder / "mask.mp4", mask),
-        "reference.png": write_image(folder / "reference.png", frames[0]),
+        "mask.mp4": write_video(folder / "mask.mp4", np.repeat(255 * masks[..., None], 3, axis=3)),
+        "enrolment.mp4": write_video(folder / "enrolment.mp4", frames[ENROLMENT]),
+        "reference.png": write_image(folder / "reference.png", frames[ENROLMENT][0]),
     }
+
+
+def worn(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, FaceTrack]:
+    """(T, H, W, 3) uint8 frames of a face with a headset drawn on it, its (T, H, W) uint8 masks, and the face."""
+    track = detect_track(frames, frames.shape[1:3])
+    return *draw_headset(frames, track, HeadsetArtist(preset("quest"))), track

@@ -142,7 +142,8 @@ def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
 ):
     frames = carphone_frames(carphone, 50)
-    frames[12:42] = [GREY] * 30
+    for frame in frames[12:42]:
+        frame[25:110, 45:125] = 90  # he is out of sight; a picture that is grey all over would be a scene of its own
     files = inputs | {"clip.mp4": write_video(tmp_path / "lost.mp4", frames)}
 
     async def scenario(client: ComfyClient) -> dict:
@@ -153,7 +154,9 @@ def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
         return await client.run(await upload(client, workflow, files))
 
     (report,) = comfy(scenario)["report"]["text"]
-    assert report == "20 of 50 frames have a found face, 30 interpolated (frames 12-41)."
+    assert report == (
+        "20 of 50 frames have a found face, 30 interpolated (frames 12-41). Detector: MediaPipe, for uncovered faces."
+    )
 
 
 @pytest.mark.parametrize("widget", ["video", "path"])
@@ -191,6 +194,29 @@ def test_value_outside_a_choice_is_refused(comfy: Callable, upload: Upload, inpu
 
     with pytest.raises(ComfyError, match=r"HMD_DrawHMDMask\).*monocle"):
         comfy(scenario)
+
+
+@pytest.mark.parametrize(
+    ("footage", "values", "words"),
+    [
+        pytest.param("clip.mp4", {}, "No headset was found on the face", id="nobody wears one"),
+        pytest.param("clip.mp4", {"detector": "uncovered"}, "track is that of an uncovered", id="uncovered track"),
+        pytest.param("headset.mp4", {"face_box": "60, 30"}, "x, y, width, height in pixels", id="half a box"),
+        pytest.param("headset.mp4", {"face_box": "600, 0, 50, 50"}, "within 176 x 144 pixels", id="box off it"),
+        pytest.param("headset.mp4", {"detector": "hidden"}, "out of auto, uncovered, covered", id="unknown detector"),
+    ],
+)
+def test_headset_that_cannot_be_found_is_one_sentence(
+    footage: str, values: dict[str, str], words: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
+):
+    files = inputs | {"headset.mp4": inputs[footage]}
+
+    async def scenario(client: ComfyClient) -> Event:
+        (workflow,) = workflows_naming("enrolment.mp4")
+        workflow = with_value(workflow, "HMD_DetectFaceLandmarks", **values)
+        return await last_event(client, await upload(client, workflow, files))
+
+    assert_one_sentence(comfy(scenario), words)
 
 
 def test_clip_of_one_frame_runs(

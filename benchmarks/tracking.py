@@ -1,0 +1,62 @@
+"""Milliseconds a frame that the covered-face landmarker and the headset mask take while a head is tracked."""
+
+import time
+
+import cv2
+import numpy as np
+
+from hmd_removal.demo import demo_clip
+from hmd_removal.faces.covered_detector import CoveredFaceDetector
+from hmd_removal.faces.detector import MediaPipeDetector
+from hmd_removal.faces.device_mask import DeviceMasker
+from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
+from hmd_removal.faces.track import FaceTrack, detect_track, track_faces
+from hmd_removal.video import VideoReader
+
+SIZES = ((440, 360), (880, 720))
+
+
+def run() -> None:
+    """Print a line for each size: acquisition once, then median and 95th percentile of tracking and of masking."""
+    with VideoReader(demo_clip()) as reader:
+        clip = np.stack([frame.pixels for frame in reader])
+    for size in SIZES:
+        frames = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in clip])
+        truth = detect_track(frames, frames.shape[1:3])
+        covered, _ = draw_headset(frames, truth, HeadsetArtist(preset("quest")))
+        with MediaPipeDetector() as plain:
+            mediapipe = _times(lambda frame, detector=plain: detector.detect(frame), covered)
+        with CoveredFaceDetector() as detector:
+            tracking = _times(detector.detect, covered)
+        masking = _mask_times(covered, truth)
+        print(
+            f"{size[0]}x{size[1]}: finding the covered head {tracking[0]:.0f} ms, tracking {_spread(tracking[1:])}, "
+            f"MediaPipe on the same frames {_spread(mediapipe[1:])}, headset mask {_spread(masking[1:])}",
+            flush=True,
+        )
+
+
+def _mask_times(covered: np.ndarray, truth: FaceTrack) -> list[float]:
+    masker = DeviceMasker()
+    with CoveredFaceDetector() as detector:
+        faces = list(track_faces(((frame, None) for frame in covered), detector))
+    pairs = iter(list(zip(covered, faces, strict=True)))
+    return _times(lambda frame: masker.push(*_next(pairs, frame)), covered)
+
+
+def _next(pairs, frame: np.ndarray):
+    picture, face = next(pairs)
+    return picture, face, face.device
+
+
+def _times(work, frames: np.ndarray) -> list[float]:
+    times = []
+    for frame in frames:
+        start = time.perf_counter()
+        work(frame)
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def _spread(times: list[float]) -> str:
+    return f"{np.median(times):.1f} ms (p95 {np.percentile(times, 95):.1f})"

@@ -1,0 +1,25 @@
+"""Results as files, which appear whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    _write(path, json.dumps(content, indent=1).encode())
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """picture: (H, W, 3) uint8 RGB."""
+    _write(path, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
