@@ -33,7 +33,8 @@ SCORES = ("found", "visible_nme", "hole_nme", "pose", "inside_90", "mask_iou")
 @dataclass(frozen=True)
 class Truth:
     """One picture of the test. picture: (S, S, 3) uint8; points: (478, 3) and pose (4, 4) in its pixels; hidden:
-    (478,) bool; device: (S, S) uint8; reference: (478, 3) the same person's uncovered mesh, in another picture."""
+    (478,) bool; device: (S, S) uint8; reference: (478, 3) the same person's uncovered mesh, of another frame where
+    there is one, and before it was turned and changed."""
 
     picture: np.ndarray
     points: np.ndarray
@@ -67,7 +68,7 @@ def evaluate_landmarks(
             scores: dict[str, list[dict[str, float]]] = {}
             for index in tqdm(chosen, desc=f"{name} {low}-{high}", unit="face"):
                 rng = np.random.default_rng((int(index), low))
-                truth = _truth(maker, int(index), name, (low, high), rng)
+                truth = _truth(maker, store, int(index), name, (low, high), rng)
                 found = _found(truth, net, mediapipe)
                 if looked_at is not None:
                     looked_at(name, truth, found["covered"][0])
@@ -89,12 +90,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _truth(maker: SampleMaker, index: int, name: str, yaw_bin: tuple[int, int], rng: np.random.Generator) -> Truth:
+def _truth(
+    maker: SampleMaker, store: FaceStore, index: int, name: str, yaw_bin: tuple[int, int], rng: np.random.Generator
+) -> Truth:
     yaw = rng.uniform(*yaw_bin) * rng.choice([-1, 1])
     angles = (yaw, rng.uniform(-MOST_PITCH, MOST_PITCH), rng.normal(0, 8))
     artist = HeadsetArtist(preset(name), seed=index, look=Look.random(rng))
     scene = maker.scene(index, angles, artist, maker.deformation(rng))
-    return _enlarged(scene, maker.reference(index))
+    own = np.flatnonzero(store.person == store.person[index])
+    return _enlarged(scene, store.points[own[(np.searchsorted(own, index) + len(own) // 2) % len(own)]])
 
 
 def _enlarged(scene: Scene, reference: np.ndarray) -> Truth:
