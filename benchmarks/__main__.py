@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from . import memory, throughput
+from . import memory, throughput, tracking
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks")
 parser.add_argument("--length", type=int, default=150, help="frames of the speed test (default: %(default)s)")
@@ -14,5 +14,6 @@ args = parser.parse_args()
 
 print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
 throughput.run(args.length, args.runs)
+tracking.run()
 if not args.no_memory:
     memory.run()

@@ -1,6 +1,7 @@
 """Milliseconds a frame that the covered-face landmarker and the headset mask take while a head is tracked."""
 
 import time
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from hmd_removal.faces.covered_detector import CoveredFaceDetector
 from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.device_mask import DeviceMasker
 from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
-from hmd_removal.faces.track import FaceTrack, detect_track, track_faces
+from hmd_removal.faces.track import detect_track, track_faces
 from hmd_removal.video import VideoReader
 
 SIZES = ((440, 360), (880, 720))
@@ -25,10 +26,10 @@ def run() -> None:
         truth = detect_track(frames, frames.shape[1:3])
         covered, _ = draw_headset(frames, truth, HeadsetArtist(preset("quest")))
         with MediaPipeDetector() as plain:
-            mediapipe = _times(lambda frame, detector=plain: detector.detect(frame), covered)
+            mediapipe = _times(plain.detect, covered)
         with CoveredFaceDetector() as detector:
             tracking = _times(detector.detect, covered)
-        masking = _mask_times(covered, truth)
+        masking = _mask_times(covered)
         print(
             f"{size[0]}x{size[1]}: finding the covered head {tracking[0]:.0f} ms, tracking {_spread(tracking[1:])}, "
             f"MediaPipe on the same frames {_spread(mediapipe[1:])}, headset mask {_spread(masking[1:])}",
@@ -36,20 +37,19 @@ def run() -> None:
         )
 
 
-def _mask_times(covered: np.ndarray, truth: FaceTrack) -> list[float]:
+def _mask_times(covered: np.ndarray) -> list[float]:
     masker = DeviceMasker()
     with CoveredFaceDetector() as detector:
-        faces = list(track_faces(((frame, None) for frame in covered), detector))
-    pairs = iter(list(zip(covered, faces, strict=True)))
-    return _times(lambda frame: masker.push(*_next(pairs, frame)), covered)
+        faces = iter(list(track_faces(((frame, None) for frame in covered), detector)))
+
+    def mask(frame: np.ndarray) -> np.ndarray:
+        face = next(faces)
+        return masker.push(frame, face, face.device)
+
+    return _times(mask, covered)
 
 
-def _next(pairs, frame: np.ndarray):
-    picture, face = next(pairs)
-    return picture, face, face.device
-
-
-def _times(work, frames: np.ndarray) -> list[float]:
+def _times(work: Callable[[np.ndarray], object], frames: np.ndarray) -> list[float]:
     times = []
     for frame in frames:
         start = time.perf_counter()

@@ -19,10 +19,10 @@ from .repose import angles_of, mirrored_points, repose, rotation
 
 UNCOVERED = 0.1  # share of samples without a headset
 ABSENT = 0.15  # share of samples without a head
-MOST_YAW, MOST_PITCH = 65.0, 30.0  # degrees, beyond what a camera in front of a wearer mostly sees
+MOST_YAW, MOST_PITCH = 50.0, 28.0  # degrees, a little beyond what is asked for
 SCENE_SIDE, SCENE_CENTIMETRES = 192, 50.0
 VIEWS = 3  # samples of a scene: turning a head and drawing a device cost more than a crop
-MOST_TURN = 55.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
+MOST_TURN = 50.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     picture = image.astype(np.float32) / 255
     picture = np.clip(picture, 0, 1) ** np.exp(rng.normal(0, 0.25))
     picture = picture * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.04)
-    if rng.random() < 0.12:  # hardly any light
-        picture = picture * rng.uniform(0.15, 0.6)
     if rng.random() < 0.12:  # a lamp of some colour
         picture = picture * np.exp(rng.normal(0, 0.45, 3))
     grey = picture.mean(axis=2, keepdims=True)
