@@ -10,7 +10,14 @@ import pytest
 
 from hmd_removal.errors import InputError
 from hmd_removal.evaluation.files import write_json, write_png
-from hmd_removal.evaluation.landmarks import SCORES, angle_between, evaluate_landmarks, eye_distance_of, table
+from hmd_removal.evaluation.landmarks import (
+    SCORES,
+    angle_between,
+    evaluate_landmarks,
+    eye_distance_of,
+    spread_over_people,
+    table,
+)
 from hmd_removal.evaluation.landmarks_sheet import SIDE, LandmarkSheet
 from hmd_removal.evaluation.tracking import evaluate_tracking
 from hmd_removal.faces.detector import MediaPipeDetector
@@ -41,6 +48,14 @@ def test_the_angle_between_two_poses_is_that_of_the_rotation_whatever_their_scal
 def test_the_unit_of_length_does_not_shrink_as_the_head_turns() -> None:
     assert eye_distance_of(posed(0, 0)) == pytest.approx(eye_distance_of(posed(60, 20)))
     assert 8 < eye_distance_of(posed(0, 0, scale=1.0)) < 10  # centimetres between the outer corners
+
+
+def test_faces_are_taken_from_as_many_people_as_can_be() -> None:
+    person = np.array([5, 5, 5, 2, 2, 9])
+    assert list(spread_over_people(person, 2)) == [3, 5]  # people 2 and 9, the first and the last
+    assert list(spread_over_people(person, 3)) == [3, 0, 5]
+    assert list(spread_over_people(person, 5)) == [3, 0, 5, 4, 1]
+    assert sorted(spread_over_people(person, 0)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_every_method_is_scored_in_every_bin_and_ours_finds_what_mediapipe_does_not(store: FaceStore) -> None:
