@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..faces.covered_detector import CoveredFaceDetector
 from ..faces.detector import FaceDetector, MediaPipeDetector
-from ..faces.device_mask import DeviceMasker
+from ..faces.device_mask import GENEROUS, DeviceMasker
 from ..faces.headset import HeadsetArtist, draw_headset, preset
 from ..faces.steady import FaceSmoother
 from ..faces.topology import MESH_POINT_COUNT, eye_distance
@@ -29,7 +29,8 @@ def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: 
 
     Ways: "truth" (MediaPipe on the uncovered clip, which has some jitter of its own), "mediapipe" on the covered one,
     "covered" as the landmarker gives it, frame by frame, and "covered, smoothed". The device's mask is measured for
-    the last two: as the network draws it, and refined; its flicker is beside that of the exact mask in "truth".
+    the last two: as the network draws it, and refined, without the margin that it is given in use; its flicker is
+    beside that of the exact mask in "truth".
     limit: most frames, 0 for all. Raises InputError for a clip without a face.
     """
     with VideoReader(clip) as reader:
@@ -51,7 +52,7 @@ def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: 
     smooth = FaceTrack.stack((smoother.push(raw[t]) for t in range(len(raw))), size)
     coarse = np.stack([_coarse(raw, t) for t in range(len(raw))])
     yield {"clip": clip.name, "way": "covered", **_scores(raw, truth, masks), **_mask_scores(coarse, masks, truth)}
-    masker = DeviceMasker()
+    masker = DeviceMasker(grow=-GENEROUS)  # the margin is meant, not an error
     fine = np.stack([masker.push(covered[t], smooth[t], raw[t].device) for t in range(len(raw))])
     yield {
         "clip": clip.name,
