@@ -92,6 +92,23 @@ def spread_over_people(person: np.ndarray, limit: int) -> np.ndarray:
     return order[: limit or None]
 
 
+def over_all_yaws(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of every preset and method with their bins of yaw taken together, each face counting the same."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["preset"], row["method"]), []).append(row)
+    together = []
+    for (name, method), parts in groups.items():
+        faces = sum(row["faces"] for row in parts)
+        mean: dict[str, Any] = {"found": sum(row["found"] * row["faces"] for row in parts) / faces}
+        for key in SCORES[1:]:
+            known = [(row[key], row["found"] * row["faces"]) for row in parts if row[key] is not None]
+            count = sum(weight for _, weight in known)
+            mean[key] = sum(value * weight for value, weight in known) / count if count else None
+        together.append({"method": method, "preset": name, "yaw": "all", "faces": faces} | mean)
+    return together
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown; "-" where a method does not tell."""
     lines = ["| preset | yaw | method | " + " | ".join(SCORES) + " |", "|---" * (3 + len(SCORES)) + "|"]

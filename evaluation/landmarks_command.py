@@ -25,7 +25,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from ..models import covered_landmarks
     from ..training.face_store import open_store
     from .files import write_json, write_png
-    from .landmarks import evaluate_landmarks, table
+    from .landmarks import evaluate_landmarks, over_all_yaws, table
     from .landmarks_sheet import LandmarkSheet
 
     if args.limit < 0:
@@ -43,7 +43,7 @@ def _evaluate(args: argparse.Namespace) -> int:
             limit=args.limit,
             looked_at=sheet.add,
         )
-    print(table(rows))
+    print(table(over_all_yaws(rows)), table(rows), sep="\n\n")
     if args.out is not None:
         write_json(args.out, {"rows": rows})
     if args.sheet is not None:

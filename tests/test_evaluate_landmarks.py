@@ -15,6 +15,7 @@ from hmd_removal.evaluation.landmarks import (
     angle_between,
     evaluate_landmarks,
     eye_distance_of,
+    over_all_yaws,
     spread_over_people,
     table,
 )
@@ -56,6 +57,18 @@ def test_faces_are_taken_from_as_many_people_as_can_be() -> None:
     assert list(spread_over_people(person, 3)) == [3, 0, 5]
     assert list(spread_over_people(person, 5)) == [3, 0, 5, 4, 1]
     assert sorted(spread_over_people(person, 0)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_bins_are_joined_by_the_faces_that_were_found_in_them() -> None:
+    nothing = dict.fromkeys(SCORES)
+    rows = [
+        {"preset": "quest", "method": "covered", "yaw": "0-15", "faces": 10, **nothing, "found": 1.0, "pose": 2.0},
+        {"preset": "quest", "method": "covered", "yaw": "15-30", "faces": 10, **nothing, "found": 0.5, "pose": 5.0},
+    ]
+    (together,) = over_all_yaws(rows)
+    assert (together["yaw"], together["faces"], together["found"]) == ("all", 20, 0.75)
+    assert together["pose"] == pytest.approx(3.0)  # 10 faces of 2 degrees, 5 of 5
+    assert together["mask_iou"] is None
 
 
 def test_every_method_is_scored_in_every_bin_and_ours_finds_what_mediapipe_does_not(store: FaceStore) -> None:
