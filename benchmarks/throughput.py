@@ -18,6 +18,8 @@ from hmd_removal.deocclusion.enrol import load_reference
 from hmd_removal.deocclusion.masks import GivenMask, SimulatedHeadset
 from hmd_removal.deocclusion.video import deocclude_video
 from hmd_removal.faces.align import ReferenceAligner
+from hmd_removal.faces.calibration import PersonalCalibration
+from hmd_removal.faces.covered_detector import CoveredFaceDetector
 from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.headset import HeadsetArtist, preset
 from hmd_removal.video import VideoReader, VideoWriter
@@ -25,9 +27,11 @@ from hmd_removal.video import VideoReader, VideoWriter
 from .footage import write_footage
 
 SIZES = ((640, 360), (1280, 720))
-# Where each stage's time is taken; none of them calls another.
+# Where each stage's time is taken; none of them calls another, but for a search for covered heads.
 STAGES: dict[str, tuple[object, str]] = {
-    "landmarks": (MediaPipeDetector, "detect"),
+    "uncovered landmarks": (MediaPipeDetector, "detect"),
+    "covered landmarks": (CoveredFaceDetector, "detect"),
+    "calibration": (PersonalCalibration, "push"),
     "reference under the mask": (ReferenceAligner, "__call__"),
     "colour and light": (methods, "match_colours"),
     "composite": (engine, "paste"),

@@ -13,6 +13,7 @@ import torch
 from einops import rearrange
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 INPUT_SIDE = 128  # pixels of the square input
 MASK_SIDE = 64  # pixels of the square device mask
@@ -173,7 +174,18 @@ def load(path: Path | None = None) -> CoveredLandmarkNet:
     state = load_file(path) if path is not None else weights.load_state("covered_landmarks")
     net = CoveredLandmarkNet()
     net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=True)
-    return net.eval().to(memory_format=torch.channels_last)
+    return fuse(net.eval()).to(memory_format=torch.channels_last)
+
+
+def fuse(net: nn.Module) -> nn.Module:
+    """The network, in evaluation mode, with every batch normalisation folded into the convolution before it."""
+    for module in net.modules():
+        children = list(module.named_children())
+        for (name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, norm_name, nn.Identity())
+    return net
 
 
 @lru_cache(maxsize=1)

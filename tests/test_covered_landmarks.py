@@ -11,7 +11,7 @@ from hmd_removal.faces.pose import head_pose, pose_angles
 from hmd_removal.faces.topology import eye_distance
 from hmd_removal.faces.track import FaceTrack, visibility_under
 from hmd_removal.models import covered_landmarks
-from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, locate
+from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, fuse, locate
 from hmd_removal.models.manifest import find_weight
 
 
@@ -31,6 +31,18 @@ def test_what_it_gives_has_the_shapes_and_ranges_that_it_says() -> None:
     axes = seen.pose[:, :3, :3] / torch.linalg.vector_norm(seen.pose[:, :3, :1], dim=1, keepdim=True)
     assert torch.allclose(axes.transpose(1, 2) @ axes, torch.eye(3).expand(2, 3, 3), atol=1e-4)
     assert torch.allclose(torch.linalg.det(axes), torch.ones(2), atol=1e-4)
+
+
+def test_folding_the_normalisation_changes_nothing() -> None:
+    torch.manual_seed(0)
+    net, crops = CoveredLandmarkNet(), torch.rand(4, 3, 128, 128)
+    net(crops)  # in training mode: gives the running statistics other values than 0 and 1
+    with torch.inference_mode():
+        before = net.eval()(crops)
+        after = fuse(net)(crops)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
+    assert torch.allclose(before.points, after.points, atol=1e-4)
+    assert torch.allclose(before.mask, after.mask, atol=1e-3)
 
 
 def test_heat_maps_give_the_mean_place_and_its_share() -> None:
