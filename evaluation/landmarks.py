@@ -21,6 +21,7 @@ from ..faces.topology import canonical_points, eye_distance
 from ..models.covered_landmarks import CoveredLandmarkNet
 from ..training.covered_samples import SampleMaker, Scene
 from ..training.face_store import FaceStore
+from .masks import mask_iou
 
 YAW_BINS = ((0, 15), (15, 30), (30, 45))  # degrees to either side
 MOST_PITCH = 25.0  # degrees
@@ -186,7 +187,7 @@ def _scores(truth: Truth, points: np.ndarray | None, sighting: Sighting | None) 
         distance = np.einsum("ni,nij,nj->n", off, inverse, off)
         if len(distance):
             scores["inside_90"] = float((distance < CHI_SQUARED_90).mean())
-        scores["mask_iou"] = _mask_iou(sighting, truth.device)
+        scores["mask_iou"] = mask_iou(sighting.device.mask(truth.device.shape), truth.device)
     return scores
 
 
@@ -203,15 +204,6 @@ def angle_between(first: np.ndarray, second: np.ndarray) -> float:
     rotations = [pose[:3, :3] / np.cbrt(np.linalg.det(pose[:3, :3])) for pose in (first, second)]
     cosine = (np.trace(rotations[0] @ rotations[1].T) - 1) / 2
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-
-def _mask_iou(sighting: Sighting, device: np.ndarray) -> float:
-    """Of the network's own coarse mask, enlarged, against the exact one."""
-    size = device.shape[::-1]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    found = cv2.warpAffine(sighting.device.probability, sighting.device.matrix, size, flags=flags) > 0.5
-    truth = device > 0
-    return float((found & truth).sum() / max((found | truth).sum(), 1))
 
 
 def _mean(values: list[float]) -> float | None:

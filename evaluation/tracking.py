@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..errors import InputError
@@ -94,10 +93,7 @@ def _scores(track: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> dict[str, 
 
 def _coarse(track: FaceTrack, t: int) -> np.ndarray:
     device = track.devices[t]
-    if device is None:
-        return np.zeros(track.size, np.uint8)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return (cv2.warpAffine(device.probability, device.matrix, track.size[::-1], flags=flags) > 0.5).astype(np.uint8)
+    return np.zeros(track.size, bool) if device is None else device.mask(track.size)
 
 
 def _mask_scores(found: np.ndarray, exact: np.ndarray, truth: FaceTrack) -> dict[str, float]:

@@ -9,11 +9,9 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from .align import rigidity
-from .detector import DevicePatch
 from .head_crop import HeadCrop, look
 from .pose import fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
@@ -75,7 +73,7 @@ class PersonalCalibration:
         rows, columns = crop.window(frame.shape[:2])
         corner = np.array([columns.start, rows.start, 0])
         frame = frame[rows, columns]
-        device = mask[rows, columns] > 0.5 if mask is not None else _device(face.device, corner[:2], frame.shape[:2])
+        device = mask[rows, columns] > 0.5 if mask is not None else face.device.mask(frame.shape[:2], corner[:2])
         index = self._nearest(best.pose)
         model = self._reference.points[index].astype(np.float64)
         bone = rigidity()
@@ -96,10 +94,3 @@ class PersonalCalibration:
 
     def _nearest(self, pose: np.ndarray) -> int:
         return int(np.abs(self._reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1).argmin())
-
-
-def _device(patch: DevicePatch, corner: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool: what the network takes for the device, in the part of the frame that starts at `corner` (x, y)."""
-    matrix = np.column_stack([patch.matrix[:, :2], patch.matrix[:, 2] + patch.matrix[:, :2] @ corner])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(patch.probability, matrix, size[::-1], flags=flags) > 0.5

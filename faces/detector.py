@@ -20,6 +20,12 @@ class DevicePatch:
     probability: np.ndarray
     matrix: np.ndarray
 
+    def mask(self, size: tuple[int, int], corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+        """(H, W) bool, likely device, of the part of the frame of `size` (H, W) that starts at `corner` (x, y)."""
+        matrix = np.column_stack([self.matrix[:, :2], self.matrix[:, 2] + self.matrix[:, :2] @ corner])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(self.probability, matrix, size[::-1], flags=flags) > 0.5
+
 
 @dataclass(frozen=True)
 class Face:

@@ -69,12 +69,12 @@ def test_a_head_farther_away_is_not_an_error_but_a_wrong_depth_between_points_is
     )
 
 
-def test_heat_maps_answer_for_the_points_inside_the_crop_alone() -> None:
-    truth_is_random = torch.zeros(1, 478, 3)
+def test_heat_maps_answer_for_their_anchors() -> None:
+    right = torch.zeros(1, 478, 3)
     off = torch.full((1, len(ANCHORS), 2), 0.5)
-    losses = case(truth_is_random, everywhere(True), torch.tensor([True]), anchors=off)
+    losses = case(right, everywhere(True), torch.tensor([True]), anchors=off)
     assert losses["anchors"].item() > 0.1
-    assert case(truth_is_random, everywhere(True), torch.tensor([True]))["anchors"].item() == pytest.approx(0, abs=1e-6)
+    assert case(right, everywhere(True), torch.tensor([True]))["anchors"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_crop_without_a_head_is_judged_by_presence_and_mask_alone() -> None:

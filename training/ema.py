@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Average:
-    """Follows a network with the given decay; slowly at first steps' cost, so that the start is forgotten."""
+    """Follows a network with the given decay, and with a smaller one at first, so that the start is forgotten."""
 
     def __init__(self, net: nn.Module, decay: float):
         self._net = copy.deepcopy(net).eval().requires_grad_(False)
