@@ -1,12 +1,13 @@
-"""Results as files, which appear whole or not at all."""
+"""Results as files."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+
+from ..files import written_whole
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -19,7 +20,5 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..files import written_whole
 from ..models.face_embedding import FaceEmbedding
 from ..models.lpips import LPIPS, SMALLEST_SIDE
 from ..models.weights import WeightsMissing
@@ -183,13 +183,8 @@ def compute_metrics(
 
 def write_json(path: str | Path, report: MetricsReport) -> None:
     """Write `report.to_json()` to `path`, whole or not at all."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_whole(Path(path)) as unfinished:
         unfinished.write_text(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _image_scores(result: Tensor, truth: Tensor, hole: Tensor | None) -> dict[str, Tensor]:

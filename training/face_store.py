@@ -6,7 +6,6 @@ are and what they may be used for. Without an INDEX.tsv each file is a person, a
 
 import csv
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from ..faces.detector import Face, MediaPipeDetector
 from ..faces.pose import head_pose, pose_scale, transform
+from ..files import written_whole
 from ..models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ..video import VideoReader
 
@@ -184,7 +184,5 @@ def _elsewhere(frame: np.ndarray, face: Face, rng: np.random.Generator) -> list[
 
 
 def _write(path: Path, save) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    with written_whole(path) as unfinished, unfinished.open("wb") as file:
         save(file)
-    os.replace(temporary, path)
