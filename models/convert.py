@@ -16,6 +16,8 @@ from safetensors.numpy import save
 
 # Positions of AlexNet's five convolutions in torchvision's `features`.
 ALEXNET_CONVOLUTIONS = (0, 3, 6, 8, 10)
+# Positions of the first ten of VGG16's thirteen, up to conv4_3.
+VGG16_CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
 
 
 def convert(kind: str, files: Mapping[str, bytes]) -> bytes:
@@ -39,6 +41,42 @@ def lpips_alex(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
         head = tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"]
         tensors[f"heads.{i}.weight"] = head.transpose(3, 2, 0, 1)
     return tensors
+
+
+def vgg16(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """VGG16 up to conv4_3 from a Flax checkpoint, float32 as stored, under torchvision's names."""
+    (data,) = files.values()
+    tree = load_arrays(data)["VGG16_0"]
+    tensors = {}
+    for i, layer in enumerate(VGG16_CONVOLUTIONS):
+        tensors[f"features.{layer}.weight"] = tree[f"Conv_{i}"]["kernel"].transpose(3, 2, 0, 1)
+        tensors[f"features.{layer}.bias"] = tree[f"Conv_{i}"]["bias"]
+    return tensors
+
+
+def face_expression(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """face-api's expression classifier from uint8 codes and a JSON list of their ranges, as float32.
+
+    A separable convolution is a depthwise one, (height, width, channels, 1), and a pointwise one.
+    """
+    layout = next(data for path, data in files.items() if path.endswith(".json"))
+    codes = next(data for path, data in files.items() if path.endswith(".bin"))
+    tensors = {}
+    for name, values in _dequantise(json.loads(layout)[0]["weights"], codes).items():
+        layer, kind = name.rsplit("/", 1)
+        key = layer.replace("/", ".")
+        if kind == "depthwise_filter":
+            tensors[f"{key}.depthwise.weight"] = values.transpose(2, 3, 0, 1)
+        elif kind == "pointwise_filter":
+            tensors[f"{key}.pointwise.weight"] = values.transpose(3, 2, 0, 1)
+        elif kind == "filters":
+            tensors[f"{key}.weight"] = values.transpose(3, 2, 0, 1)
+        elif kind == "weights":
+            tensors[f"{key}.weight"] = values.T
+        else:
+            separable = f"{key}.pointwise.weight" in tensors
+            tensors[f"{key}.pointwise.bias" if separable else f"{key}.bias"] = values
+    return {name: values.astype(np.float32) for name, values in tensors.items()}
 
 
 def dlib_face_embedding(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
@@ -69,6 +107,8 @@ def dlib_face_embedding(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
 CONVERTERS: dict[str, Callable[[Mapping[str, bytes]], dict[str, np.ndarray]]] = {
     "lpips_alex": lpips_alex,
     "dlib_face_embedding": dlib_face_embedding,
+    "vgg16": vgg16,
+    "face_expression": face_expression,
 }
 
 

@@ -1,0 +1,83 @@
+"""Gated convolutions whose features look into the past: the learnable gated temporal shift module (LGTSM).
+
+Source: Chang et al. 2019, "Learnable gated temporal shift module for deep video inpainting", in the causal form that
+EVI-HRnet uses (section 3.1: "we only shift from past frames to current frames"). Frames of B clips lie in one batch,
+(B * T, C, H, W), clip by clip.
+"""
+
+import torch
+from einops import rearrange
+from torch import nn
+from torch.nn import functional as F
+
+SHARE = 4  # one channel in so many is shifted
+PAST = 2  # frames that a shift looks back, which is what streaming has to keep
+SLOPE = 0.2  # of the leaky ReLU
+
+
+class CausalShift(nn.Module):
+    """A quarter of the channels becomes a mixture of this frame and the two before it.
+
+    One kernel (3,) for frames t - 2, t - 1 and t, shared by the shifted channels, starts as a shift by one frame,
+    (0, 1, 0). Before a clip's first frame there is nothing (zeros).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shifted = channels // SHARE
+        self.kernel = nn.Parameter(torch.tensor([0.0, 1.0, 0.0]))
+
+    def forward(
+        self, x: torch.Tensor, frames: int, past: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """x: (B * T, C, H, W), T = `frames`; past: (B, 2, C // 4, H, W) from the call before, None at a clip's start.
+
+        Returns x with its first C // 4 channels mixed, and what the next call needs of the past.
+        """
+        moving = rearrange(x[:, : self.shifted], "(b t) c h w -> b t c h w", t=frames)
+        if past is None:
+            past = moving.new_zeros(len(moving), PAST, *moving.shape[2:])
+        known = torch.cat([past.to(moving.dtype), moving], 1)
+        taps = self.kernel.to(moving.dtype)
+        mixed = sum(tap * known[:, k : k + frames] for k, tap in enumerate(taps))
+        return torch.cat([rearrange(mixed, "b t c h w -> (b t) c h w"), x[:, self.shifted :]], 1), known[:, -PAST:]
+
+
+class GatedConv(nn.Module):
+    """activation(W_f * shift(x)) x sigmoid(W_g * x): the gate tells the hole from what is known.
+
+    The shift is on the features only, as in LGTSM's code. shift, activate: without them the layer is the network's
+    first or last one. scale: factor by which the input is enlarged before (bilinear, EVI-HRnet section 4.3).
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: int = 1,
+        scale: int = 1,
+        shift: bool = True,
+        activate: bool = True,
+    ) -> None:
+        super().__init__()
+        sizes = {"stride": stride, "dilation": dilation, "padding": padding}
+        self.feature = nn.Conv2d(channels_in, channels, kernel, **sizes)
+        self.gate = nn.Conv2d(channels_in, channels, kernel, **sizes)
+        self.shift = CausalShift(channels_in) if shift else None
+        self._scale, self._activate = scale, activate
+
+    def forward(
+        self, x: torch.Tensor, frames: int, past: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """x: (B * T, C, H, W). Returns (B * T, C', H', W') and the shift's past, None without a shift."""
+        if self._scale > 1:
+            x = F.interpolate(x, scale_factor=float(self._scale), mode="bilinear", align_corners=False)
+        moved, past = (x, None) if self.shift is None else self.shift(x, frames, past)
+        feature = self.feature(moved)
+        if self._activate:
+            feature = F.leaky_relu(feature, SLOPE)
+        return feature * torch.sigmoid(self.gate(x)), past

@@ -1,0 +1,117 @@
+"""The losses of inpainting networks: EVI-HRnet, section 4.5 and equations 7 and 8.
+
+Where the paper leaves a scale open, that of the code it builds on (LGTSM) is taken. Frames are (N, 3, H, W) in [0, 1],
+composited: outside the hole the result is the truth.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..models.face_expression import SIDE, FaceExpression
+from ..models.vgg import VGG16Features
+
+FACE = 1.2  # side of the square that the expression is read from, by the longer side of the face
+DRIFT = 1e-3  # weight of the real score's square, which keeps the critic's scores from wandering off
+GAN_LOSSES = ("wgan", "hinge")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Equation 8 with the weights of section 5.1."""
+
+    reconstruction: float = 1.0
+    perceptual: float = 1.0
+    style: float = 10.0
+    adversarial: float = 1.0
+    expression: float = 2.0
+
+
+class InpaintingLosses(nn.Module):
+    """Every loss of the generator but the adversarial one, with the frozen networks that they need.
+
+    expression: the classifier of the FER loss. Raises WeightsMissing when VGG16's weights or its own are not at hand.
+    """
+
+    def __init__(self, expression: nn.Module | None = None) -> None:
+        super().__init__()
+        self.vgg = VGG16Features.pretrained()
+        self.expression = FaceExpression.pretrained() if expression is None else expression
+
+    def forward(self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The losses by their names in LossWeights, unweighted, as scalars.
+
+        result, truth: (N, 3, H, W) in [0, 1]. points: (N, 478, 2 or 3) of the true face in pixels.
+        """
+        found = self.vgg(result)
+        with torch.no_grad():
+            wanted = self.vgg(truth)
+            expression = self.expression(face_squares(truth, points))
+        return {
+            "reconstruction": F.l1_loss(result, truth),
+            "perceptual": perceptual_loss(found, wanted),
+            "style": style_loss(found, wanted),
+            "expression": expression_loss(self.expression(face_squares(result, points)), expression),
+        }
+
+
+def perceptual_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+    """Mean absolute difference of the features of each layer, summed over layers."""
+    return sum(F.l1_loss(a.float(), b.float()) for a, b in zip(found, wanted, strict=True))
+
+
+def style_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+    """Mean absolute difference of the Gram matrices of each layer, halved once more from layer to layer (LGTSM).
+
+    LGTSM's code makes one Gram matrix of a whole batch, which mixes people; here each frame has its own.
+    """
+    pairs = enumerate(zip(found, wanted, strict=True), 1)
+    return sum(F.l1_loss(gram(a), gram(b)) / 2**layer for layer, (a, b) in pairs)
+
+
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) to (N, C, C): products of channels, summed over places, by C * H * W. In float32: sums overflow
+    float16."""
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.float().flatten(2)
+        return flat @ flat.transpose(1, 2) / flat[0].numel()
+
+
+def expression_loss(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Equation 7: mean absolute difference of (N, K) class probabilities. At most 2 / K."""
+    return F.l1_loss(found.float(), wanted.float())
+
+
+def face_squares(frames: torch.Tensor, points: torch.Tensor, side: int = SIDE) -> torch.Tensor:
+    """Squares around faces, (N, 3, side, side). frames: (N, 3, H, W); points: (N, 478, 2 or 3) pixels.
+
+    Beyond the picture its edge repeats. Differentiable in the frames.
+    """
+    points = points[..., :2].float()
+    low, high = points.amin(1), points.amax(1)
+    centre, half = (low + high) / 2, FACE * (high - low).amax(1, keepdim=True) / 2
+    size = points.new_tensor([frames.shape[3], frames.shape[2]])
+    # From [-1, 1] across the square to [-1, 1] across the picture, whose pixel 0 has its middle at (1 / size) - 1.
+    scale, shift = 2 * half / size, (2 * centre + 1) / size - 1
+    matrix = points.new_zeros(len(points), 2, 3)
+    matrix[:, 0, 0], matrix[:, 1, 1], matrix[:, :, 2] = scale[:, 0], scale[:, 1], shift
+    grid = F.affine_grid(matrix, (len(frames), 3, side, side), align_corners=False)
+    return F.grid_sample(frames.float(), grid, padding_mode="border", align_corners=False)
+
+
+def critic_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "wgan") -> torch.Tensor:
+    """What the discriminator minimises. real, fake: its scores of any shape.
+
+    "wgan": the mean of scores times labels (section 4.5), -1 for real and 1 for fake, and a small penalty on drift: the
+    paper names no bound on the critic but spectral normalisation. "hinge": scores beyond 1 and -1 no longer count.
+    """
+    if kind == "hinge":
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    return fake.mean() - real.mean() + DRIFT * real.square().mean()
+
+
+def adversarial_loss(fake: torch.Tensor) -> torch.Tensor:
+    """What the generator minimises, with either kind of critic: the negative mean score of what it made."""
+    return -fake.mean()
