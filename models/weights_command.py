@@ -1,4 +1,4 @@
-"""`hmd-removal weights list | fetch | verify`."""
+"""`hmd-removal weights list | fetch | verify | publish`."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from . import weights
 from .manifest import Weight, find_weight, manifest
+from .publish import publish
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for action, text in (("fetch", "get weight files"), ("verify", "read weight files and compare sha256")):
         names = actions.add_parser(action, help=text)
         names.add_argument("names", nargs="*", metavar="NAME", help="names from `weights list` (default: all)")
+    upload = actions.add_parser("publish", help="put the project's own weights and model cards on the Hugging Face Hub")
+    upload.add_argument(
+        "names", nargs="*", metavar="NAME", help="names from `weights list` (default: the project's own)"
+    )
+    upload.add_argument("--repo", help="repository, OWNER/NAME (default: the manifest's)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the parsed action, print the table and return the exit code: 1 if fetch or verify lacks a file."""
+    if args.action == "publish":
+        revision = publish(args.names, repo_id=args.repo)
+        print(f"Published as revision {revision}, which weights_manifest.json now names.")
+        return 0
     if args.action == "list":
         states = list_weights()
     elif args.action == "fetch":

@@ -1,10 +1,14 @@
-"""A loopback server that speaks the part of the Hugging Face Hub's protocol by which files are downloaded.
+"""A loopback server that speaks the parts of the Hugging Face Hub's protocol by which files are downloaded, and
+uploaded in a commit.
 
 As on the Hub, a file's address redirects to its content on another host; the redirect carries commit, size
-and ETag, and the content can be had from any byte on.
+and ETag, and the content can be had from any byte on. An upload asks which files are large, sends those by the LFS
+protocol, and then a commit, in lines of JSON, that holds the small ones.
 """
 
+import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +27,14 @@ class Request:
 
 @dataclass
 class Hub:
-    """Serves `files[repo id][commit][file name]`. The connection breaks once, after `cut_after` bytes."""
+    """Serves `files[repo id][commit][file name]`. The connection breaks once, after `cut_after` bytes.
+
+    Whoever has `token` may upload, and nobody when it is empty; files named *.safetensors are large.
+    """
 
     files: dict[str, dict[str, dict[str, bytes]]]
+    token: str = ""
+    large: dict[str, bytes] = field(default_factory=dict)
     cut_after: int | None = None
     requests: list[Request] = field(default_factory=list)
     endpoint: str = ""
@@ -55,6 +64,66 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             self._answer()
+
+        def do_POST(self) -> None:
+            hub.requests.append(Request("POST", self.path, None, self.headers.get("Authorization")))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if not hub.token or self.headers.get("Authorization") != f"Bearer {hub.token}":
+                self._fail(401, "Unauthorized")
+                return
+            path = self.path.partition("?")[0]
+            if path == "/api/repos/create":
+                asked = json.loads(body)
+                repo = f"{asked['organization']}/{asked['name']}"
+                hub.files.setdefault(repo, {})
+                self._send_json({"url": f"{hub.endpoint}/{repo}"})
+            elif path == "/api/validate-yaml":
+                self._send_json({"errors": [], "warnings": []})
+            elif path.endswith("/preupload/main"):
+                names = [file["path"] for file in json.loads(body)["files"]]
+                modes = {name: "lfs" if name.endswith(".safetensors") else "regular" for name in names}
+                self._send_json(
+                    {"files": [{"path": n, "uploadMode": m, "shouldIgnore": False} for n, m in modes.items()]}
+                )
+            elif path.endswith(".git/info/lfs/objects/batch"):
+                objects = [
+                    {**o, "actions": {"upload": {"href": f"{hub.endpoint}/upload/{o['oid']}", "header": {}}}}
+                    for o in json.loads(body)["objects"]
+                ]
+                self._send_json({"transfer": "basic", "objects": objects})
+            elif commit := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/main", path):
+                self._send_json(self._commit(commit[1], [json.loads(line) for line in body.splitlines()]))
+            else:
+                self._fail(404, "EntryNotFound")
+
+        def do_PUT(self) -> None:
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            sha256 = hashlib.sha256(data).hexdigest()
+            if self.path != f"/upload/{sha256}":
+                self._fail(400, "BadRequest")
+                return
+            hub.large[sha256] = data
+            self._send_json({})
+
+        def _commit(self, repo: str, lines: list[dict]) -> dict[str, str]:
+            files = {}
+            for line in lines:
+                value = line["value"]
+                if line["key"] == "file":
+                    files[value["path"]] = base64.b64decode(value["content"])
+                elif line["key"] == "lfsFile":
+                    files[value["path"]] = hub.large[value["oid"]]
+            commit = hashlib.sha1(repr(sorted(files)).encode()).hexdigest()
+            hub.files[repo][commit] = files
+            return {"commitUrl": f"{hub.endpoint}/{repo}/commit/{commit}", "commitOid": commit}
+
+        def _send_json(self, content: dict) -> None:
+            data = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
         def _answer(self) -> None:
             headers = self.headers
