@@ -16,7 +16,7 @@ from ..faces.detector import FaceDetector
 from ..faces.head_crop import Sighting
 from ..faces.head_search import find_heads
 from ..faces.headset import HeadsetArtist, Look, preset
-from ..faces.pose import head_pose, pose_scale
+from ..faces.pose import head_pose, pose_scale, transform
 from ..faces.topology import canonical_points, eye_distance
 from ..models.covered_landmarks import CoveredLandmarkNet
 from ..training.covered_samples import SampleMaker, Scene
@@ -136,10 +136,11 @@ def _enlarged(scene: Scene, reference: np.ndarray) -> Truth:
         return cv2.resize(image, None, fx=ZOOM, fy=ZOOM, interpolation=how)
 
     grow = np.diag([ZOOM, ZOOM, ZOOM, 1.0])
+    grow[:2, 3] = (ZOOM - 1) / 2  # the middle of a pixel is now that between two
     cells = np.clip(np.round(scene.points[:, :2]).astype(int), 0, len(scene.picture) - 1)
     return Truth(
         large(scene.picture, cv2.INTER_CUBIC),
-        scene.points * ZOOM,
+        transform(grow, scene.points.astype(np.float64)).astype(np.float32),
         grow @ scene.pose,
         scene.hidden[cells[:, 1], cells[:, 0]] > 0,
         large(scene.device, cv2.INTER_NEAREST),

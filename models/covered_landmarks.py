@@ -28,6 +28,12 @@ ANCHORS = (
     10, 338, 297, 284, 454, 361, 397, 152, 172, 132, 234, 54, 67, 109, 105, 334,
     33, 133, 362, 263, 168, 1, 2, 98, 327, 50, 280, 61, 291, 13, 14, 199,
 )  # fmt: skip
+# Points whose surroundings are looked at again: the anchors, and more of what a headset leaves in sight.
+LOOKED_AT = (
+    *ANCHORS, 0, 17, 37, 267, 40, 270, 78, 308, 91, 321, 84, 314, 205, 425, 207, 427,
+    48, 278, 6, 197, 58, 288, 136, 365, 150, 379, 148, 377, 104, 333, 151, 200,
+)  # fmt: skip
+ROUNDS = 2  # of looking again
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class LandmarkPrediction:
     points: (B, 478, 3), x right, y down, z away. spread: (B, 478, 3), the lower triangle (l11, l21, l22) of the
     Cholesky factor of each point's covariance in the picture plane. pose: (B, 4, 4), face coordinates in centimetres
     to crop sides. visible: (B, 478) logits, the camera sees the point. present: (B,) logits, there is a head about
-    where the crop expects it. mask: (B, 64, 64) logits, the device.
+    where the crop expects it. mask: (B, 64, 64) logits, the device. For the training: heat, (B, 32, 32, 32) logits of
+    where each of ANCHORS is, anchors, (B, 32, 2), their mean places, and drafts, the points before each refinement.
     """
 
     points: torch.Tensor
@@ -46,7 +53,9 @@ class LandmarkPrediction:
     visible: torch.Tensor
     present: torch.Tensor
     mask: torch.Tensor
+    heat: torch.Tensor
     anchors: torch.Tensor
+    drafts: tuple[torch.Tensor, ...] = ()
 
 
 class Block(nn.Module):
@@ -69,13 +78,37 @@ class Block(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+class Refinement(nn.Module):
+    """Looks at the features where the points were put, and corrects pose and shape by them (a round of cascaded shape
+    regression: Dollar et al. 2010, Xiong and De la Torre 2013). What a code made from the whole picture misses by a
+    pixel or two is plain to see from there."""
+
+    def __init__(self, channels: int, code: int) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(nn.Linear(channels * len(LOOKED_AT) + code, 256), nn.ReLU())
+        self.pose_head = nn.Linear(256, 9)
+        self.shape_head = nn.Linear(256, SHAPES)
+        for head in (self.pose_head, self.shape_head):
+            nn.init.normal_(head.weight, std=1e-3)
+            nn.init.zeros_(head.bias)
+
+    def forward(
+        self, features: torch.Tensor, code: torch.Tensor, points: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """features: (B, C, H, W) of the crop; points: (B, 478, 3) in crop sides. Corrections (B, 9) and (B, 80)."""
+        places = 2 * points[:, LOOKED_AT, None, :2] - 1
+        seen = F.grid_sample(features, places, padding_mode="border", align_corners=False)
+        hidden = self.hidden(torch.cat([seen.flatten(1), code], 1))
+        return self.pose_head(hidden), self.shape_head(hidden)
+
+
 class CoveredLandmarkNet(nn.Module):
     """(B, 3, 128, 128) crops in [0, 1] to a LandmarkPrediction.
 
     A residual network. Heat maps locate some points, and their places join the features from which a code is made:
     what is asked for is nearly linear in them (cf. the spatial softmax of Finn et al. 2016). The code poses and shapes
     a linear face model (mean and principal shapes in face coordinates, from the training labels), so that what is
-    hidden is always the rest of a face. 3.5 M parameters.
+    hidden is always the rest of a face; two rounds of Refinement correct it. 4.4 M parameters.
     """
 
     def __init__(self) -> None:
@@ -100,6 +133,8 @@ class CoveredLandmarkNet(nn.Module):
         self.mask_out = nn.Conv2d(stem + 32, 16, 3, padding=1)
         self.mask_head = nn.Conv2d(16, 1, 1)
         self.heat_head = nn.Conv2d(32, len(ANCHORS), 1)
+        self.local = nn.Conv2d(widths[0] + 32, 20, 1)
+        self.refinements = nn.ModuleList(Refinement(20, 320) for _ in range(ROUNDS))
         self.register_buffer("mean_face", torch.zeros(POINTS, 3))  # centimetres
         self.register_buffer("shapes", torch.zeros(SHAPES, POINTS, 3))  # centimetres a standard deviation
         for head in (self.pose_head, self.shape_head, self.spread_head):
@@ -114,23 +149,37 @@ class CoveredLandmarkNet(nn.Module):
         mask = self.mask_mid(torch.cat([eighth, _twice(self.mask_deep(deep))], 1))
         grid = F.relu(self.mask_fine(torch.cat([quarter, _twice(F.relu(mask))], 1)))
         mask = self.mask_head(F.relu(self.mask_out(torch.cat([fine, _twice(grid)], 1))))
-        anchors, peaks = locate(self.heat_head(grid))
+        heat = self.heat_head(grid).float()
+        anchors, peaks = locate(heat)
         places = torch.cat([4 * (anchors.flatten(1) - 0.5), peaks], 1)
         code = self.code(torch.cat([self.squeeze(deep).flatten(1), places.to(deep.dtype)], 1))
+        local = self.local(torch.cat([quarter, grid], 1))
         # Geometry in float32: a bfloat16 has no more than 8 bits for a position.
         with torch.autocast(crops.device.type, enabled=False):
-            code = code.float()
-            pose = _pose(self.pose_head(code))
-            face = self.mean_face + torch.einsum("bk,kpd->bpd", self.shape_head(code), self.shapes)
-            points = face @ pose[:, :3, :3].transpose(1, 2) + pose[:, None, :3, 3]
+            code, local = code.float(), local.float()
+            posing, shaping = self.pose_head(code), self.shape_head(code)
+            pose, points = self._posed(posing, shaping)
+            drafts = []
+            for refinement in self.refinements:
+                drafts.append(points)
+                pose_step, shape_step = refinement(local, code, points.detach())
+                posing, shaping = posing + pose_step, shaping + shape_step
+                pose, points = self._posed(posing, shaping)
             spread = _spread(rearrange(self.spread_head(code), "b (p c) -> b p c", c=3))
             visible, present = self.visible_head(code), self.present_head(code)[:, 0]
-        return LandmarkPrediction(points, spread, pose, visible, present, mask[:, 0].float(), anchors)
+        mask = mask[:, 0].float()
+        return LandmarkPrediction(points, spread, pose, visible, present, mask, heat, anchors, tuple(drafts))
+
+    def _posed(self, posing: torch.Tensor, shaping: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The pose and the points of the face model, from (B, 9) and (B, 80)."""
+        pose = _pose(posing)
+        face = self.mean_face + torch.einsum("bk,kpd->bpd", shaping, self.shapes)
+        return pose, face @ pose[:, :3, :3].transpose(1, 2) + pose[:, None, :3, 3]
 
 
 def locate(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Heat maps (B, K, H, W) to the mean places (B, K, 2), x and y in map sides, and the largest shares (B, K)."""
-    share = heat.float().flatten(2).softmax(2).unflatten(2, heat.shape[2:])
+    share = heat.flatten(2).softmax(2).unflatten(2, heat.shape[2:])
     x = (torch.arange(heat.shape[3], device=heat.device) + 0.5) / heat.shape[3]
     y = (torch.arange(heat.shape[2], device=heat.device) + 0.5) / heat.shape[2]
     return torch.stack([(share.sum(2) * x).sum(2), (share.sum(3) * y).sum(2)], 2), share.amax((2, 3))

@@ -11,13 +11,13 @@ from hmd_removal.faces.pose import head_pose, pose_angles
 from hmd_removal.faces.topology import eye_distance
 from hmd_removal.faces.track import FaceTrack, visibility_under
 from hmd_removal.models import covered_landmarks
-from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, fuse, locate
+from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, Refinement, fuse, locate
 from hmd_removal.models.manifest import find_weight
 
 
 def test_it_is_small() -> None:
     net = CoveredLandmarkNet()
-    assert sum(p.numel() for p in net.parameters()) == 3_493_491
+    assert sum(p.numel() for p in net.parameters()) == 4_360_889
     assert find_weight("covered_landmarks").bytes < 20e6
 
 
@@ -43,6 +43,20 @@ def test_folding_the_normalisation_changes_nothing() -> None:
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
     assert torch.allclose(before.points, after.points, atol=1e-4)
     assert torch.allclose(before.mask, after.mask, atol=1e-3)
+
+
+def test_a_refinement_sees_the_features_where_the_points_are_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    refinement, code = Refinement(2, 3), torch.zeros(1, 3)
+    points = torch.full((1, 478, 3), 0.75)  # all in the lower right quarter
+    features = torch.zeros(1, 2, 8, 8)
+    nothing = refinement(features, code, points)
+    features[..., :4, :4] = 1
+    elsewhere = refinement(features, code, points)
+    features[..., 4:, 4:] = 1
+    there = refinement(features, code, points)
+    assert all(torch.equal(a, b) for a, b in zip(nothing, elsewhere, strict=True))
+    assert not torch.equal(nothing[0], there[0])
 
 
 def test_heat_maps_give_the_mean_place_and_its_share() -> None:

@@ -13,11 +13,14 @@ from hmd_removal.faces.pose import head_pose, pose_angles, transform
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE, INPUT_SIDE
 from hmd_removal.training.covered_samples import (
+    EXPRESSIONS,
     CoveredSamples,
     Placement,
     SampleMaker,
     Scene,
+    expressions,
     face_shapes,
+    mirror,
     view,
 )
 from hmd_removal.training.face_store import FaceStore, cut
@@ -48,6 +51,31 @@ def test_a_stored_crop_shows_46_centimetres_around_the_head(store: FaceStore) ->
     assert np.isclose(256 / np.cbrt(np.linalg.det(pose[:3, :3])), 46, rtol=1e-3)
     x0, y0, x1, y1 = store.inside[0]
     assert 0 <= x0 < x1 <= 256 and 0 <= y0 < y1 <= 256
+
+
+@pytest.mark.parametrize("factor", [0.7, 4.0])
+def test_labels_stay_on_their_pixels_when_a_frame_is_cut(talking_head_track: FaceTrack, factor: float) -> None:
+    """Four times as large, the frame is shrunk before it is resampled."""
+    points = talking_head_track.points[0] * factor
+    chin = points[152, :2]
+    rows, columns = np.mgrid[: int(144 * factor), : int(176 * factor)]
+    spot = np.exp(-((columns - chin[0]) ** 2 + (rows - chin[1]) ** 2) / (2 * (4 * factor) ** 2))
+    picture, moved, _ = cut((255 * spot[..., None].repeat(3, 2)).astype(np.uint8), points)
+    assert np.allclose(centroid(picture[..., 0]), moved[152, :2], atol=0.1)
+
+
+def test_labels_stay_on_their_pixels_in_a_mirror(scene: Scene) -> None:
+    (x, y), side = scene.points[61, :2], len(scene.picture)
+    rows, columns = np.mgrid[:side, :side]
+    spot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 18)
+    mirrored = mirror(replace(scene, picture=(255 * spot[..., None].repeat(3, 2)).astype(np.uint8)))
+    # Point 61 is the right corner of the mouth; in the mirror it is the left one, 291.
+    assert np.allclose(centroid(mirrored.picture[..., 0]), mirrored.points[291, :2], atol=0.1)
+
+
+def centroid(picture: np.ndarray) -> np.ndarray:
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    return np.array([(picture * columns).sum(), (picture * rows).sum()]) / picture.sum()
 
 
 def test_the_ideal_crop_has_the_head_in_the_middle_at_its_size(scene: Scene) -> None:
@@ -106,6 +134,25 @@ def test_now_and_then_a_sample_has_no_head_but_perhaps_a_headset_that_nobody_wea
     assert 4 < len(absent) < 24
     assert not any(s.visible.any() for s in absent)
     assert 0 < sum(bool(s.mask.any()) for s in absent) < len(absent)
+
+
+def test_expressions_are_how_a_person_differs_from_their_own_mean(store: FaceStore) -> None:
+    """Two people with the same six frames: six frames and their mirror images differ in ten ways at most."""
+    twice = FaceStore(
+        store.images, np.concatenate([store.points[:6]] * 2), store.inside, np.repeat([0, 1], 6), store.elsewhere
+    )
+    found = expressions(twice)
+    assert found.shape == (EXPRESSIONS, 478, 3)
+    face = [transform(np.linalg.inv(head_pose(p)), p.astype(np.float64)) for p in store.points[:6]]
+    change = face[2] - np.mean(face, axis=0)
+    basis = found[:10].reshape(10, -1).T.astype(np.float64)
+    weights, *_ = np.linalg.lstsq(basis, change.ravel(), rcond=None)
+    assert np.abs(basis @ weights - change.ravel()).max() < 0.01
+
+
+def test_without_a_second_frame_of_anybody_there_are_no_expressions(store: FaceStore) -> None:
+    once = FaceStore(store.images, store.points, store.inside, np.arange(len(store)), store.elsewhere)
+    assert not expressions(once).any()
 
 
 def test_shapes_describe_the_faces_that_they_come_from(store: FaceStore) -> None:

@@ -11,7 +11,11 @@ from hmd_removal.models.covered_landmarks import ANCHORS, LandmarkPrediction
 from hmd_removal.training.landmark_loss import (
     EYE_DISTANCE,
     HIDDEN_WEIGHT,
+    LIP_WEIGHT,
+    LIPS,
     SMOOTH,
+    SPOT,
+    heat_loss,
     landmark_losses,
     mask_loss,
     negative_log_likelihood,
@@ -38,6 +42,7 @@ def case(error: torch.Tensor, visible: torch.Tensor, present: torch.Tensor, **ch
         "present": torch.zeros(count),
         "mask": torch.zeros(count, 4, 4),
         "anchors": truth[:, ANCHORS, :2],
+        "heat": torch.zeros(count, len(ANCHORS), 4, 4),
     }
     batch = {"points": truth, "pose": pose, "visible": visible, "present": present, "mask": torch.zeros(count, 4, 4)}
     return landmark_losses(LandmarkPrediction(**(right | changed)), batch)
@@ -47,14 +52,17 @@ def everywhere(value: bool, count: int = 1) -> torch.Tensor:
     return torch.full((count, 478), value)
 
 
-def test_position_is_in_eye_distances_and_hidden_points_count_less() -> None:
+def test_position_is_in_eye_distances_and_hidden_points_count_less_and_lips_more() -> None:
     visible = everywhere(True)
     visible[:, 300:] = False
     error = torch.zeros(1, 478, 3)
     error[0, :300, 0], error[0, 300:, 1] = 0.1, 0.2
     losses = case(error, visible, torch.tensor([True]))
     seen, hidden = 0.1 - SMOOTH / 2, 0.2 - SMOOTH / 2  # beyond SMOOTH the smooth L1 is |x| - beta / 2
-    expected = (300 * seen + 178 * HIDDEN_WEIGHT * hidden) / (300 + 178 * HIDDEN_WEIGHT)
+    lips = sum(point < 300 for point in LIPS)
+    in_sight = 300 + lips * (LIP_WEIGHT - 1)
+    out_of_sight = (178 + (len(LIPS) - lips) * (LIP_WEIGHT - 1)) * HIDDEN_WEIGHT
+    expected = (in_sight * seen + out_of_sight * hidden) / (in_sight + out_of_sight)
     assert losses["position"].item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -69,12 +77,33 @@ def test_a_head_farther_away_is_not_an_error_but_a_wrong_depth_between_points_is
     )
 
 
+def test_drafts_are_judged_like_the_final_points_and_added_up() -> None:
+    there, right = torch.tensor([True]), torch.zeros(1, 478, 3)
+    torch.manual_seed(0)
+    truth = torch.rand(1, 478, 3)  # what `case` draws
+    drafts = tuple(truth + torch.tensor([off, 0, 0]) * 0.02 * EYE_DISTANCE for off in (0.3, 0.1))
+    torch.manual_seed(0)
+    losses = case(right, everywhere(True), there, drafts=drafts)
+    assert losses["drafts"].item() == pytest.approx(0.3 + 0.1 - SMOOTH, rel=1e-4)
+    assert losses["position"].item() == pytest.approx(0, abs=1e-6)
+
+
 def test_heat_maps_answer_for_their_anchors() -> None:
     right = torch.zeros(1, 478, 3)
     off = torch.full((1, len(ANCHORS), 2), 0.5)
     losses = case(right, everywhere(True), torch.tensor([True]), anchors=off)
     assert losses["anchors"].item() > 0.1
     assert case(right, everywhere(True), torch.tensor([True]))["anchors"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_heat_map_should_show_a_spot_where_the_point_is() -> None:
+    place = torch.tensor([[[0.375, 0.625]]])  # the middle of column 1, row 2 of 4
+    squared = ((torch.arange(4) - 1) ** 2)[None, :] + ((torch.arange(4) - 2) ** 2)[:, None]
+    spot = torch.softmax(-squared.flatten() / (2 * SPOT**2), 0).view(1, 1, 4, 4)
+    entropy = -(spot * spot.log()).sum().item()
+    assert heat_loss(spot.log(), place).item() == pytest.approx(entropy, rel=1e-4)  # no map does better
+    assert heat_loss(torch.zeros(1, 1, 4, 4), place).item() == pytest.approx(math.log(16), rel=1e-4)
+    assert heat_loss(spot.log().flip(3), place).item() > entropy + 0.3
 
 
 def test_a_crop_without_a_head_is_judged_by_presence_and_mask_alone() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from hmd_removal.errors import InputError
 from hmd_removal.models import covered_landmarks
+from hmd_removal.models.covered_landmarks import CoveredLandmarkNet
 from hmd_removal.training.face_store import list_footage, open_store
-from hmd_removal.training.landmarks import Recipe, train
+from hmd_removal.training.landmarks import Recipe, load_known, train
 
 RECIPE = Recipe(steps=4, batch=3, warm_up=1, workers=0, check_every=2, check_samples=3)
 
@@ -93,6 +95,26 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert len((work / "log.csv").read_text().splitlines()) == 3  # heading, step 2, step 4
     net = covered_landmarks.load(resumed)
     assert torch.isfinite(net(torch.rand(1, 3, 128, 128)).points).all()
+
+
+def test_a_run_goes_on_from_weights_that_lack_a_layer(tmp_path: Path, data: Path, faces: Path) -> None:
+    """As those of before the refinements do."""
+    short = replace(RECIPE, steps=2)
+    state = load_file(train(data, a_run(tmp_path / "first", faces), short))
+    older = {name: tensor for name, tensor in state.items() if not name.startswith("refinements.")}
+    save_file(older, tmp_path / "older.safetensors")
+    net = CoveredLandmarkNet()
+    load_known(net, tmp_path / "older.safetensors")
+    assert torch.equal(net.state_dict()["shapes"].half(), state["shapes"])
+    again = replace(short, steps=1, rate=0.0, warm_up=1)
+    after = load_file(train(data, a_run(tmp_path / "second", faces), again, tmp_path / "older.safetensors"))
+    assert torch.allclose(after["code.0.weight"].float(), state["code.0.weight"].float(), atol=1e-3)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match=r"holds 'features\.0\.weight'"):
+        load_known(CoveredLandmarkNet(), tmp_path / "other.safetensors")
 
 
 def test_the_folder_of_another_recipe_is_refused(tmp_path: Path, data: Path, faces: Path) -> None:

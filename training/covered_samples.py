@@ -22,6 +22,7 @@ ABSENT = 0.15  # share of samples without a head
 MOST_YAW, MOST_PITCH = 50.0, 28.0  # degrees, a little beyond what is asked for
 SCENE_SIDE, SCENE_CENTIMETRES = 192, 50.0
 VIEWS = 3  # samples of a scene: turning a head and drawing a device cost more than a crop
+EXPRESSIONS = 12  # principal ways in which one person's face changes
 MOST_TURN = 50.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
 
 
@@ -48,19 +49,45 @@ class FaceShapes:
 
 def face_shapes(store: FaceStore) -> FaceShapes:
     """Mean and principal shapes of the stored faces and their mirror images, each brought to face coordinates."""
-    aligned = np.stack([transform(np.linalg.inv(head_pose(p)), p.astype(np.float64)) for p in store.points])
-    both = np.concatenate([aligned, aligned[:, mirrored_points()] * (-1, 1, 1)])
+    both = _aligned(store)
     # Everyone counts the same, however long their footage is.
     people = np.concatenate([store.person, store.person])
     weights = np.sqrt(1 / np.bincount(people)[people])
     weights /= np.sqrt((weights**2).sum())
     mean = ((weights**2)[:, None, None] * both).sum(0)
-    flat = (both - mean).reshape(len(both), -1) * weights[:, None]
+    return FaceShapes(mean.astype(np.float32), _principal(both - mean, weights, SHAPES))
+
+
+def expressions(store: FaceStore) -> np.ndarray:
+    """(12, 478, 3) centimetres: the principal ways in which the face of one and the same person differs from frame to
+    frame, one standard deviation each; the mouth's before all. Zero where nobody is shown more than once."""
+    both = _aligned(store)
+    people = np.concatenate([store.person, store.person + store.person.max() + 1])
+    often = (np.bincount(people) > 1)[people]
+    if not often.any():
+        return np.zeros((EXPRESSIONS, POINTS, 3), np.float32)
+    people, both = people[often], both[often]
+    means = {p: both[people == p].mean(0) for p in np.unique(people)}
+    weights = np.sqrt(1 / np.bincount(people)[people])
+    weights /= np.sqrt((weights**2).sum())
+    return _principal(both - np.stack([means[p] for p in people]), weights, EXPRESSIONS)
+
+
+def _aligned(store: FaceStore) -> np.ndarray:
+    """(2 N, 478, 3) centimetres: the stored faces in face coordinates, then their mirror images."""
+    aligned = np.stack([transform(np.linalg.inv(head_pose(p)), p.astype(np.float64)) for p in store.points])
+    return np.concatenate([aligned, aligned[:, mirrored_points()] * (-1, 1, 1)])
+
+
+def _principal(offsets: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """(count, 478, 3) principal axes of offsets (N, 478, 3), one standard deviation long; too few faces leave the last
+    ones zero. weights: (N,), whose squares sum to 1."""
+    flat = offsets.reshape(len(offsets), -1) * weights[:, None]
     _, deviation, axes = np.linalg.svd(flat, full_matrices=False)
-    shapes = np.zeros((SHAPES, POINTS, 3), np.float32)  # fewer faces than that leave the last ones empty
-    count = min(SHAPES, len(deviation))
-    shapes[:count] = (deviation[:count, None] * axes[:count]).reshape(-1, POINTS, 3)
-    return FaceShapes(mean.astype(np.float32), shapes)
+    found = min(count, len(deviation))
+    shapes = np.zeros((count, POINTS, 3), np.float32)
+    shapes[:found] = (deviation[:found, None] * axes[:found]).reshape(-1, POINTS, 3)
+    return shapes
 
 
 @dataclass(frozen=True)
@@ -103,6 +130,7 @@ class SampleMaker:
     def __init__(self, store: FaceStore):
         self._store = store
         self._shapes = face_shapes(store).shapes
+        self._expressions = expressions(store)
         self._by_person = [np.flatnonzero(store.person == p) for p in np.unique(store.person)]
 
     def draw_scene(self, rng: np.random.Generator) -> Scene:
@@ -119,11 +147,16 @@ class SampleMaker:
         if rng.random() >= UNCOVERED:
             device = randomised(HEADSETS[str(rng.choice(list(HEADSETS)))], rng)
             artist = HeadsetArtist(device, seed=int(rng.integers(1 << 31)), look=Look.random(rng))
-        return self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 6)), artist, self.deformation(rng))
+        shape = self.deformation(rng) + self.expression(rng)
+        return self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 6)), artist, shape)
 
     def deformation(self, rng: np.random.Generator) -> np.ndarray:
-        """(478, 3) centimetres: another expression, and somewhat another face."""
+        """(478, 3) centimetres: somewhat another face."""
         return 0.4 * np.einsum("k,kpd->pd", rng.normal(0, 1, SHAPES), self._shapes)
+
+    def expression(self, rng: np.random.Generator) -> np.ndarray:
+        """(478, 3) centimetres: speech and smiles, which portraits lack, now and then more than people mostly show."""
+        return rng.uniform(0, 1.5) * np.einsum("k,kpd->pd", rng.normal(0, 1, EXPRESSIONS), self._expressions)
 
     def scene(
         self,
@@ -149,7 +182,7 @@ class SampleMaker:
     def draw(self, scene: Scene, rng: np.random.Generator) -> Sample:
         """A crop of the scene, as a camera might have seen it; now and then one without a head."""
         if rng.random() < 0.5:
-            scene = _mirror(scene)
+            scene = mirror(scene)
         placement = Placement.random(rng)
         if rng.random() >= ABSENT:
             sample = view(scene, placement, beyond=_outside(rng) if rng.random() < 0.3 else None)
@@ -232,14 +265,15 @@ def _chances(frames: tuple[int, ...]) -> np.ndarray:
     return (single + filmed) / (single + filmed).sum()
 
 
-def _mirror(scene: Scene) -> Scene:
+def mirror(scene: Scene) -> Scene:
     """The scene in a mirror; the face's two sides change their names."""
-    points = scene.points[mirrored_points()] * (-1, 1, 1) + (SCENE_SIDE, 0, 0)
+    last = SCENE_SIDE - 1  # a pixel's coordinate is that of its middle
+    points = scene.points[mirrored_points()] * (-1, 1, 1) + (last, 0, 0)
     flip = np.diag([-1.0, 1.0, 1.0, 1.0])
     pose = flip @ scene.pose @ flip  # of the mirrored face's own axes
-    pose[0, 3] += SCENE_SIDE
+    pose[0, 3] += last
     device, hidden = scene.device[:, ::-1], scene.hidden[:, ::-1]
-    return Scene(scene.picture[:, ::-1], points, pose, device, hidden, scene.inside * (-1, 1) + (SCENE_SIDE, 0))
+    return Scene(scene.picture[:, ::-1], points, pose, device, hidden, scene.inside * (-1, 1) + (last, 0))
 
 
 def _outside(rng: np.random.Generator) -> np.ndarray:

@@ -100,7 +100,8 @@ def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     reduce = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR
     if scale < 0.6:  # warpAffine does not average: shrink first
         frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=reduce)
-        matrix = np.column_stack([matrix[:, :2] / scale, matrix[:, 2]])
+        middle = (1 - scale) / 2  # how far left of its place the middle of pixel 0 has come to lie
+        matrix = np.column_stack([matrix[:, :2] / scale, matrix[:, 2] + middle])
     picture = cv2.warpAffine(frame, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     corners = np.array([[0, 0], [frame.shape[1], frame.shape[0]]]) @ matrix[:, :2].T + matrix[:, 2]
     moved = points * scale

@@ -1,13 +1,10 @@
 """Training the covered-face landmarker: `hmd-removal train landmarks`."""
 
-import csv
-import json
 import logging
 import math
-import os
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +18,7 @@ from .covered_samples import CoveredSamples, SampleMaker, draw_batch, face_shape
 from .ema import Average
 from .face_store import FaceStore, open_store
 from .landmark_loss import EYE_DISTANCE, landmark_losses, negative_log_likelihood, total
+from .run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +39,18 @@ class Recipe:
     check_samples: int = 384
 
 
-def train(data: Path, work: Path, recipe: Recipe) -> Path:
+def train(data: Path, work: Path, recipe: Recipe, start: Path | None = None) -> Path:
     """Train on the split `train` of a data folder; returns the safetensors file of the averaged weights.
 
     work: keeps the prepared faces, the checkpoint, the log and the weights; called again with the same recipe after
-    a stop, the run goes on from its last checkpoint to the same result. Raises InputError for unusable data, or a
-    work folder of another recipe.
+    a stop, the run goes on from its last checkpoint to the same result. start: a safetensors file of trained weights to
+    begin with, also of a network that had fewer layers. Raises InputError for unusable data, a work folder of another
+    recipe, or weights of another network.
     """
-    work.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     store = open_store(work / "faces", data, "train")
     maker = SampleMaker(store)
-    trainer = Trainer(store, recipe, work)
+    trainer = Trainer(store, recipe, work, start)
     batches = CoveredSamples(maker, batch=recipe.batch, steps=recipe.steps, seed=recipe.seed)
     loader = DataLoader(
         Subset(batches, range(trainer.step, recipe.steps)),
@@ -67,32 +65,33 @@ def train(data: Path, work: Path, recipe: Recipe) -> Path:
             bar.update()
             if trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps:
                 scores = check(trainer.average.network(), held_out)
-                trainer.record({**losses, **scores})
+                trainer.run.record(trainer.step, {**losses, **scores})
                 trainer.save()
                 bar.set_postfix({name: f"{value:.3f}" for name, value in scores.items()})
-    return trainer.weights_file
+    return trainer.run.weights_file
 
 
 class Trainer:
     """Network, optimiser and averaged weights, and where they are kept between runs."""
 
-    def __init__(self, store: FaceStore, recipe: Recipe, work: Path):
+    def __init__(self, store: FaceStore, recipe: Recipe, work: Path, start: Path | None = None):
         torch.manual_seed(recipe.seed)
-        self.recipe, self._work, self.step = recipe, work, 0
-        self.weights_file = work / "covered_landmarks.safetensors"
+        self.recipe, self.step = recipe, 0
+        self.run = RunFolder(work, recipe, "covered_landmarks.safetensors")
         net = CoveredLandmarkNet()
         shapes = face_shapes(store)
         net.mean_face.copy_(torch.from_numpy(shapes.mean))
         net.shapes.copy_(torch.from_numpy(shapes.shapes))
+        if start is not None:
+            load_known(net, start)
         self.net = net.to(recipe.device, memory_format=torch.channels_last)
         self.average = Average(self.net, 0.998)
         heavy = [p for p in self.net.parameters() if p.ndim > 1]
         light = [p for p in self.net.parameters() if p.ndim <= 1]
         groups = [{"params": heavy, "weight_decay": recipe.decay}, {"params": light, "weight_decay": 0.0}]
         self._optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.99))
-        self._started = time.monotonic()
-        if self._checkpoint.is_file():
-            self._load()
+        if (state := self.run.load(recipe.device)) is not None:
+            self._go_on(state)
 
     def learn(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:
         """One step; returns the losses."""
@@ -111,50 +110,19 @@ class Trainer:
         self.step += 1
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
-    def record(self, values: dict[str, float]) -> None:
-        """Append a line to the log."""
-        row = {"step": self.step, "seconds": round(time.monotonic() - self._started), **values}
-        path = self._work / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
-
     def save(self) -> None:
-        """Write the checkpoint and the averaged weights; each file appears whole or not at all."""
-        from safetensors.torch import save_file
+        """Write the checkpoint and the averaged weights."""
+        self.run.save(
+            {
+                "step": self.step,
+                "net": self.net.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+            }
+        )
+        self.run.save_weights(self.average.network().state_dict(), self.step)
 
-        state = {
-            "recipe": json.dumps(asdict(self.recipe)),
-            "step": self.step,
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
-        temporary = self._checkpoint.with_suffix(".part")
-        torch.save(state, temporary)
-        os.replace(temporary, self._checkpoint)
-        half = {
-            name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
-            for name, tensor in self.average.network().state_dict().items()
-        }
-        temporary = self.weights_file.with_suffix(".part")
-        save_file(half, temporary, metadata={"recipe": json.dumps(asdict(self.recipe)), "step": str(self.step)})
-        os.replace(temporary, self.weights_file)
-
-    @property
-    def _checkpoint(self) -> Path:
-        return self._work / "checkpoint.pt"
-
-    def _load(self) -> None:
-        state = torch.load(self._checkpoint, map_location=self.recipe.device, weights_only=True)
-        if json.loads(state["recipe"]) != asdict(self.recipe):
-            raise InputError(
-                f"The folder {self._work} holds a run with another recipe, {state['recipe']}; "
-                "go on with that one, or give an empty folder."
-            )
+    def _go_on(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
@@ -166,6 +134,20 @@ class Trainer:
             return (self.step + 1) / self.recipe.warm_up
         done = (self.step - self.recipe.warm_up) / max(self.recipe.steps - self.recipe.warm_up, 1)
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def load_known(net: CoveredLandmarkNet, file: Path) -> None:
+    """Take over what a file of weights has; layers that it lacks stay as they are.
+
+    Raises InputError for weights of another network: not one layer of its own may be left over.
+    """
+    from safetensors.torch import load_file
+
+    state, own = load_file(file), net.state_dict()
+    foreign = [name for name in state if name not in own or own[name].shape != state[name].shape]
+    if foreign:
+        raise InputError(f"Expected weights of the covered-face landmarker in {file}, but it holds {foreign[0]!r}.")
+    net.load_state_dict({**own, **state})
 
 
 @torch.inference_mode()

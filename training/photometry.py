@@ -11,6 +11,8 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     picture = picture * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.04)
     if rng.random() < 0.12:  # a lamp of some colour
         picture = picture * np.exp(rng.normal(0, 0.45, 3))
+    if rng.random() < 0.1:  # a dim room
+        picture = picture * rng.uniform(0.12, 0.5)
     grey = picture.mean(axis=2, keepdims=True)
     picture = grey + (picture - grey) * (0.0 if rng.random() < 0.05 else np.exp(rng.normal(0, 0.25)))
     if rng.random() < 0.3:
@@ -28,6 +30,15 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(25, 85))]
         out = cv2.imdecode(cv2.imencode(".jpg", out, quality)[1], cv2.IMREAD_COLOR)
     return out
+
+
+def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The light and the camera of another day: exposure, contrast and colour cast. (H, W, 3) uint8."""
+    picture = (image.astype(np.float32) / 255) ** np.exp(rng.normal(0, 0.12))
+    picture = picture * np.exp(rng.normal(0, 0.1)) * np.exp(rng.normal(0, 0.04, 3))
+    if rng.random() < 0.3:
+        picture = _side_light(picture, rng)
+    return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 def _side_light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

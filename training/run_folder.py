@@ -1,0 +1,76 @@
+"""The folder of a training run: what lets it go on after a stop, what was reached on the way, and the weights."""
+
+import csv
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from ..files import written_whole
+
+
+class RunFolder:
+    """Checkpoint, log and weights of one run. recipe: the dataclass by which it trains, of plain values.
+
+    Every file appears whole or not at all.
+    """
+
+    def __init__(self, folder: Path, recipe: Any, weights: str):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.weights_file = folder, folder / weights
+        self._recipe = json.dumps(asdict(recipe))
+        self._started = time.monotonic()
+
+    def load(self, device: str) -> dict[str, Any] | None:
+        """What `save` kept, or None in a new folder. Raises InputError for the folder of another recipe."""
+        if not self._checkpoint.is_file():
+            return None
+        state = torch.load(self._checkpoint, map_location=device, weights_only=True)
+        if state["recipe"] != self._recipe:
+            raise InputError(
+                f"The folder {self.folder} holds a run with another recipe, {state['recipe']}; "
+                "go on with that one, or give an empty folder."
+            )
+        self._started = time.monotonic() - state["seconds"]
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep what the run needs to go on: state dictionaries and plain values."""
+        with written_whole(self._checkpoint) as unfinished:
+            torch.save({**state, "recipe": self._recipe, "seconds": self.seconds}, unfinished)
+
+    def save_weights(self, net: dict[str, torch.Tensor], step: int, metadata: dict[str, str] | None = None) -> None:
+        """Write weights as safetensors, in half precision, with the recipe, the step and `metadata` in the header."""
+        from safetensors.torch import save_file
+
+        half = {
+            name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
+            for name, tensor in net.items()
+        }
+        header = {"recipe": self._recipe, "step": str(step), **(metadata or {})}
+        with written_whole(self.weights_file) as unfinished:
+            save_file(half, unfinished, metadata=header)
+
+    def record(self, step: int, values: dict[str, float]) -> None:
+        """Append a line to log.csv."""
+        row = {"step": step, "seconds": round(self.seconds), **values}
+        path = self.folder / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken up to now, times between a stop and going on not counted."""
+        return time.monotonic() - self._started
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
