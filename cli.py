@@ -11,7 +11,7 @@ from .errors import InputError
 from .evaluation import landmarks_command, tracking_command
 from .models import weights_command
 from .terminal import without_chatter
-from .training import train_command
+from .training import prepare_command, train_command
 
 if TYPE_CHECKING:
     from .deocclusion.masks import MaskSource
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_evaluate(commands)
     landmarks_command.add_parser(commands)
     tracking_command.add_parser(commands)
+    prepare_command.add_parser(commands)
     train_command.add_parser(commands)
     weights_command.add_parser(commands)
     _add_demo(commands)
@@ -47,7 +48,8 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("video", type=Path, help="the footage")
     parser.add_argument("--reference", type=Path, help="photo, folder of photos or clip of the uncovered face")
     parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
-    parser.add_argument("--method", default="warp", help="warp, static or telea (default: %(default)s)")
+    parser.add_argument("--method", default="warp", help="warp, static, telea or evi-hrnet (default: %(default)s)")
+    parser.add_argument("--weights", type=Path, help="safetensors file of evi-hrnet, as train evi-hrnet writes it")
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -106,6 +108,7 @@ def _deocclude(args: argparse.Namespace) -> int:
             reference=reference,
             method=args.method,
             landmarks=args.landmarks,
+            weights=args.weights,
             face=args.face,
             on_missing=args.on_missing,
             detector=args.detector,
@@ -134,11 +137,14 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="simulate a headset on clips, remove it, and score the result")
     parser.set_defaults(run=_evaluate)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
-    parser.add_argument("--method", action="append", help="telea, static or warp; may be repeated (default: all)")
+    parser.add_argument(
+        "--method", action="append", help="telea, static, warp or evi-hrnet; may be repeated (default: the first three)"
+    )
+    parser.add_argument("--weights", type=Path, help="safetensors file of evi-hrnet")
     parser.add_argument(
         "--landmarks",
         action="append",
-        help="oracle, visible or mediapipe; may be repeated (default: oracle and visible)",
+        help="oracle, visible, detected (the mask too) or mediapipe; may be repeated (default: oracle and visible)",
     )
     parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
     parser.add_argument(
@@ -165,6 +171,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         limit=args.limit,
         reference=args.reference,
         networks=not args.no_networks,
+        weights=args.weights,
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
     print(table(evaluation))

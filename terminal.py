@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # MediaPipe says these for every detector and video, and has neither a variable nor a flag that stops it.
+END = b"\0\n"  # tells the sieve that nothing more comes
 CHATTER = re.compile(rb"WARNING: Logging before InitGoogle|W\d{4} |INFO: Created TensorFlow Lite XNNPACK")
 
 
@@ -32,7 +33,8 @@ def without_chatter() -> Iterator[None]:
     finally:
         sys.stderr.close()
         sys.stderr = python
-        os.dup2(terminal, 2)  # closes the last way into the pipe, which ends the sieve
+        os.write(2, END)  # the pipe itself stays open while a child process lives that was started meanwhile
+        os.dup2(terminal, 2)
         sieve.join()
         os.close(terminal)
 
@@ -40,5 +42,9 @@ def without_chatter() -> Iterator[None]:
 def _pass_on(reading: int, terminal: int) -> None:
     with open(reading, "rb") as lines:
         for line in lines:
+            last = line.endswith(END)
+            line = line.removesuffix(END)
             if not CHATTER.match(line):
                 os.write(terminal, line)
+            if last:
+                return

@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from . import memory, throughput, tracking
+from . import inpainting, memory, throughput, tracking
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks")
 parser.add_argument("--length", type=int, default=150, help="frames of the speed test (default: %(default)s)")
@@ -15,5 +15,6 @@ args = parser.parse_args()
 print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
 throughput.run(args.length, args.runs)
 tracking.run()
+inpainting.run()
 if not args.no_memory:
     memory.run()

@@ -19,8 +19,13 @@ from .filler import Filler, Window
 
 
 @dataclass
-class _Prepared:
-    """One frame on its way through the engine; `crop` is None where there is nothing to fill."""
+class Prepared:
+    """One frame on its way through the engine, in its crop of S x S pixels.
+
+    crop: None where there is nothing to fill, as is all else then. pixels: (S, S, 3) of the frame's type. hole: (S, S)
+    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind: see Window; None for a filler that does not
+    ask for them.
+    """
 
     crop: Crop | None
     pixels: np.ndarray | None = None
@@ -53,27 +58,33 @@ class Deoccluder:
 
         Returns new frames of the same type. Points whose visibility is 0 are re-posed from the visible ones.
         """
-        prepared = [self._prepare(f, m, face) for f, m, face in zip(frames, masks, faces, strict=True)]
+        prepared = self.prepare(frames, masks, faces)
         todo = [p for p in prepared if p.crop is not None]
         if not todo:
             return [f.copy() for f in frames]
-        filled, self._state = self._filler.fill(_window(todo), self._state)
+        filled, self._state = self._filler.fill(window_of(todo), self._state)
         crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
         return [
             frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)
             for frame, mask, p in zip(frames, masks, prepared, strict=True)
         ]
 
-    def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Prepared:
+    def prepare(
+        self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
+    ) -> list[Prepared]:
+        """`process` up to what the filler is given: what a network is trained on has to come about in the same way."""
+        return [self._prepare(f, m, face) for f, m, face in zip(frames, masks, faces, strict=True)]
+
+    def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
         if face.status == FrameStatus.MISSING:
-            return _Prepared(None)
+            return Prepared(None)
         if self._crops is None:
             self._crops = CropTrack(self._filler.crop_side or crop_side_for(face))
         crop = self._crops.push(face)
         hole = crop.take((mask > 0.5).astype(np.uint8), nearest=True)
         if not hole.any():
-            return _Prepared(None)
-        prepared = _Prepared(crop, crop.take(frame), hole, crop.to_crop(face.points), face.visibility)
+            return Prepared(None)
+        prepared = Prepared(crop, crop.take(frame), hole, crop.to_crop(face.points), face.visibility)
         if self._aligner is not None:
             reach = max(round((RING + FEATHER) * crop.side), 4) + 2
             region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
@@ -83,7 +94,8 @@ class Deoccluder:
         return prepared
 
 
-def _window(frames: list[_Prepared]) -> Window:
+def window_of(frames: Sequence[Prepared]) -> Window:
+    """Consecutive frames that have something to fill as a filler sees them."""
     aligned = frames[0].aligned is not None
     return Window(
         crops=_pictures([p.pixels for p in frames]),

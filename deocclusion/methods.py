@@ -1,4 +1,6 @@
-"""The methods without learning: the warped reference, and the baselines that it has to beat."""
+"""The methods by name, and those without learning: the warped reference and the baselines that it has to beat."""
+
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,21 +16,36 @@ from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
 METHODS = ("warp", "static", "telea")
+LEARNED = ("evi-hrnet",)  # methods that need a file of weights
 
 
 def check_method(method: str) -> None:
     """Raise InputError for an unknown method."""
-    if method not in METHODS:
-        raise InputError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}.")
+    if method not in METHODS + LEARNED:
+        raise InputError(f"Expected a method out of {', '.join(METHODS + LEARNED)}, got {method!r}.")
 
 
-def make_filler(method: str, reference: Reference | None, *, crop_side: int | None = None) -> Filler:
-    """The filler of a method's name. Raises InputError for an unknown method or a missing reference."""
+def make_filler(
+    method: str, reference: Reference | None, *, crop_side: int | None = None, weights: Path | None = None
+) -> Filler:
+    """The filler of a method's name. weights: the file of a learned method.
+
+    Raises InputError for an unknown method, or one that lacks its reference or its weights.
+    """
     check_method(method)
     if method == "telea":
         return TeleaFiller(crop_side)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
+    if method == "evi-hrnet":
+        if weights is None:
+            raise InputError(
+                "The method 'evi-hrnet' needs a file of weights, and none come with the pack yet; train them with "
+                "hmd-removal train evi-hrnet, or use 'warp'."
+            )
+        from .evi_filler import EVIFiller
+
+        return EVIFiller(weights, reference, crop_side)
     return WarpFiller(crop_side) if method == "warp" else StaticFiller(reference, crop_side)
 
 
@@ -42,23 +59,36 @@ class WarpFiller:
         self.crop_side = crop_side
 
     def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:
-        filled = [
-            self._fill_one(*(x.numpy() for x in frame))
-            for frame in zip(
-                rearrange(window.crops, "t c h w -> t h w c"),
-                window.masks[:, 0],
-                rearrange(window.aligned, "t c h w -> t h w c"),
-                window.aligned_kind[:, 0],
-                strict=True,
-            )
-        ]
-        return rearrange(torch.from_numpy(np.stack(filled)), "t h w c -> t c h w"), None
+        return matched_reference(window), None
 
-    @staticmethod
-    def _fill_one(crop: np.ndarray, mask: np.ndarray, aligned: np.ndarray, kind: np.ndarray) -> np.ndarray:
-        hole = (mask > 0.5).astype(np.uint8)
-        matched = match_colours(aligned, crop, hole, kind)
-        return np.where(kind[..., None] > 0, matched, crop)
+
+def matched_reference(window: Window) -> torch.Tensor:
+    """The aligned reference with its colours matched to each frame, (T, 3, S, S).
+
+    Where it shows nothing the crop stays as it is, and the hole is closed from its surroundings, or bits of the device
+    would remain.
+    """
+    frames = zip(
+        rearrange(window.crops, "t c h w -> t h w c").numpy(),
+        (window.masks[:, 0] > 0.5).to(torch.uint8).numpy(),
+        rearrange(window.aligned, "t c h w -> t h w c").numpy(),
+        window.aligned_kind[:, 0].numpy(),
+        strict=True,
+    )
+    filled = [
+        _closed(np.where(kind[..., None] > 0, match_colours(aligned, crop, hole, kind), crop), (kind == 0) & (hole > 0))
+        for crop, hole, aligned, kind in frames
+    ]
+    return rearrange(torch.from_numpy(np.stack(filled)), "t h w c -> t c h w")
+
+
+def _closed(picture: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """The (S, S, 3) float32 picture with the pixels of `gap`, (S, S) bool, made up from their neighbours."""
+    if not gap.any():
+        return picture
+    codes = np.round(picture * 255).astype(np.uint8)
+    closed = cv2.inpaint(codes, gap.astype(np.uint8), TeleaFiller.RADIUS, cv2.INPAINT_TELEA)
+    return np.where(gap[..., None], closed.astype(np.float32) / 255, picture)
 
 
 class StaticFiller:
@@ -74,14 +104,16 @@ class StaticFiller:
     def fill(self, window: Window, state: np.ndarray | None) -> tuple[torch.Tensor, np.ndarray]:
         side = window.crops.shape[-1]
         if state is None:
-            state = self._reference_crop(side)
+            state = reference_crop(self._reference, side)
         picture = rearrange(torch.from_numpy(state).float() / 255, "h w c -> c h w")
         return picture.expand(len(window.crops), -1, -1, -1), state
 
-    def _reference_crop(self, side: int) -> np.ndarray:
-        points = self._reference.points[0]
-        face = TrackedFace(points, FrameStatus.FOUND, np.ones(len(points), np.float32), head_pose(points), np.zeros(0))
-        return CropTrack(side).push(face).take(self._reference.images[0])
+
+def reference_crop(reference: Reference, side: int) -> np.ndarray:
+    """The first reference picture in a crop of its own, (side, side, 3) uint8: neither re-posed nor colour-matched."""
+    points = reference.points[0]
+    face = TrackedFace(points, FrameStatus.FOUND, np.ones(len(points), np.float32), head_pose(points), np.zeros(0))
+    return CropTrack(side).push(face).take(reference.images[0])
 
 
 class TeleaFiller:

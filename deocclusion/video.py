@@ -46,6 +46,7 @@ def deocclude_video(
     reference: Reference | None,
     method: str = "warp",
     landmarks: str = "visible",
+    weights: Path | None = None,
     face: int = 0,
     on_missing: str = "interpolate",
     detector: str = "auto",
@@ -56,7 +57,8 @@ def deocclude_video(
     """Remove the headset from a video file.
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
-    it appears whole or not at all. landmarks: "visible", or "oracle" where the headset is a simulated one. face,
+    it appears whole or not at all. landmarks: "visible", or "oracle" where the headset is a simulated one. weights: the
+    file of a learned method. face,
     on_missing, detector, face_box: whom to follow and how, see faces.visible.Wearer. covered_target: where to write
     the input as the method sees it, which for a simulated headset is a video that exists nowhere else. Raises
     InputError; whatever `progress` raises passes.
@@ -64,7 +66,7 @@ def deocclude_video(
     check_landmarks(landmarks)
     if landmarks == "oracle" and not isinstance(mask, SimulatedHeadset):
         raise InputError("Oracle landmarks exist only for a simulated headset; use visible landmarks for real footage.")
-    filler = make_filler(method, reference)
+    filler = make_filler(method, reference, weights=weights)
     engine = Deoccluder(filler, reference)
     reader = VideoReader(source)
     info = reader.info
@@ -95,7 +97,7 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
         shown, pixels = tee(iter(reader))
         covers = stack.enter_context(closing(mask.cover((f.pixels for f in pixels), wearer)))
-        faces = stack.enter_context(closing(_with_faces(covers, landmarks, wearer, reference)))
+        faces = stack.enter_context(closing(with_faces(covers, landmarks, wearer, reference)))
         # Looking at the next frames and filling this one keep two cores busy.
         followed = stack.enter_context(ahead(zip(shown, faces, strict=True), LOOKED_AT_AHEAD))
         while window := list(islice(followed, filler.window)):
@@ -115,10 +117,13 @@ def deocclude_video(
     return VideoReport(len(status), np.array(status, np.uint8))
 
 
-def _with_faces(
+def with_faces(
     frames: Iterator[Covered], landmarks: str, wearer: Wearer, reference: Reference | None
 ) -> Iterator[tuple[Covered, TrackedFace]]:
-    """Each covered frame with the face that is seen in it, or with the true one in oracle mode."""
+    """Each covered frame with the face that is seen in it, or with the true one in oracle mode.
+
+    landmarks: "visible" or "oracle". reference: on whom what is seen is calibrated, or None.
+    """
     if landmarks == "oracle":
         yield from ((c, c.truth) for c in frames)
         return

@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
+from ..deocclusion.masks import DetectedHeadset
 from ..deocclusion.methods import check_method
+from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.headset import HeadsetArtist, draw_headset, preset
 from ..faces.reference import Reference
@@ -29,16 +31,17 @@ from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
 from .files import write_png
 
-MEDIAPIPE = "mediapipe"
+MEDIAPIPE, DETECTED = "mediapipe", "detected"
 MARGIN = 1.7  # crop side by face box
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
+    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
+    the file of a learned method.
 
-    landmarks: "oracle", "visible", and to compare with "mediapipe": what a landmarker for uncovered faces sees of the
-    covered one, the mask painted over.
+    landmarks: "oracle", "visible", or "detected", in which the mask is not known either, as in real footage; and to
+    compare with "mediapipe": what a landmarker for uncovered faces sees of the covered one, the mask painted over.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -48,13 +51,14 @@ class Protocol:
     limit: int = 0
     reference: Path | None = None
     networks: bool = True
+    weights: Path | None = None
 
     def check(self) -> None:
         """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
         for method in self.methods:
             check_method(method)
         for mode in self.landmarks:
-            if mode != MEDIAPIPE:
+            if mode not in (MEDIAPIPE, DETECTED):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -136,12 +140,22 @@ def _run(
     scored = slice(truth.first, None)
     for mode in protocol.landmarks:
         start = time.perf_counter()
-        track = truth.track if mode == "oracle" else _visible_track(covered, masks, reference, mode)
+        given = holes
+        if mode == "oracle":
+            track = truth.track
+        elif mode == DETECTED:
+            track, given = _as_footage(covered, reference)
+        else:
+            track = _visible_track(covered, masks, reference, mode)
         detection = time.perf_counter() - start
         known = "oracle" if mode == "oracle" else "visible"
         for method in protocol.methods:
             start = time.perf_counter()
-            result = deocclude_clip(frames, holes, track, reference, method=method, landmarks=known)
+            result = frames  # in which no headset was found
+            if given.any():
+                result = deocclude_clip(
+                    frames, given, track, reference, method=method, landmarks=known, weights=protocol.weights
+                )
             seconds = time.perf_counter() - start + detection
             report = compute_metrics(
                 result[scored],
@@ -166,6 +180,17 @@ def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference,
         return visible_track(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)[0]
     except InputError:
         return FaceTrack.absent(len(covered), covered.shape[1:3])
+
+
+def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, torch.Tensor]:
+    """The face and the device's masks, (T, H, W), as they are found in footage of which nothing is known."""
+    size = covered.shape[1:3]
+    try:
+        found = list(with_faces(DetectedHeadset().cover(iter(covered), Wearer()), "visible", Wearer(), reference))
+    except InputError:
+        return FaceTrack.absent(len(covered), size), torch.zeros(len(covered), *size)
+    masks = np.stack([cover.mask for cover, _ in found])
+    return FaceTrack.stack([face for _, face in found], size), torch.from_numpy(masks).float()
 
 
 def _middle(truth: TruthClip) -> int:

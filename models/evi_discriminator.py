@@ -4,6 +4,7 @@ import torch
 from einops import rearrange
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .gated_shift import SHARE, SLOPE
@@ -58,7 +59,10 @@ class EVIDiscriminator(nn.Module):
         """
         length = frames.shape[1]
         x = rearrange(torch.cat([frames, mask, contour], 2), "b t c h w -> (b t) c h w")
-        x = self.convolutions[0](x)
-        for shift, convolution in zip(self.shifts, self.convolutions[1:], strict=True):
-            x = convolution(shift(F.leaky_relu(x, SLOPE), length))
+        with parametrize.cached():
+            with torch.autocast(x.device.type, enabled=False):  # singular values need float32
+                _ = [convolution.weight for convolution in self.convolutions]
+            x = self.convolutions[0](x)
+            for shift, convolution in zip(self.shifts, self.convolutions[1:], strict=True):
+                x = convolution(shift(F.leaky_relu(x, SLOPE), length))
         return rearrange(x, "(b t) c h w -> b t c h w", t=length)

@@ -5,6 +5,7 @@ ones apart) with a causal temporal shift, and self-attention after the first dow
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from einops import rearrange
@@ -134,3 +135,21 @@ class EVIHRnet(nn.Module):
 
     def _layers(self) -> int:
         return len(self.encoder) + len(self.middle) + len(self.decoder)
+
+
+def load(path: Path) -> EVIHRnet:
+    """The network of a safetensors file that `hmd-removal train evi-hrnet` wrote, in evaluation mode.
+
+    Raises InputError when there is no such file, or it holds another network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            config = EVIConfig.from_metadata(file.metadata() or {})
+            state = {name: file.get_tensor(name).float() for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"Expected weights of EVI-HRnet in {path}, which cannot be read: {error}.") from error
+    net = EVIHRnet(config)
+    net.load_state_dict(state)
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -1,6 +1,7 @@
 """The evaluation protocol on the demo's clip, and the command line that runs it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,15 @@ def test_the_same_clip_gives_the_same_numbers(carphone):
     protocol = Protocol(methods=("warp",), landmarks=("visible",), size=128, limit=4, networks=False)
     first, second = (evaluate([carphone], protocol).mean[0] for _ in range(2))
     assert {k: v for k, v in first.items() if k != "fps"} == {k: v for k, v in second.items() if k != "fps"}
+
+
+def test_a_detected_mask_is_scored_in_the_true_hole(carphone):
+    protocol = Protocol(methods=("warp",), landmarks=("visible", "detected"), presets=("quest",), size=192, limit=4)
+    evaluation = evaluate([carphone], replace(protocol, networks=False))
+    known, detected = evaluation.mean
+    assert detected["landmarks"] == "detected" and detected["hole_share"] == known["hole_share"]
+    assert known["hole_psnr"] - 4 < detected["hole_psnr"] < known["hole_psnr"] + 1
+    assert detected["psnr"] != known["psnr"]
 
 
 def test_means_are_over_clips_with_an_interval(carphone, tmp_path):

@@ -24,6 +24,16 @@ def test_only_chatter_is_kept_back(capfd):
     ]
 
 
+def test_it_does_not_wait_for_a_child_that_outlives_it(capfd):
+    with without_chatter():
+        os.write(2, b"half a line")
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert child.poll() is None
+    child.kill()
+    child.wait()
+    assert capfd.readouterr().err == "half a line"
+
+
 def test_everything_is_as_before_afterwards(capfd):
     before = sys.stderr
     with without_chatter():

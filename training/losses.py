@@ -40,20 +40,24 @@ class InpaintingLosses(nn.Module):
         self.vgg = VGG16Features.pretrained()
         self.expression = FaceExpression.pretrained() if expression is None else expression
 
-    def forward(self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor, chosen: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """The losses by their names in LossWeights, unweighted, as scalars.
 
-        result, truth: (N, 3, H, W) in [0, 1]. points: (N, 478, 2 or 3) of the true face in pixels.
+        result, truth: (N, 3, H, W) in [0, 1]. points: (N, 478, 2 or 3) of the true face in pixels. chosen: (N,) bool,
+        the frames whose expression is compared; all if it is not given.
         """
         found = self.vgg(result)
+        chosen = torch.ones(len(result), dtype=torch.bool) if chosen is None else chosen
         with torch.no_grad():
             wanted = self.vgg(truth)
-            expression = self.expression(face_squares(truth, points))
+            expression = self.expression(face_squares(truth[chosen], points[chosen]))
         return {
             "reconstruction": F.l1_loss(result, truth),
             "perceptual": perceptual_loss(found, wanted),
             "style": style_loss(found, wanted),
-            "expression": expression_loss(self.expression(face_squares(result, points)), expression),
+            "expression": expression_loss(self.expression(face_squares(result[chosen], points[chosen])), expression),
         }
 
 

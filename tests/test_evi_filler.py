@@ -1,0 +1,97 @@
+"""EVI-HRnet as a method of the engine, with weights that only correct nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hmd_removal.cli import main
+from hmd_removal.deocclusion.engine import Deoccluder
+from hmd_removal.deocclusion.methods import make_filler
+from hmd_removal.errors import InputError
+from hmd_removal.faces.reference import Reference, make_reference
+from hmd_removal.faces.track import FaceTrack
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
+
+
+def weights_of(config: EVIConfig, path: Path, *, still: bool) -> Path:
+    """A file of random weights; still: such that the network's own part is nothing."""
+    torch.manual_seed(0)
+    net = EVIHRnet(config)
+    if still:
+        nn.init.zeros_(net.decoder[-1].feature.weight), nn.init.zeros_(net.decoder[-1].feature.bias)
+    save_file(net.state_dict(), path, metadata=config.metadata())
+    return path
+
+
+@pytest.fixture(scope="module")
+def reference(talking_head: np.ndarray, talking_head_track: FaceTrack) -> Reference:
+    return make_reference([talking_head[0]], talking_head_track.points[:1])
+
+
+def result_of(
+    weights: Path, wearer: tuple[np.ndarray, np.ndarray], track: FaceTrack, reference: Reference, cuts: list[int]
+) -> np.ndarray:
+    frames, masks = wearer
+    engine = Deoccluder(make_filler("evi-hrnet", reference, crop_side=64, weights=weights), reference)
+    done = []
+    for start, stop in zip(cuts, cuts[1:], strict=False):
+        faces = [track[t].covered_by(masks[t]) for t in range(start, stop)]
+        done += engine.process(list(frames[start:stop]), list(masks[start:stop]), faces)
+    return np.stack(done)
+
+
+def test_a_network_that_corrects_nothing_gives_the_warp(
+    tmp_path: Path, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    frames, masks = wearer
+    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    found = result_of(weights, wearer, talking_head_track, reference, [0, 5])
+    warp = Deoccluder(make_filler("warp", reference, crop_side=64), reference)
+    expected = warp.process(
+        list(frames[:5]), list(masks[:5]), [talking_head_track[t].covered_by(masks[t]) for t in range(5)]
+    )
+    assert np.abs(found.astype(int) - np.stack(expected)).max() <= 1
+
+
+@pytest.mark.parametrize("variant", ["paper", "aligned"])
+def test_the_result_does_not_depend_on_how_the_clip_is_cut(
+    variant: str,
+    tmp_path: Path,
+    wearer: tuple[np.ndarray, np.ndarray],
+    talking_head_track: FaceTrack,
+    reference: Reference,
+) -> None:
+    weights = weights_of(EVIConfig(variant, 4, keys=8), tmp_path / "w.safetensors", still=False)
+    whole, pieces = (
+        result_of(weights, wearer, talking_head_track, reference, cuts) for cuts in ([0, 9], [0, 1, 2, 6, 9])
+    )
+    assert np.abs(whole.astype(int) - pieces).max() <= 1  # float rounding
+    frames, masks = wearer
+    assert (whole[0][masks[0] == 0] == frames[0][masks[0] == 0]).mean() > 0.9  # all but the feather
+
+
+def test_missing_and_foreign_weights_are_refused(tmp_path: Path, reference: Reference) -> None:
+    with pytest.raises(InputError, match="none come with the pack yet"):
+        make_filler("evi-hrnet", reference)
+    with pytest.raises(InputError, match="cannot be read"):
+        make_filler("evi-hrnet", reference, weights=tmp_path / "none.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="whose header names variant"):
+        make_filler("evi-hrnet", reference, weights=tmp_path / "other.safetensors")
+
+
+def test_the_command_takes_a_file_of_weights(
+    tmp_path: Path, carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    command = ["evaluate", str(carphone), "--landmarks", "oracle", "--size", "128", "--limit", "3", "--no-networks"]
+    command += ["--method", "warp", "--method", "evi-hrnet", "--weights", str(weights)]
+    assert main(command) == 0
+    warp, network = (line.split("|")[4] for line in capsys.readouterr().out.splitlines()[-2:])
+    assert float(network) == pytest.approx(float(warp), abs=1.0)  # the network works at 256 pixels, the warp at 128

@@ -1,0 +1,121 @@
+"""What EVI-HRnet sees in a training step: windows out of takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ..faces.contour import contour_image
+from ..faces.topology import EYES_AND_BROWS
+from .repose import mirrored_points
+from .takes import Take, TakeStore
+
+DRIVEN = 0.3  # share of windows in which the headset's own cameras tell what lids and brows do
+UNKNOWN = 0.1  # share of windows without any hidden point
+IRISES = tuple(range(468, 478))
+
+
+@dataclass(frozen=True)
+class Clips:
+    """B windows of T frames. frames, truth, reference: (B, T, 3, S, S) uint8; hole: (B, T, 1, S, S) uint8; contour:
+    (B, T, 1, S, S) float32; points: (B, T, 478, 2) float32 pixels of the true face."""
+
+    frames: torch.Tensor
+    truth: torch.Tensor
+    reference: torch.Tensor
+    hole: torch.Tensor
+    contour: torch.Tensor
+    points: torch.Tensor
+
+    @classmethod
+    def stack(cls, clips: "list[Clips]") -> "Clips":
+        return cls(**{name: torch.cat([vars(clip)[name] for clip in clips]) for name in vars(clips[0])})
+
+
+class ClipSamples(Dataset):
+    """Batch k of a training run, the same whatever was drawn before and however many processes share a batch.
+
+    store: the takes. variant: of the network; "paper" gets the reference picture as it is, "aligned" the warped one.
+    batch: windows of a step, in all processes together; this one draws part `rank` of `world`.
+    """
+
+    def __init__(
+        self,
+        store: TakeStore,
+        *,
+        variant: str,
+        frames: int,
+        batch: int,
+        steps: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        about = {name: store.about(name) for name in store.names()}
+        long_enough = [name for name, a in about.items() if int(a["frames"]) >= frames]
+        people = sorted({about[name]["person"] for name in long_enough})
+        self._by_person = [[name for name in long_enough if about[name]["person"] == p] for p in people]
+        # Whoever is filmed for long is seen more often, but not in proportion.
+        counts = np.sqrt([len(names) for names in self._by_person])
+        self._chances = counts / counts.sum()
+        self._store, self._variant, self._frames, self._steps, self._seed = store, variant, frames, steps, seed
+        self._own = range(rank * batch // world, (rank + 1) * batch // world)
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Clips:
+        return Clips.stack([self._draw(np.random.default_rng((self._seed, step, i))) for i in self._own])
+
+    def _draw(self, rng: np.random.Generator) -> Clips:
+        names = self._by_person[int(rng.choice(len(self._chances), p=self._chances))]
+        take = self._store.open(names[int(rng.integers(len(names)))])
+        start = int(rng.integers(len(take) - self._frames + 1))
+        chance, mirrored = rng.random(), rng.random() < 0.5
+        landmarks = "driven" if chance < DRIVEN else "none" if chance < DRIVEN + UNKNOWN else "as they are"
+        return window(
+            take, slice(start, start + self._frames), variant=self._variant, landmarks=landmarks, mirrored=mirrored
+        )
+
+
+def window(take: Take, frames: slice, *, variant: str, landmarks: str = "as they are", mirrored: bool = False) -> Clips:
+    """A part of a take, B = 1. landmarks: "as they are"; "driven", the shape of lids, brows and irises is known too,
+    though not quite where they are; or "none", without the lines in the hole."""
+    side = take.truth.shape[1]
+    points, seen, known = (np.array(a[frames]) for a in (take.points, take.seen, take.known))
+    reference = np.broadcast_to(take.reference, take.truth[frames].shape) if variant == "paper" else take.warped[frames]
+    pictures = {
+        name: np.asarray(a)
+        for name, a in (("frames", take.covered[frames]), ("truth", take.truth[frames]), ("reference", reference))
+    }
+    hole = np.asarray(take.hole[frames])
+    if landmarks == "driven":
+        seen, known = _driven(points, seen, known)
+    if mirrored:
+        swap = mirrored_points()
+        points, seen = (p[:, swap] * (-1, 1) + (side - 1, 0) for p in (points, seen))
+        known, hole = known[:, swap], hole[:, :, ::-1]
+        pictures = {name: picture[:, :, ::-1] for name, picture in pictures.items()}
+    contour = np.stack([contour_image(p, side, k) for p, k in zip(seen, known, strict=True)])
+    if landmarks == "none":
+        contour = np.where(hole > 0, 0, contour).astype(np.float32)
+    return Clips(
+        **{name: torch.from_numpy(picture.transpose(0, 3, 1, 2).copy())[None] for name, picture in pictures.items()},
+        hole=torch.from_numpy(hole.copy())[None, :, None],
+        contour=torch.from_numpy(contour)[None, :, None],
+        points=torch.from_numpy(points.astype(np.float32))[None],
+    )
+
+
+def _driven(points: np.ndarray, seen: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The true shape of each eye with its brow where the landmarks put it, and that it is known."""
+    seen, known = seen.copy(), known.copy()
+    moving = np.array((*EYES_AND_BROWS, *IRISES))
+    nose = points[:, 168:169, 0]
+    for eye in (points[:, moving, 0] < nose, points[:, moving, 0] >= nose):
+        for t in range(len(points)):
+            own = moving[eye[t]]
+            seen[t, own] = points[t, own] + (seen[t, own] - points[t, own]).mean(0)
+            known[t, own] = True
+    return seen, known

@@ -1,0 +1,281 @@
+"""Training EVI-HRnet: `hmd-removal train evi-hrnet`."""
+
+import json
+import math
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from einops import rearrange
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from ..errors import InputError
+from ..evaluation.files import write_png
+from ..models.evi_discriminator import EVIDiscriminator
+from ..models.evi_hrnet import EVIConfig, EVIHRnet
+from .clip_samples import Clips, ClipSamples, window
+from .ema import Average
+from .losses import GAN_LOSSES, InpaintingLosses, LossWeights, adversarial_loss, critic_loss
+from .run_folder import RunFolder
+from .takes import TakeStore
+
+EXPRESSION_FRAMES = 8  # of a window, which the FER loss looks at
+SHEET = 8  # windows of the validation sheet
+
+
+@dataclass(frozen=True)
+class EVIRecipe:
+    """A training run.
+
+    variant, width, attention, keys (0: all): of the network (models.evi_hrnet). frames: of a window; batch: windows a
+    step, in all processes together. adversarial_from: step from which the discriminator takes part (stage 2; the
+    authors of LGTSM train without it until convergence first), `steps` for never. gan: "wgan" as in the paper, or
+    "hinge". rate: 9.7e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the averaged
+    weights, which are measured and shipped. check_every: steps between two looks at the split for validation.
+    """
+
+    variant: str = "aligned"
+    width: int = 64
+    attention: str = "spatial"
+    keys: int = 0
+    frames: int = 32
+    batch: int = 2
+    steps: int = 40000
+    adversarial_from: int = 20000
+    gan: str = "wgan"
+    critic_width: int = 64
+    rate: float = 9.7e-5
+    cosine: bool = False
+    average: float = 0.999
+    clip: float = 1.0
+    seed: int = 0
+    workers: int = 1
+    check_every: int = 500
+    check_windows: int = 24
+
+    def __post_init__(self) -> None:
+        if self.gan not in GAN_LOSSES:
+            raise InputError(f"Expected a gan loss out of {', '.join(GAN_LOSSES)}, got {self.gan!r}.")
+        self.network()
+
+    def network(self) -> EVIConfig:
+        """The configuration of the generator."""
+        return EVIConfig(self.variant, self.width, self.attention, self.keys or None)
+
+
+def read_recipe(path: Path) -> EVIRecipe:
+    """A recipe from a JSON file of its fields. Raises InputError for a file that is none."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"Expected a recipe in JSON in {path}: {error}.") from error
+    known = {field.name for field in fields(EVIRecipe)}
+    if unknown := set(values) - known:
+        raise InputError(
+            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
+        )
+    return EVIRecipe(**values)
+
+
+def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: str) -> Path:
+    """Train on prepared takes; returns the safetensors file of the averaged weights.
+
+    takes, held_out: folders of prepare-data, of the splits `train` and `val`. work: keeps checkpoint, log, weights and
+    a sheet of results; called again after a stop the run goes on from its last checkpoint. Under torchrun the processes
+    share each batch, and the first one writes. Raises InputError for folders without takes.
+    """
+    cv2.setNumThreads(1)
+    rank, world = _join(device)
+    trainer = EVITrainer(recipe, work, device, lead=rank == 0)
+    store, validation = _store(takes), _store(held_out)
+    samples = ClipSamples(
+        store,
+        variant=recipe.variant,
+        frames=recipe.frames,
+        batch=recipe.batch,
+        steps=recipe.steps,
+        seed=recipe.seed,
+        rank=rank,
+        world=world,
+    )
+    loader = DataLoader(
+        Subset(samples, range(trainer.step, recipe.steps)),
+        batch_size=None,
+        num_workers=recipe.workers,
+        prefetch_factor=4 if recipe.workers else None,
+    )
+    with tqdm(total=recipe.steps, initial=trainer.step, desc="train evi-hrnet", unit="step", disable=rank > 0) as bar:
+        for batch in loader:
+            losses = trainer.learn(batch)
+            bar.update()
+            if rank == 0 and (trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps):
+                scores, sheet = check(trainer.average.network(), validation, recipe, device)
+                trainer.run.record(trainer.step, {**losses, **scores})
+                write_png(work / "sheet.png", sheet)
+                trainer.save()
+                bar.set_postfix({name: f"{value:.2f}" for name, value in scores.items()})
+    return trainer.run.weights_file
+
+
+class EVITrainer:
+    """Generator, discriminator, their optimisers and averaged weights. lead: whether this process keeps the files."""
+
+    def __init__(self, recipe: EVIRecipe, work: Path, device: str, *, lead: bool = True):
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device, self.step = recipe, device, 0
+        self.run = RunFolder(work, recipe, "evi_hrnet.safetensors")
+        self.net = EVIHRnet(recipe.network()).to(device, memory_format=torch.channels_last)
+        self.critic = EVIDiscriminator(recipe.critic_width).to(device, memory_format=torch.channels_last)
+        self.average = Average(self.net, recipe.average)
+        self._losses = InpaintingLosses().to(device)
+        self._optimiser = torch.optim.Adam(self.net.parameters(), lr=recipe.rate)
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=recipe.rate)
+        if (state := self.run.load(device)) is not None:
+            self._go_on(state)
+        self._lead = lead
+        self._shared, self._shared_critic = _shared(self.net), _shared(self.critic)
+
+    def learn(self, clips: Clips) -> dict[str, float]:
+        """One step; returns the losses."""
+        recipe = self.recipe
+        for optimiser in (self._optimiser, self._critic_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate * self._schedule()
+        frames, truth, reference, hole, contour = inputs(clips, self.device)
+        adversarial = self.step >= recipe.adversarial_from
+        self.net.train()
+        with torch.autocast(self.device, torch.bfloat16):
+            result = composite(self._shared(frames, hole, contour, reference)[0], truth, hole)
+            judged = {}
+            if adversarial:
+                judged["critic"] = self._criticise(result.detach(), truth, hole, contour)
+                # The critic is only asked here: its own gradients of this pass are thrown away.
+                judged["adversarial"] = adversarial_loss(self.critic(result, hole, contour).float())
+            losses = self._compare(result, truth, clips.points.to(self.device))
+        if adversarial:
+            losses["adversarial"] = judged["adversarial"]
+        weights = vars(LossWeights())
+        self._optimiser.zero_grad(set_to_none=True)
+        sum(weights[name] * loss for name, loss in losses.items()).backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
+        self._optimiser.step()
+        self.average.update(self.net)
+        self.step += 1
+        zero = torch.zeros(())
+        named = {**losses, "critic": judged.get("critic", zero), "adversarial": losses.get("adversarial", zero)}
+        return {name: float(loss.detach()) for name, loss in sorted(named.items())}
+
+    def save(self) -> None:
+        """Write the checkpoint and the averaged weights."""
+        if not self._lead:
+            return
+        self.run.save(
+            {
+                "step": self.step,
+                "net": self.net.state_dict(),
+                "critic": self.critic.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                "critic_optimiser": self._critic_optimiser.state_dict(),
+            }
+        )
+        self.run.save_weights(
+            self.average.network().state_dict(),
+            self.step,
+            {**self.recipe.network().metadata(), "expression_loss": getattr(self._losses.expression, "NAME", "?")},
+        )
+
+    def _criticise(
+        self, fake: torch.Tensor, real: torch.Tensor, hole: torch.Tensor, contour: torch.Tensor
+    ) -> torch.Tensor:
+        """One step of the discriminator; returns its loss."""
+        self.critic.train()
+        scores = self._shared_critic(torch.cat([real, fake]), hole.repeat(2, 1, 1, 1, 1), contour.repeat(2, 1, 1, 1, 1))
+        loss = critic_loss(*scores.float().chunk(2), self.recipe.gan)
+        self._critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.critic.parameters(), self.recipe.clip)
+        self._critic_optimiser.step()
+        return loss.detach()
+
+    def _compare(self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor) -> dict[str, torch.Tensor]:
+        every = max(result.shape[1] // EXPRESSION_FRAMES, 1)
+        flat = (rearrange(x, "b t c h w -> (b t) c h w") for x in (result, truth))
+        chosen = torch.zeros(result.shape[:2], dtype=torch.bool)
+        chosen[:, ::every] = True
+        return self._losses(*flat, points.flatten(0, 1), chosen.flatten())
+
+    def _schedule(self) -> float:
+        return 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) if self.recipe.cosine else 1.0
+
+    def _go_on(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.net.load_state_dict(state["net"])
+        self.critic.load_state_dict(state["critic"])
+        self.average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._critic_optimiser.load_state_dict(state["critic_optimiser"])
+
+
+def inputs(clips: Clips, device: str) -> tuple[torch.Tensor, ...]:
+    """Frames, truth, reference, hole and contour as the networks take them: float32, pictures in [0, 1]."""
+    frames, truth, reference = (x.to(device).float() / 255 for x in (clips.frames, clips.truth, clips.reference))
+    return frames, truth, reference, clips.hole.to(device).float(), clips.contour.to(device)
+
+
+def composite(filling: torch.Tensor, frames: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    """The frames with their hole filled, float32."""
+    return torch.lerp(frames.float(), filling.float(), hole.float())
+
+
+@torch.inference_mode()
+def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tuple[dict[str, float], np.ndarray]:
+    """PSNR in the hole, in dB, of the network and of the warp, by landmark mode; and a sheet of some of the results:
+    covered, warp, network, truth."""
+    errors: dict[str, list[float]] = {}
+    rows = []
+    names = store.names()
+    for name in [names[i] for i in np.linspace(0, len(names) - 1, min(recipe.check_windows, len(names))).astype(int)]:
+        take, mode = store.open(name), store.about(name)["landmarks"]
+        clips = window(take, slice(0, min(recipe.frames, len(take))), variant=recipe.variant)
+        frames, truth, reference, hole, contour = inputs(clips, device)
+        with torch.autocast(device, torch.bfloat16):
+            result = composite(net(frames, hole, contour, reference)[0], truth, hole).clamp(0, 1)
+        warped = torch.from_numpy(np.array(take.warped[: result.shape[1]])).to(device).permute(0, 3, 1, 2)[None].float()
+        for method, picture in (("network", result), ("warp", composite(warped / 255, truth, hole))):
+            error = ((picture - truth).square() * hole).sum() / (3 * hole.sum())
+            errors.setdefault(f"{method}_{mode}", []).append(float(-10 * torch.log10(error)))
+        if len(rows) < SHEET:
+            last = [x[0, -1].permute(1, 2, 0).cpu().numpy() for x in (frames, warped / 255, result, truth)]
+            rows.append(np.hstack(last))
+    return {name: float(np.mean(values)) for name, values in sorted(errors.items())}, np.round(
+        255 * np.vstack(rows)
+    ).astype(np.uint8)
+
+
+def _store(folder: Path) -> TakeStore:
+    store = TakeStore(folder)
+    if not store.names():
+        raise InputError(f"Expected takes in {folder}, but there are none; make them with hmd-removal prepare-data.")
+    return store
+
+
+def _join(device: str) -> tuple[int, int]:
+    """This process's number and how many there are, as torchrun says; one alone without it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return 0, 1
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return distributed.get_rank(), world
+
+
+def _shared(net: nn.Module) -> nn.Module:
+    return DistributedDataParallel(net) if distributed.is_available() and distributed.is_initialized() else net
