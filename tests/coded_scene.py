@@ -61,8 +61,8 @@ class CodedNet(nn.Module):
         points, spread, pose, present, mask = (
             torch.from_numpy(np.stack(part)).float() for part in zip(*parts, strict=True)
         )
-        anchors = torch.zeros(len(crops), len(ANCHORS), 2)
-        return LandmarkPrediction(points, spread, pose, torch.zeros(len(crops), 478), present, mask, anchors)
+        heat, anchors = torch.zeros(len(crops), len(ANCHORS), 4, 4), torch.zeros(len(crops), len(ANCHORS), 2)
+        return LandmarkPrediction(points, spread, pose, torch.zeros(len(crops), 478), present, mask, heat, anchors)
 
     def _see(self, number: int, frame_of: np.ndarray) -> tuple[np.ndarray, ...]:
         """What there is in one crop. frame_of: (3, 2), (u, v, 1) in crop sides to the frame's pixels."""
