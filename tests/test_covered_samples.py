@@ -20,6 +20,7 @@ from hmd_removal.training.covered_samples import (
     Scene,
     expressions,
     face_shapes,
+    framed,
     mirror,
     view,
 )
@@ -115,6 +116,17 @@ def test_what_the_photograph_does_not_show_can_have_any_colour(scene: Scene) -> 
     sample = view(replace(scene, inside=inside), Placement(), beyond=np.array([10, 200, 30]))
     assert (sample.image[2, 2] == (10, 200, 30)).all()
     assert not (sample.image[64, 64] == (10, 200, 30)).all()
+
+
+def test_beyond_the_edge_of_a_close_picture_the_edge_repeats_and_points_are_not_in_sight(scene: Scene) -> None:
+    cut = [framed(scene, np.random.default_rng(seed)) for seed in range(12)]
+    assert all(c.picture.shape == scene.picture.shape and (c.points == scene.points).all() for c in cut)
+    tops = [int(np.argmax((c.picture[1:] != c.picture[:-1]).any((1, 2)))) for c in cut]  # rows that repeat
+    forehead, chin = scene.points[[10, 152], 1]
+    assert sum(top > 0 for top in tops) > 5 and max(tops) < chin
+    low = cut[int(np.argmax(tops))]
+    assert max(tops) > forehead and low.hidden[: max(tops) - 1].all()
+    assert not view(low, Placement()).visible[10] and view(low, Placement()).visible[152]
 
 
 def test_a_drawn_sample_depends_on_the_generator_alone(maker: SampleMaker) -> None:

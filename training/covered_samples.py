@@ -22,6 +22,9 @@ ABSENT = 0.15  # share of samples without a head
 MOST_YAW, MOST_PITCH = 50.0, 28.0  # degrees, a little beyond what is asked for
 SCENE_SIDE, SCENE_CENTIMETRES = 192, 50.0
 VIEWS = 3  # samples of a scene: turning a head and drawing a device cost more than a crop
+FRAMED = 0.35  # share of samples whose picture ends near the head
+# Where it may end, centimetres from the middle of the face: above, to the sides, below. Often half the hair is cut off.
+FRAME_ABOVE, FRAME_BESIDE, FRAME_BELOW = (6.0, 14.0), (7.0, 14.0), (9.0, 16.0)
 EXPRESSIONS = 12  # principal ways in which one person's face changes
 MOST_TURN = 50.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
 
@@ -183,6 +186,8 @@ class SampleMaker:
         """A crop of the scene, as a camera might have seen it; now and then one without a head."""
         if rng.random() < 0.5:
             scene = mirror(scene)
+        if rng.random() < FRAMED:
+            scene = framed(scene, rng)
         placement = Placement.random(rng)
         if rng.random() >= ABSENT:
             sample = view(scene, placement, beyond=_outside(rng) if rng.random() < 0.3 else None)
@@ -274,6 +279,25 @@ def mirror(scene: Scene) -> Scene:
     pose[0, 3] += last
     device, hidden = scene.device[:, ::-1], scene.hidden[:, ::-1]
     return Scene(scene.picture[:, ::-1], points, pose, device, hidden, scene.inside * (-1, 1) + (last, 0))
+
+
+def framed(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene in a picture that ends near the head on some sides: people sit close to their cameras. Beyond its edge
+    the edge repeats, as in faces.head_crop, and points there are not in sight."""
+    x, y = transform(scene.pose, np.zeros(3))[:2]
+    scale = pose_scale(scene.pose)
+    far = 2.0 * SCENE_CENTIMETRES
+    left, right = (rng.uniform(*FRAME_BESIDE) if rng.random() < 0.4 else far for _ in range(2))
+    above = rng.uniform(*FRAME_ABOVE) if rng.random() < 0.8 else far
+    below = rng.uniform(*FRAME_BELOW) if rng.random() < 0.3 else far
+    ends = np.round([x - left * scale, y - above * scale, x + right * scale, y + below * scale]).astype(int)
+    x0, y0, x1, y1 = (int(v) for v in np.clip(ends, (0, 0, 8, 8), (SCENE_SIDE - 8, SCENE_SIDE - 8, *2 * (SCENE_SIDE,))))
+    borders = (y0, SCENE_SIDE - y1, x0, SCENE_SIDE - x1)
+    picture = cv2.copyMakeBorder(np.ascontiguousarray(scene.picture[y0:y1, x0:x1]), *borders, cv2.BORDER_REPLICATE)
+    hidden = np.ones_like(scene.hidden)
+    hidden[y0:y1, x0:x1] = scene.hidden[y0:y1, x0:x1]
+    inside = np.clip(scene.inside, (x0, y0), (x1, y1))
+    return replace(scene, picture=picture, hidden=hidden, inside=inside)
 
 
 def _outside(rng: np.random.Generator) -> np.ndarray:

@@ -18,6 +18,7 @@ def _add_landmarks(networks: argparse._SubParsersAction) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the run; a stopped run goes on from it")
     parser.add_argument("--steps", type=int, default=6000, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=64, help="samples a step (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate (default: %(default)s)")
     parser.add_argument("--start", type=Path, help="weights to go on from, for other data or longer training")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw samples (default: %(default)s)")
     parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
@@ -29,7 +30,7 @@ def _landmarks(args: argparse.Namespace) -> int:
     from .landmarks import Recipe, train
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = Recipe(steps=args.steps, batch=args.batch, workers=args.workers, device=device)
+    recipe = Recipe(steps=args.steps, batch=args.batch, rate=args.rate, workers=args.workers, device=device)
     written = train(args.data, args.work, recipe, args.start)
     print(f"{written}: averaged weights; {args.work / 'log.csv'}: what was reached on the split val.")
     return 0
