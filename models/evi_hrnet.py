@@ -18,7 +18,6 @@ from .self_attention import ChannelAttention, SpatialAttention
 CHANNELS = 8  # of the input: masked frame (3), mask (1), contour (1), reference (3)
 VARIANTS = ("paper", "aligned")
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
-SIDE_MULTIPLE = 4  # the picture is halved twice
 
 State = list[torch.Tensor | None]
 

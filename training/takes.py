@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..deocclusion.engine import Deoccluder, window_of
 from ..deocclusion.methods import WarpFiller, matched_reference, reference_crop
@@ -131,8 +130,3 @@ class TakeStore:
 
     def __iter__(self) -> Iterator[Take]:
         return (self.open(name) for name in self.names())
-
-
-def pictures(array: np.ndarray) -> torch.Tensor:
-    """(T, S, S, 3) uint8 to (T, 3, S, S) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float() / 255
