@@ -48,8 +48,8 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("video", type=Path, help="the footage")
     parser.add_argument("--reference", type=Path, help="photo, folder of photos or clip of the uncovered face")
     parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
-    parser.add_argument("--method", default="warp", help="warp, static, telea or evi-hrnet (default: %(default)s)")
-    parser.add_argument("--weights", type=Path, help="safetensors file of evi-hrnet, as train evi-hrnet writes it")
+    parser.add_argument("--method", default="evi-hrnet", help="evi-hrnet, warp, static or telea (default: %(default)s)")
+    parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -89,6 +89,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .deocclusion.enrol import load_reference
+    from .deocclusion.methods import make_filler
     from .deocclusion.video import deocclude_video
     from .faces.visible import box_of
 
@@ -106,9 +107,8 @@ def _deocclude(args: argparse.Namespace) -> int:
             args.out,
             mask=mask,
             reference=reference,
-            method=args.method,
+            method=make_filler(args.method, reference, weights=args.weights),
             landmarks=args.landmarks,
-            weights=args.weights,
             face=args.face,
             on_missing=args.on_missing,
             detector=args.detector,
@@ -138,9 +138,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_evaluate)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument(
-        "--method", action="append", help="telea, static, warp or evi-hrnet; may be repeated (default: the first three)"
+        "--method", action="append", help="telea, static, warp or evi-hrnet; may be repeated (default: all of them)"
     )
-    parser.add_argument("--weights", type=Path, help="safetensors file of evi-hrnet")
+    parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument(
         "--landmarks",
         action="append",
@@ -164,7 +164,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     presets = args.preset or ["band"]
     protocol = Protocol(
-        methods=tuple(args.method or ("telea", "static", "warp")),
+        methods=tuple(args.method or ("telea", "static", "warp", "evi-hrnet")),
         landmarks=tuple(args.landmarks or ("oracle", "visible")),
         presets=tuple(HEADSETS if "all" in presets else presets),
         size=args.size,

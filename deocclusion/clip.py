@@ -1,7 +1,6 @@
 """A whole clip in memory: the form in which ComfyUI's IMAGE and MASK sockets carry it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,8 +9,9 @@ from ..errors import InputError
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack
 from .engine import Deoccluder
+from .filler import Filler
 from .masks import check_size, empty_mask_error
-from .methods import make_filler
+from .methods import filler_of
 
 LANDMARKS = ("visible", "oracle")
 
@@ -22,23 +22,22 @@ def deocclude_clip(
     track: FaceTrack,
     reference: Reference | None,
     *,
-    method: str = "warp",
+    method: str | Filler = "warp",
     landmarks: str = "visible",
-    weights: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
     """Fill the hole in every frame.
 
-    frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. landmarks:
-    "visible" re-poses the points under the mask from those in sight; "oracle" takes the track's points under the mask
-    for true, which they are only when the face was detected without the headset. weights: the file of a learned method.
-    Returns (T, H, W, 3) float32; pixels outside the hole and its feather are bit for bit those of `frames`. Raises
-    InputError when sizes or lengths do not fit, or the mask is empty or covers everything.
+    frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. method: a
+    name out of deocclusion.methods, or a filler. landmarks: "visible" re-poses the points under the mask from those in
+    sight; "oracle" takes the track's points under the mask for true, which they are only when the face was detected
+    without the headset. Returns (T, H, W, 3) float32; pixels outside the hole and its feather are bit for bit those of
+    `frames`. Raises InputError when sizes or lengths do not fit, or the mask is empty or covers everything.
     """
     masks = fitting_masks(frames, masks)
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
-    filler = make_filler(method, reference, weights=weights)
+    filler = filler_of(method, reference)
     engine = Deoccluder(filler, reference)
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):

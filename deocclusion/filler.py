@@ -24,10 +24,16 @@ class Window:
     aligned: torch.Tensor | None
     aligned_kind: torch.Tensor | None
 
+    def part(self, start: int, stop: int) -> "Window":
+        """Some of its frames."""
+        return Window(**{name: None if value is None else value[start:stop] for name, value in vars(self).items()})
+
 
 class Filler(Protocol):
     """A method. One instance serves many clips: what it remembers of a clip lives in `state` alone."""
 
+    name: str
+    """The method's, see deocclusion.methods."""
     crop_side: int | None
     """Crop size S in pixels that the method works at; None to follow the size of the face."""
     needs_alignment: bool

@@ -15,20 +15,20 @@ from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
-METHODS = ("warp", "static", "telea")
-LEARNED = ("evi-hrnet",)  # methods that need a file of weights
+METHODS = ("evi-hrnet", "warp", "static", "telea")
+EVI_WEIGHTS = "evi_hrnet"  # the manifest's name for those that come with the pack
 
 
 def check_method(method: str) -> None:
     """Raise InputError for an unknown method."""
-    if method not in METHODS + LEARNED:
-        raise InputError(f"Expected a method out of {', '.join(METHODS + LEARNED)}, got {method!r}.")
+    if method not in METHODS:
+        raise InputError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}.")
 
 
 def make_filler(
     method: str, reference: Reference | None, *, crop_side: int | None = None, weights: Path | None = None
 ) -> Filler:
-    """The filler of a method's name. weights: the file of a learned method.
+    """The filler of a method's name. weights: the file of a learned method, if not the one that comes with the pack.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
@@ -38,20 +38,22 @@ def make_filler(
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "evi-hrnet":
-        if weights is None:
-            raise InputError(
-                "The method 'evi-hrnet' needs a file of weights, and none come with the pack yet; train them with "
-                "hmd-removal train evi-hrnet, or use 'warp'."
-            )
-        from .evi_filler import EVIFiller
+        from ..models.weights import resolve
+        from .evi_filler import EVIFiller, load_network
 
-        return EVIFiller(weights, reference, crop_side)
+        return EVIFiller(load_network(weights or resolve(EVI_WEIGHTS)), reference, crop_side)
     return WarpFiller(crop_side) if method == "warp" else StaticFiller(reference, crop_side)
+
+
+def filler_of(method: str | Filler, reference: Reference | None) -> Filler:
+    """A method by its name, or the filler itself where it was made otherwise."""
+    return make_filler(method, reference) if isinstance(method, str) else method
 
 
 class WarpFiller:
     """The aligned reference with its colours matched to the frame."""
 
+    name = "warp"
     needs_alignment = True
     window = 1
 
@@ -94,6 +96,7 @@ def _closed(picture: np.ndarray, gap: np.ndarray) -> np.ndarray:
 class StaticFiller:
     """Baseline: the reference pasted through the crop alignment, neither re-posed nor colour-matched."""
 
+    name = "static"
     needs_alignment = False
     window = 1
 
@@ -119,6 +122,7 @@ def reference_crop(reference: Reference, side: int) -> np.ndarray:
 class TeleaFiller:
     """Baseline: OpenCV's inpainting by fast marching (Telea 2004), which knows nothing of faces."""
 
+    name = "telea"
     needs_alignment = False
     window = 1
     RADIUS = 3

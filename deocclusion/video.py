@@ -19,8 +19,9 @@ from ..video.source import Source
 from .ahead import ahead
 from .clip import check_landmarks
 from .engine import Deoccluder
+from .filler import Filler
 from .masks import Covered, MaskSource, SimulatedHeadset, empty_mask_error
-from .methods import make_filler
+from .methods import filler_of
 
 LOOKED_AT_AHEAD = 4  # frames
 SMALLEST = 64  # pixels; below that no landmark is worth its name
@@ -44,9 +45,8 @@ def deocclude_video(
     *,
     mask: MaskSource,
     reference: Reference | None,
-    method: str = "warp",
+    method: str | Filler = "warp",
     landmarks: str = "visible",
-    weights: Path | None = None,
     face: int = 0,
     on_missing: str = "interpolate",
     detector: str = "auto",
@@ -57,16 +57,15 @@ def deocclude_video(
     """Remove the headset from a video file.
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
-    it appears whole or not at all. landmarks: "visible", or "oracle" where the headset is a simulated one. weights: the
-    file of a learned method. face,
-    on_missing, detector, face_box: whom to follow and how, see faces.visible.Wearer. covered_target: where to write
-    the input as the method sees it, which for a simulated headset is a video that exists nowhere else. Raises
-    InputError; whatever `progress` raises passes.
+    it appears whole or not at all. method: a name out of deocclusion.methods, or a filler. landmarks: "visible", or
+    "oracle" where the headset is a simulated one. face, on_missing, detector, face_box: whom to follow and how, see
+    faces.visible.Wearer. covered_target: where to write the input as the method sees it, which for a simulated headset
+    is a video that exists nowhere else. Raises InputError; whatever `progress` raises passes.
     """
     check_landmarks(landmarks)
     if landmarks == "oracle" and not isinstance(mask, SimulatedHeadset):
         raise InputError("Oracle landmarks exist only for a simulated headset; use visible landmarks for real footage.")
-    filler = make_filler(method, reference, weights=weights)
+    filler = filler_of(method, reference)
     engine = Deoccluder(filler, reference)
     reader = VideoReader(source)
     info = reader.info
@@ -75,7 +74,7 @@ def deocclude_video(
             f"Expected frames of at least {SMALLEST} x {SMALLEST} pixels, got {info.width} x {info.height}; "
             "enlarge the video."
         )
-    note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {method})."}
+    note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
     holes = 0
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
 from ..deocclusion.masks import DetectedHeadset
-from ..deocclusion.methods import check_method
+from ..deocclusion.methods import check_method, make_filler
 from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.headset import HeadsetArtist, draw_headset, preset
@@ -150,12 +150,11 @@ def _run(
         detection = time.perf_counter() - start
         known = "oracle" if mode == "oracle" else "visible"
         for method in protocol.methods:
+            filler = make_filler(method, reference, weights=protocol.weights)
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if given.any():
-                result = deocclude_clip(
-                    frames, given, track, reference, method=method, landmarks=known, weights=protocol.weights
-                )
+                result = deocclude_clip(frames, given, track, reference, method=filler, landmarks=known)
             seconds = time.perf_counter() - start + detection
             report = compute_metrics(
                 result[scored],

@@ -30,17 +30,20 @@ class CausalShift(nn.Module):
     def forward(
         self, x: torch.Tensor, frames: int, past: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """x: (B * T, C, H, W), T = `frames`; past: (B, 2, C // 4, H, W) from the call before, None at a clip's start.
+        """x: (B * T, C, H, W), T = `frames`; past: (B, 2, H, W, C // 4) from the call before, None at a clip's start.
 
         Returns x with its first C // 4 channels mixed, and what the next call needs of the past.
         """
-        moving = rearrange(x[:, : self.shifted], "(b t) c h w -> b t c h w", t=frames)
+        # Channels last throughout: frames are mixed without a copy into another layout, which convolutions would undo.
+        still = x.permute(0, 2, 3, 1)
+        moving = rearrange(still[..., : self.shifted], "(b t) h w c -> b t h w c", t=frames)
         if past is None:
             past = moving.new_zeros(len(moving), PAST, *moving.shape[2:])
         known = torch.cat([past.to(moving.dtype), moving], 1)
         taps = self.kernel.to(moving.dtype)
         mixed = sum(tap * known[:, k : k + frames] for k, tap in enumerate(taps))
-        return torch.cat([rearrange(mixed, "b t c h w -> (b t) c h w"), x[:, self.shifted :]], 1), known[:, -PAST:]
+        mixed = torch.cat([mixed.flatten(0, 1), still[..., self.shifted :]], -1)
+        return mixed.permute(0, 3, 1, 2), known[:, -PAST:]
 
 
 class GatedConv(nn.Module):

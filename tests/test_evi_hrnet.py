@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hmd_removal.errors import InputError
 from hmd_removal.models.evi_discriminator import EVIDiscriminator, TemporalShift
-from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
+from hmd_removal.models.evi_hrnet import Correction, EVIConfig, EVIHRnet
 from hmd_removal.models.gated_shift import CausalShift, GatedConv
 from hmd_removal.models.self_attention import ChannelAttention, SpatialAttention
 
@@ -37,6 +37,9 @@ def awake(net: EVIHRnet) -> EVIHRnet:
             nn.init.constant_(module.weight, 0.7)
         if isinstance(module, CausalShift):
             module.kernel.data = torch.tensor([0.3, 0.6, -0.2])
+    if net.config.variant == "aligned":
+        for layer in (net.displacement, net.decoder[-1].feature):
+            nn.init.normal_(layer.weight, std=0.2)
     return net.eval()
 
 
@@ -84,15 +87,35 @@ def test_what_the_hole_shows_is_not_looked_at(config: EVIConfig) -> None:
         assert torch.equal(net(frame, mask, contour, reference)[0], net(plastic, mask, contour, reference)[0])
 
 
-def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_variant_corrects_it() -> None:
+def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_variant_starts_as_it() -> None:
     frame, mask, contour, reference = clip()
     elsewhere = torch.where(mask > 0, reference, torch.rand_like(reference))
     with torch.no_grad():
         paper = awake(EVIHRnet(EVIConfig("paper", 8)))
         assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
-        aligned = awake(EVIHRnet(EVIConfig("aligned", 8)))
-        nn.init.zeros_(aligned.decoder[-1].feature.weight), nn.init.zeros_(aligned.decoder[-1].feature.bias)
-        assert torch.equal(aligned(frame, mask, contour, reference)[0], reference)
+        aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
+        assert torch.allclose(aligned(frame, mask, contour, reference)[0], reference, atol=1e-5)
+
+
+def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
+    picture, steps, nothing = torch.rand(1, 2, 3, 50, 100), torch.zeros(1, 2, 2, 5, 10), torch.zeros(1, 2, 3, 50, 100)
+    assert torch.allclose(Correction(steps, nothing).of(picture), picture, atol=1e-5)
+    steps[0, 1] = 2.0  # 2 * 0.02 half sides: of 50 pixels to the right, and of 25 downwards
+    added = nothing.clone()
+    added[0, 1, 1] = 0.25
+    with torch.autocast("cpu", torch.bfloat16):  # in which places would not be exact enough
+        found = Correction(steps, added).of(picture)
+    assert torch.allclose(found[0, 0], picture[0, 0], atol=1e-5)
+    expected = picture[0, 1, :, 1:, 2:] + torch.tensor([0, 0.25, 0])[:, None, None]
+    assert torch.allclose(found[0, 1, :, :-1, :-2], expected, atol=1e-4)
+
+
+def test_a_correction_found_in_small_serves_a_large_picture() -> None:
+    rows = torch.linspace(0, 1, 256)[:, None].expand(1, 1, 3, 256, 256)
+    steps = torch.full((1, 1, 2, 32, 32), 1.0)
+    large = Correction(steps, torch.zeros(1, 1, 3, 128, 128)).of(rows)
+    moved_by = 0.02 * 128 / 255  # 2.56 pixels of a ramp
+    assert torch.allclose(large[..., :250, :], rows[..., :250, :] + moved_by, atol=1e-4)
 
 
 @pytest.mark.parametrize("side", [128, 132, 256])

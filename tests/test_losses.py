@@ -14,6 +14,7 @@ from hmd_removal.training.losses import (
     InpaintingLosses,
     LossWeights,
     adversarial_loss,
+    around_holes,
     critic_loss,
     expression_loss,
     face_squares,
@@ -87,14 +88,31 @@ def test_all_losses_are_nothing_for_the_truth_and_pull_towards_it(losses: Inpain
     with MediaPipeDetector(still=True) as detector:
         points = torch.from_numpy(detector.detect(photo)[0].points)[None]
     truth = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
-    assert all(value.item() == 0 for value in losses(truth, truth, points).values())
-    covered = truth.clone()
-    covered[..., 80:130, 70:180] = 0.5
+    hole = torch.zeros(1, 1, 224, 224)
+    hole[..., 80:130, 70:180] = 1
+    assert all(value.item() == 0 for value in losses(truth, truth, hole, points).values())
+    # Not flat: where neighbours are equal, pooling has no gradient, nor have losses where nothing differs.
+    plastic = torch.rand(truth.shape, generator=torch.Generator().manual_seed(0))
+    covered = torch.where(hole > 0, plastic, truth)
     covered.requires_grad_(True)
-    values = losses(covered, truth, points)
+    values = losses(covered, truth, hole, points)
     assert set(values) | {"adversarial"} == set(vars(LossWeights()))
-    assert values["expression"].item() > 1e-4
+    assert values["expression"].item() > 1e-6
     for name, value in values.items():
         (gradient,) = torch.autograd.grad(value, covered, retain_graph=True)
-        step = covered.detach() - 0.005 * gradient / gradient.abs().max()
-        assert losses(step, truth, points)[name] < value
+        step = covered.detach() - 0.001 * hole * gradient / gradient.abs().max()
+        assert losses(step, truth, hole, points)[name] < value
+    # The hole fits into five eighths of the picture; what lies beyond adds nothing but the features at its edge.
+    near = losses(covered, truth, hole, points, focus=0.625)
+    assert near["reconstruction"] == values["reconstruction"] and near["expression"] == values["expression"]
+    assert near["perceptual"].item() == pytest.approx(values["perceptual"].item(), rel=0.1)
+
+
+def test_the_square_around_a_hole_is_cut_out_of_each_picture() -> None:
+    picture = torch.arange(2 * 8 * 8.0).view(2, 1, 8, 8)
+    hole = torch.zeros(2, 1, 8, 8)
+    hole[0, 0, 3:5, 2:6] = 1  # its middle is the picture's
+    hole[1, 0, 0:2, 6:8] = 1  # at a corner: the square stays in the picture
+    (near,) = around_holes((picture,), hole, 0.5)
+    assert torch.equal(near[0], picture[0, :, 2:6, 2:6]) and torch.equal(near[1], picture[1, :, 0:4, 4:8])
+    assert around_holes((picture,), hole, 1.0)[0] is picture

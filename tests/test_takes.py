@@ -19,7 +19,7 @@ from hmd_removal.faces.topology import eye_distance
 from hmd_removal.faces.track import FaceTrack, FrameStatus
 from hmd_removal.training.moving_portraits import motion_of, moving_portrait
 from hmd_removal.training.prepare import Preparation, prepare
-from hmd_removal.training.takes import SHORTEST, Take, TakeStore, make_take
+from hmd_removal.training.takes import MODES, SHORTEST, Take, TakeStore, make_take
 
 SIDE = 128
 
@@ -136,7 +136,7 @@ def test_a_data_folder_is_prepared_once(data: Path, tmp_path: Path, capsys: pyte
     people = [store.about(name)["person"] for name in store.names()]
     # Of 120 frames: the first clip is its own reference, a second away; for the other one that is the first clip.
     assert people.count("anna") == 3 + 2 and people.count("carl") == 1
-    assert {store.about(name)["landmarks"] for name in store.names()} == {"visible"}
+    assert {store.about(name)["landmarks"] for name in store.names()} == set(MODES)
     assert "broken.mp4" in (tmp_path / "takes" / "left_out.txt").read_text()
     assert store.open(store.names()[0]).truth.shape[1:] == (96, 96, 3)
     assert f"{len(people)} takes" in capsys.readouterr().out

@@ -24,13 +24,23 @@ from hmd_removal.faces.topology import EYES_AND_BROWS
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 from hmd_removal.models.weights import WeightsMissing, resolve
-from hmd_removal.training.clip_samples import Clips, ClipSamples, window
+from hmd_removal.training.clip_samples import Clips, ClipSamples, shrunk, window
 from hmd_removal.training.evi_hrnet import EVIRecipe, EVITrainer, read_recipe, train
 from hmd_removal.training.takes import Take, TakeStore, make_take
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"
 RECIPE = EVIRecipe(
-    width=4, keys=4, frames=2, batch=2, steps=4, adversarial_from=2, critic_width=4, rate=1e-3, workers=0, check_every=2
+    width=4,
+    keys=4,
+    side=64,
+    frames=2,
+    batch=2,
+    steps=4,
+    adversarial_from=2,
+    critic_width=4,
+    rate=1e-3,
+    workers=0,
+    check_every=2,
 )
 
 
@@ -55,17 +65,28 @@ def takes(tmp_path_factory: pytest.TempPathFactory, take: Take) -> Path:
 
 
 def test_a_window_is_a_part_of_its_take(take: Take) -> None:
-    clips = window(take, slice(2, 5), variant="aligned")
+    clips = window(shrunk(take, slice(2, 5), 64), variant="aligned")
     assert clips.truth.shape == (1, 3, 3, 64, 64) and clips.contour.shape == clips.hole.shape == (1, 3, 1, 64, 64)
     assert np.array_equal(clips.truth[0, 0].permute(1, 2, 0), take.truth[2])
     assert np.array_equal(clips.reference[0, 2].permute(1, 2, 0), take.warped[4])
-    paper = window(take, slice(2, 5), variant="paper")
+    paper = window(shrunk(take, slice(2, 5), 64), variant="paper")
     assert np.array_equal(paper.reference[0, 0].permute(1, 2, 0), take.reference)
     assert torch.equal(paper.reference[0, 0], paper.reference[0, 2])
 
 
+def test_a_smaller_window_shows_the_same_in_the_same_places(take: Take) -> None:
+    small = shrunk(take, slice(1, 3), 32)
+    assert small.truth.shape == (2, 32, 32, 3) and small.hole.shape == (2, 32, 32) and len(small.reference) == 32
+    assert np.array_equal(small.hole, take.hole[1:3].reshape(2, 32, 2, 32, 2).max((2, 4)))
+    assert abs(small.truth[1].astype(int) - take.truth[2].reshape(32, 2, 32, 2, 3).mean((1, 3))).max() <= 1
+    # The middle between pixels 6 and 7 is the middle of pixel 3.
+    assert np.allclose(small.points[0, 5], (take.points[1, 5] - 0.5) / 2)
+    with pytest.raises(InputError, match="at least 65 pixels, got 64"):
+        shrunk(take, slice(0, 2), 65)
+
+
 def test_a_mirrored_window_is_the_mirror_image_of_its_pictures_and_lines(take: Take) -> None:
-    straight, mirrored = (window(take, slice(0, 2), variant="aligned", mirrored=m) for m in (False, True))
+    straight, mirrored = (window(shrunk(take, slice(0, 2), 64), variant="aligned", mirrored=m) for m in (False, True))
     for name in ("frames", "truth", "reference", "hole"):
         assert torch.equal(getattr(mirrored, name), getattr(straight, name).flip(-1))
     assert (mirrored.contour - straight.contour.flip(-1)).abs().mean() < 0.01
@@ -74,7 +95,8 @@ def test_a_mirrored_window_is_the_mirror_image_of_its_pictures_and_lines(take: T
 
 def test_a_headset_that_tracks_the_eyes_knows_their_shape(take: Take) -> None:
     plain, driven, none = (
-        window(take, slice(0, 1), variant="aligned", landmarks=mode) for mode in ("as they are", "driven", "none")
+        window(shrunk(take, slice(0, 1), 64), variant="aligned", landmarks=mode)
+        for mode in ("as they are", "driven", "none")
     )
     hole = plain.hole.float()
     assert (driven.contour * hole).sum() > 1.3 * (plain.contour * hole).sum() > 0
@@ -84,7 +106,9 @@ def test_a_headset_that_tracks_the_eyes_knows_their_shape(take: Take) -> None:
 
 def test_a_batch_is_the_same_however_many_processes_draw_it(takes: Path) -> None:
     def drawn(step: int, **how: int) -> Clips:
-        return ClipSamples(TakeStore(takes), variant="aligned", frames=3, batch=4, steps=9, seed=5, **how)[step]
+        return ClipSamples(TakeStore(takes), variant="aligned", side=64, frames=3, batch=4, steps=9, seed=5, **how)[
+            step
+        ]
 
     whole = drawn(7)
     halves = Clips.stack([drawn(7, rank=rank, world=2) for rank in (0, 1)])
@@ -94,7 +118,7 @@ def test_a_batch_is_the_same_however_many_processes_draw_it(takes: Path) -> None
 
 def test_shipped_recipes_can_be_read() -> None:
     assert read_recipe(RECIPES / "evi_paper.json").network() == EVIConfig("paper", 64)
-    assert read_recipe(RECIPES / "evi_aligned.json").network() == EVIConfig("aligned", 16, keys=16)
+    assert read_recipe(RECIPES / "evi_aligned.json").network() == EVIConfig("aligned", 24, keys=16)
 
 
 def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
@@ -142,7 +166,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 def test_training_brings_the_result_nearer_to_the_truth(tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = EVITrainer(replace(RECIPE, steps=40, adversarial_from=40), tmp_path, "cpu")
-    clips = window(take, slice(0, 2), variant="aligned")
+    clips = window(shrunk(take, slice(0, 2), 64), variant="aligned")
     losses = [trainer.learn(clips) for _ in range(25)]
     assert losses[-1]["reconstruction"] < 0.9 * losses[0]["reconstruction"]
     assert losses[-1]["perceptual"] < losses[0]["perceptual"]

@@ -1,11 +1,13 @@
 """What EVI-HRnet sees in a training step: windows out of takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ..errors import InputError
 from ..faces.contour import contour_image
 from ..faces.topology import EYES_AND_BROWS
 from .repose import mirrored_points
@@ -37,7 +39,8 @@ class ClipSamples(Dataset):
     """Batch k of a training run, the same whatever was drawn before and however many processes share a batch.
 
     store: the takes. variant: of the network; "paper" gets the reference picture as it is, "aligned" the warped one.
-    batch: windows of a step, in all processes together; this one draws part `rank` of `world`.
+    side: pixels of the crops, no more than the takes have. batch: windows of a step, in all processes together; this
+    one draws part `rank` of `world`.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class ClipSamples(Dataset):
         store: TakeStore,
         *,
         variant: str,
+        side: int,
         frames: int,
         batch: int,
         steps: int,
@@ -59,7 +63,8 @@ class ClipSamples(Dataset):
         # Whoever is filmed for long is seen more often, but not in proportion.
         counts = np.sqrt([len(names) for names in self._by_person])
         self._chances = counts / counts.sum()
-        self._store, self._variant, self._frames, self._steps, self._seed = store, variant, frames, steps, seed
+        self._store, self._variant, self._side, self._frames = store, variant, side, frames
+        self._steps, self._seed = steps, seed
         self._own = range(rank * batch // world, (rank + 1) * batch // world)
 
     def __len__(self) -> int:
@@ -74,22 +79,43 @@ class ClipSamples(Dataset):
         start = int(rng.integers(len(take) - self._frames + 1))
         chance, mirrored = rng.random(), rng.random() < 0.5
         landmarks = "driven" if chance < DRIVEN else "none" if chance < DRIVEN + UNKNOWN else "as they are"
-        return window(
-            take, slice(start, start + self._frames), variant=self._variant, landmarks=landmarks, mirrored=mirrored
-        )
+        part = shrunk(take, slice(start, start + self._frames), self._side)
+        return window(part, variant=self._variant, landmarks=landmarks, mirrored=mirrored)
 
 
-def window(take: Take, frames: slice, *, variant: str, landmarks: str = "as they are", mirrored: bool = False) -> Clips:
-    """A part of a take, B = 1. landmarks: "as they are"; "driven", the shape of lids, brows and irises is known too,
-    though not quite where they are; or "none", without the lines in the hole."""
+def shrunk(take: Take, frames: slice, side: int) -> Take:
+    """Some frames of a take in crops of `side` pixels. Raises InputError where they would have to be enlarged."""
+    before = take.truth.shape[1]
+    if side > before:
+        raise InputError(f"Expected takes with crops of at least {side} pixels, got {before}; prepare larger ones.")
+    part = Take(**{name: value if name == "reference" else value[frames] for name, value in vars(take).items()})
+    if side == before:
+        return part
+    size, scale = (side, side), side / before
+
+    def small(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([cv2.resize(np.asarray(p), size, interpolation=cv2.INTER_AREA) for p in pictures])
+
+    return replace(
+        part,
+        **{name: small(getattr(part, name)) for name in ("truth", "covered", "warped")},
+        hole=(small(part.hole * np.uint8(255)) > 0).astype(np.uint8),
+        points=(part.points + 0.5) * scale - 0.5,
+        seen=(part.seen + 0.5) * scale - 0.5,
+        reference=small(part.reference[None])[0],
+    )
+
+
+def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored: bool = False) -> Clips:
+    """A take as the network sees it, B = 1. landmarks: "as they are"; "driven", the shape of lids, brows and irises is
+    known too, though not quite where they are; or "none", without the lines in the hole."""
     side = take.truth.shape[1]
-    points, seen, known = (np.array(a[frames]) for a in (take.points, take.seen, take.known))
-    reference = np.broadcast_to(take.reference, take.truth[frames].shape) if variant == "paper" else take.warped[frames]
+    points, seen, known = (np.array(a) for a in (take.points, take.seen, take.known))
+    reference = np.broadcast_to(take.reference, take.truth.shape) if variant == "paper" else take.warped
     pictures = {
-        name: np.asarray(a)
-        for name, a in (("frames", take.covered[frames]), ("truth", take.truth[frames]), ("reference", reference))
+        name: np.asarray(a) for name, a in (("frames", take.covered), ("truth", take.truth), ("reference", reference))
     }
-    hole = np.asarray(take.hole[frames])
+    hole = np.asarray(take.hole)
     if landmarks == "driven":
         seen, known = _driven(points, seen, known)
     if mirrored:

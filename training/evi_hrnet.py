@@ -19,14 +19,14 @@ from tqdm import tqdm
 from ..errors import InputError
 from ..evaluation.files import write_png
 from ..models.evi_discriminator import EVIDiscriminator
-from ..models.evi_hrnet import EVIConfig, EVIHRnet
-from .clip_samples import Clips, ClipSamples, window
+from ..models.evi_hrnet import EVIConfig, EVIHRnet, load
+from .clip_samples import Clips, ClipSamples, shrunk, window
 from .ema import Average
 from .losses import GAN_LOSSES, InpaintingLosses, LossWeights, adversarial_loss, critic_loss
 from .run_folder import RunFolder
 from .takes import TakeStore
 
-EXPRESSION_FRAMES = 8  # of a window, which the FER loss looks at
+EXPRESSION_EVERY = 4  # frames from one whose expression is compared to the next
 SHEET = 8  # windows of the validation sheet
 
 
@@ -34,21 +34,25 @@ SHEET = 8  # windows of the validation sheet
 class EVIRecipe:
     """A training run.
 
-    variant, width, attention, keys (0: all): of the network (models.evi_hrnet). frames: of a window; batch: windows a
-    step, in all processes together. adversarial_from: step from which the discriminator takes part (stage 2; the
-    authors of LGTSM train without it until convergence first), `steps` for never. gan: "wgan" as in the paper, or
-    "hinge". rate: 9.7e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the averaged
-    weights, which are measured and shipped. check_every: steps between two looks at the split for validation.
+    variant, width, attention, keys (0: all): of the network (models.evi_hrnet). side: pixels of the crops. frames: of a
+    window; batch: windows a step, in all processes together. adversarial_from: step from which the discriminator takes
+    part (stage 2; the authors of LGTSM train without it until convergence first), `steps` for never. focus: side of the
+    square around the hole that the perceptual and style losses look at, in sides of the crop; 1 as in the paper, less
+    to save time. gan: "wgan" as in the paper, or "hinge". rate: 9.7e-5 in the paper; cosine: whether it falls to
+    nothing at the end. average: decay of the averaged weights, which are measured and shipped. check_every: steps
+    between two looks at the split for validation.
     """
 
     variant: str = "aligned"
     width: int = 64
     attention: str = "spatial"
     keys: int = 0
+    side: int = 128
     frames: int = 32
     batch: int = 2
     steps: int = 40000
     adversarial_from: int = 20000
+    focus: float = 1.0
     gan: str = "wgan"
     critic_width: int = 64
     rate: float = 9.7e-5
@@ -67,7 +71,7 @@ class EVIRecipe:
 
     def network(self) -> EVIConfig:
         """The configuration of the generator."""
-        return EVIConfig(self.variant, self.width, self.attention, self.keys or None)
+        return EVIConfig(self.variant, self.width, self.attention, self.keys or None, self.side)
 
 
 def read_recipe(path: Path) -> EVIRecipe:
@@ -84,20 +88,22 @@ def read_recipe(path: Path) -> EVIRecipe:
     return EVIRecipe(**values)
 
 
-def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: str) -> Path:
+def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: str, start: Path | None = None) -> Path:
     """Train on prepared takes; returns the safetensors file of the averaged weights.
 
     takes, held_out: folders of prepare-data, of the splits `train` and `val`. work: keeps checkpoint, log, weights and
-    a sheet of results; called again after a stop the run goes on from its last checkpoint. Under torchrun the processes
+    a sheet of results; called again after a stop the run goes on from its last checkpoint. start: weights that a new
+    run begins with, as those of a run at a smaller size. Under torchrun the processes
     share each batch, and the first one writes. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
     rank, world = _join(device)
-    trainer = EVITrainer(recipe, work, device, lead=rank == 0)
+    trainer = EVITrainer(recipe, work, device, start, lead=rank == 0)
     store, validation = _store(takes), _store(held_out)
     samples = ClipSamples(
         store,
         variant=recipe.variant,
+        side=recipe.side,
         frames=recipe.frames,
         batch=recipe.batch,
         steps=recipe.steps,
@@ -127,11 +133,14 @@ def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: st
 class EVITrainer:
     """Generator, discriminator, their optimisers and averaged weights. lead: whether this process keeps the files."""
 
-    def __init__(self, recipe: EVIRecipe, work: Path, device: str, *, lead: bool = True):
+    def __init__(self, recipe: EVIRecipe, work: Path, device: str, start: Path | None = None, *, lead: bool = True):
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
         self.run = RunFolder(work, recipe, "evi_hrnet.safetensors")
-        self.net = EVIHRnet(recipe.network()).to(device, memory_format=torch.channels_last)
+        net = EVIHRnet(recipe.network())
+        if start is not None:
+            net.load_state_dict(load(start).state_dict())
+        self.net = net.to(device, memory_format=torch.channels_last)
         self.critic = EVIDiscriminator(recipe.critic_width).to(device, memory_format=torch.channels_last)
         self.average = Average(self.net, recipe.average)
         self._losses = InpaintingLosses().to(device)
@@ -158,7 +167,7 @@ class EVITrainer:
                 judged["critic"] = self._criticise(result.detach(), truth, hole, contour)
                 # The critic is only asked here: its own gradients of this pass are thrown away.
                 judged["adversarial"] = adversarial_loss(self.critic(result, hole, contour).float())
-            losses = self._compare(result, truth, clips.points.to(self.device))
+            losses = self._compare(result, truth, hole, clips.points.to(self.device))
         if adversarial:
             losses["adversarial"] = judged["adversarial"]
         weights = vars(LossWeights())
@@ -205,12 +214,13 @@ class EVITrainer:
         self._critic_optimiser.step()
         return loss.detach()
 
-    def _compare(self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor) -> dict[str, torch.Tensor]:
-        every = max(result.shape[1] // EXPRESSION_FRAMES, 1)
-        flat = (rearrange(x, "b t c h w -> (b t) c h w") for x in (result, truth))
+    def _compare(
+        self, result: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor, points: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         chosen = torch.zeros(result.shape[:2], dtype=torch.bool)
-        chosen[:, ::every] = True
-        return self._losses(*flat, points.flatten(0, 1), chosen.flatten())
+        chosen[:, ::EXPRESSION_EVERY] = True
+        flat = (rearrange(x, "b t c h w -> (b t) c h w") for x in (result, truth, hole))
+        return self._losses(*flat, points.flatten(0, 1), chosen=chosen.flatten(), focus=self.recipe.focus)
 
     def _schedule(self) -> float:
         return 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) if self.recipe.cosine else 1.0
@@ -244,11 +254,12 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
     names = store.names()
     for name in [names[i] for i in np.linspace(0, len(names) - 1, min(recipe.check_windows, len(names))).astype(int)]:
         take, mode = store.open(name), store.about(name)["landmarks"]
-        clips = window(take, slice(0, min(recipe.frames, len(take))), variant=recipe.variant)
+        take = shrunk(take, slice(0, min(recipe.frames, len(take))), recipe.side)
+        clips = window(take, variant=recipe.variant)
         frames, truth, reference, hole, contour = inputs(clips, device)
         with torch.autocast(device, torch.bfloat16):
             result = composite(net(frames, hole, contour, reference)[0], truth, hole).clamp(0, 1)
-        warped = torch.from_numpy(np.array(take.warped[: result.shape[1]])).to(device).permute(0, 3, 1, 2)[None].float()
+        warped = torch.from_numpy(np.array(take.warped)).to(device).permute(0, 3, 1, 2)[None].float()
         for method, picture in (("network", result), ("warp", composite(warped / 255, truth, hole))):
             error = ((picture - truth).square() * hole).sum() / (3 * hole.sum())
             errors.setdefault(f"{method}_{mode}", []).append(float(-10 * torch.log10(error)))

@@ -41,24 +41,56 @@ class InpaintingLosses(nn.Module):
         self.expression = FaceExpression.pretrained() if expression is None else expression
 
     def forward(
-        self, result: torch.Tensor, truth: torch.Tensor, points: torch.Tensor, chosen: torch.Tensor | None = None
+        self,
+        result: torch.Tensor,
+        truth: torch.Tensor,
+        hole: torch.Tensor,
+        points: torch.Tensor,
+        *,
+        chosen: torch.Tensor | None = None,
+        focus: float = 1.0,
     ) -> dict[str, torch.Tensor]:
         """The losses by their names in LossWeights, unweighted, as scalars.
 
-        result, truth: (N, 3, H, W) in [0, 1]. points: (N, 478, 2 or 3) of the true face in pixels. chosen: (N,) bool,
-        the frames whose expression is compared; all if it is not given.
+        result, truth: (N, 3, H, W) in [0, 1]; hole: (N, 1, H, W), 1 = hole. points: (N, 478, 2 or 3) of the true face
+        in pixels. chosen: (N,) bool, the frames whose expression is compared; all if it is not given. focus: share of
+        the picture's side that the perceptual and the style loss look at, around the hole, see `around_holes`; their
+        scale stays that of the whole picture.
         """
-        found = self.vgg(result)
+        near, near_truth = around_holes((result, truth), hole, focus)
+        found = self.vgg(near)
         chosen = torch.ones(len(result), dtype=torch.bool) if chosen is None else chosen
         with torch.no_grad():
-            wanted = self.vgg(truth)
+            wanted = self.vgg(near_truth)
             expression = self.expression(face_squares(truth[chosen], points[chosen]))
         return {
             "reconstruction": F.l1_loss(result, truth),
-            "perceptual": perceptual_loss(found, wanted),
-            "style": style_loss(found, wanted),
+            "perceptual": focus**2 * perceptual_loss(found, wanted),
+            "style": focus**2 * style_loss(found, wanted),
             "expression": expression_loss(self.expression(face_squares(result[chosen], points[chosen])), expression),
         }
+
+
+def around_holes(pictures: tuple[torch.Tensor, ...], hole: torch.Tensor, share: float) -> tuple[torch.Tensor, ...]:
+    """The parts of (N, C, H, W) pictures around the middles of their holes, `share` of each side long.
+
+    Beyond the hole result and truth are the same, and comparing them costs as much. Of a hole that is larger its edges
+    are not looked at. hole: (N, 1, H, W), 1 = hole.
+    """
+    if share >= 1:
+        return pictures
+    sides = [max(round(share * length), 1) for length in hole.shape[2:]]
+    corners = []
+    for axis, (length, whole) in enumerate(zip(sides, hole.shape[2:], strict=True)):
+        inside = (hole[:, 0].amax(2 - axis) > 0.5).float()  # along this axis, (N, H or W)
+        low = inside.argmax(1)
+        high = whole - 1 - inside.flip(1).argmax(1)
+        corners.append(((low + high + 1 - length) // 2).clamp(0, whole - length).tolist())
+    cut = [
+        torch.stack([x[:, y : y + sides[0], z : z + sides[1]] for x, y, z in zip(picture, *corners, strict=True)])
+        for picture in pictures
+    ]
+    return tuple(cut)
 
 
 def perceptual_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:

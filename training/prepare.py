@@ -169,7 +169,8 @@ def _variants(
         if f"{name}-{k}" in store:
             continue
         rng = np.random.default_rng((how.seed, k, *name.encode()))
-        kind, mode = str(rng.choice(list(HEADSETS))), MODES[(k + 1) % len(MODES)]
+        # With a single variant, half the footage has either kind; with more, each piece has both.
+        kind, mode = str(rng.choice(list(HEADSETS))), MODES[(k + sum(name.encode())) % len(MODES)]
         shape = "freeform" if rng.random() < FREEFORM else "box"
         seed = int(rng.integers(1 << 31))
         artist = HeadsetArtist(randomised(HEADSETS[kind], rng), shape=shape, seed=seed, look=Look.random(rng))

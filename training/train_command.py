@@ -43,6 +43,7 @@ def _add_evi_hrnet(networks: argparse._SubParsersAction) -> None:
     parser.add_argument("--held-out", type=Path, required=True, help="folder of takes of the split val")
     parser.add_argument("--config", type=Path, required=True, help="recipe, as training/recipes/evi_aligned.json")
     parser.add_argument("--work", type=Path, required=True, help="folder for the run; a stopped run goes on from it")
+    parser.add_argument("--start", type=Path, help="weights that a new run begins with")
     parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
 
 
@@ -52,6 +53,6 @@ def _evi_hrnet(args: argparse.Namespace) -> int:
     from .evi_hrnet import read_recipe, train
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device)
+    written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device, args.start)
     print(f"{written}: averaged weights; {args.work / 'log.csv'} and sheet.png: what was reached on the split val.")
     return 0
