@@ -21,6 +21,7 @@ class HMDRemovalExtension(ComfyExtension):
         from .detect import DetectFaceLandmarks
         from .detect_headset import DetectHeadset
         from .draw_mask import DrawHMDMask
+        from .evi_hrnet_inpaint import EVIHRnetInpaint
         from .load_video import LoadVideoFrames
         from .pick_reference import PickReferenceFrame
         from .warp_reference import WarpReference
@@ -31,6 +32,7 @@ class HMDRemovalExtension(ComfyExtension):
             DetectHeadset,
             DrawHMDMask,
             PickReferenceFrame,
+            EVIHRnetInpaint,
             WarpReference,
             ComputeMetrics,
             DeoccludeVideo,

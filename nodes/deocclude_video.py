@@ -22,6 +22,7 @@ from ..faces.headset import preset as headset_of
 from ..faces.reference import Reference
 from ..faces.track import MAX_GAP, ON_MISSING
 from ..faces.visible import box_of
+from .networks import managed_filler
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
@@ -101,10 +102,11 @@ class DeoccludeVideo(io.ComfyNode):
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),
-                    default="warp",
+                    default=METHODS[0],
                     tooltip=(
-                        "warp: the reference turned and shaped to the head. static and telea are simple baselines to "
-                        "compare with: the reference pasted as it is, and filling in without knowing faces."
+                        "evi-hrnet: the network of EVI-HRnet Inpaint. warp: the reference turned and shaped to the "
+                        "head, without a network. static and telea are simple baselines to compare with: the reference "
+                        "pasted as it is, and filling in without knowing faces."
                     ),
                 ),
                 known(
@@ -178,7 +180,7 @@ class DeoccludeVideo(io.ComfyNode):
                 target,
                 mask=_mask_source(mask_source, preset, grow, (shift_x, shift_y), mask, mask_file),
                 reference=reference,
-                method=method,
+                method=managed_filler(method, reference),
                 landmarks=landmarks,
                 face=face,
                 on_missing=on_missing,

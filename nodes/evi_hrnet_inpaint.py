@@ -1,0 +1,104 @@
+"""EVI-HRnet Inpaint: the hole filled by the network from the person's reference."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from ..faces.reference import Reference
+from ..faces.track import FaceTrack
+from .networks import evi_filler, evi_weights
+from .progress import progress_bar
+from .schema import known
+from .sockets import SEARCH_ALIASES, FaceTrackSocket, ReferenceSocket
+
+
+class EVIHRnetInpaint(io.ComfyNode):
+    """IMAGE, MASK, FACE_TRACK and HMD_REFERENCE to IMAGE."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        from ..deocclusion.clip import LANDMARKS
+        from ..deocclusion.evi_filler import PRECISIONS
+
+        return known(
+            io.Schema,
+            node_id="HMD_EVIHRnetInpaint",
+            display_name="EVIHRnetInpaint",
+            category="HMD Removal/Inpaint",
+            description=(
+                "Fills the masked part of the face with EVI-HRnet: the reference is turned to the head, and the "
+                "network puts right what does not meet its surroundings, frame after frame. Pixels outside the mask "
+                "and a narrow feather stay bit for bit as they were. The weights come with the pack."
+            ),
+            search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
+            inputs=[
+                io.Image.Input("image", tooltip="The frames of one clip with the covered face, in order."),
+                io.Mask.Input(
+                    "mask", tooltip="White where the face is to be filled in: one mask for all frames, or one for each."
+                ),
+                FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
+                ReferenceSocket.Input(
+                    "reference", tooltip="The same person without the headset, from Pick Reference Frame."
+                ),
+                io.Combo.Input(
+                    "weights",
+                    options=evi_weights(),
+                    tooltip="The pack's own, or a file that you trained and put into ComfyUI's models/hmd_removal.",
+                ),
+                io.Combo.Input(
+                    "landmarks",
+                    options=list(LANDMARKS),
+                    default="visible",
+                    tooltip=(
+                        "visible: landmarks under the mask are worked out from those in sight; right for every real "
+                        "video. oracle: the track's own landmarks under the mask are used, for experiments where the "
+                        "face was detected before a headset was drawn on it."
+                    ),
+                ),
+                known(
+                    io.Int.Input,
+                    "crop_size",
+                    default=0,
+                    min=0,
+                    max=1024,
+                    step=32,
+                    tooltip=(
+                        "Side in pixels of the square around the head that is worked on. 0: as large as it is in the "
+                        "first frame, so that no detail is lost; less is faster."
+                    ),
+                    advanced=True,
+                ),
+                known(
+                    io.Combo.Input,
+                    "precision",
+                    options=list(PRECISIONS),
+                    default="auto",
+                    tooltip="What the network calculates in. auto: bfloat16 where the device is faster in it.",
+                    advanced=True,
+                ),
+            ],
+            outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        mask: torch.Tensor,
+        face_track: FaceTrack,
+        reference: Reference,
+        weights: str,
+        landmarks: str,
+        crop_size: int = 0,
+        precision: str = "auto",
+    ) -> io.NodeOutput:
+        from ..deocclusion.clip import deocclude_clip
+
+        progress = progress_bar()
+        filler = evi_filler(reference, name=weights, crop_side=crop_size or None, precision=precision)
+        frames = image[..., :3].cpu()
+        restored = deocclude_clip(
+            frames, mask.cpu(), face_track, reference, method=filler, landmarks=landmarks, progress=progress
+        )
+        return io.NodeOutput(restored)

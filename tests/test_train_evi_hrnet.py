@@ -60,7 +60,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory, take: Take) -> Path:
             pytest.skip(str(missing))
     store = TakeStore(tmp_path_factory.mktemp("takes"))
     for person in ("anna", "ben"):
-        store.add(person, take, {"person": person, "landmarks": "visible"})
+        store.add(person, take, {"person": person, "kind": "film", "landmarks": "visible"})
     return store.folder
 
 
@@ -156,7 +156,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
     lines = (tmp_path / "stopped" / "log.csv").read_text().splitlines()
-    assert len(lines) == 3 and "network_visible" in lines[0] and "warp_visible" in lines[0]  # heading, steps 2 and 4
+    assert (
+        len(lines) == 3 and "network_film_visible" in lines[0] and "warp_film_visible" in lines[0]
+    )  # heading, steps 2 and 4
     assert (tmp_path / "stopped" / "sheet.png").stat().st_size > 1000
     with safe_open(written, "pt") as file:
         header = file.metadata()

@@ -11,9 +11,10 @@ from ..errors import InputError
 from ..faces.contour import contour_image
 from ..faces.topology import EYES_AND_BROWS
 from .repose import mirrored_points
-from .takes import Take, TakeStore
+from .takes import FILM, Take, TakeStore
 
 DRIVEN = 0.3  # share of windows in which the headset's own cameras tell what lids and brows do
+FILMED = 0.6  # share of windows of people who were filmed, where there are moved photographs as well
 UNKNOWN = 0.1  # share of windows without any hidden point
 IRISES = tuple(range(468, 478))
 
@@ -58,10 +59,17 @@ class ClipSamples(Dataset):
     ):
         about = {name: store.about(name) for name in store.names()}
         long_enough = [name for name, a in about.items() if int(a["frames"]) >= frames]
-        people = sorted({about[name]["person"] for name in long_enough})
-        self._by_person = [[name for name in long_enough if about[name]["person"] == p] for p in people]
-        # Whoever is filmed for long is seen more often, but not in proportion.
+        people = sorted({(about[name]["kind"], about[name]["person"]) for name in long_enough})
+        self._by_person = [
+            [name for name in long_enough if (about[name]["kind"], about[name]["person"]) == person]
+            for person in people
+        ]
+        # Whoever is filmed for long is seen more often, but not in proportion; and a moved photograph is never as much
+        # unlike its reference as film is.
         counts = np.sqrt([len(names) for names in self._by_person])
+        filmed = np.array([kind == FILM for kind, _ in people])
+        for group, share in ((filmed, FILMED), (~filmed, 1 - FILMED)):
+            counts[group] *= share / max(counts[group].sum(), 1)
         self._chances = counts / counts.sum()
         self._store, self._variant, self._side, self._frames = store, variant, side, frames
         self._steps, self._seed = steps, seed

@@ -38,9 +38,9 @@ class EVIRecipe:
     window; batch: windows a step, in all processes together. adversarial_from: step from which the discriminator takes
     part (stage 2; the authors of LGTSM train without it until convergence first), `steps` for never. focus: side of the
     square around the hole that the perceptual and style losses look at, in sides of the crop; 1 as in the paper, less
-    to save time. gan: "wgan" as in the paper, or "hinge". rate: 9.7e-5 in the paper; cosine: whether it falls to
-    nothing at the end. average: decay of the averaged weights, which are measured and shipped. check_every: steps
-    between two looks at the split for validation.
+    to save time. gan: "wgan" as in the paper, or "hinge". reconstruction: its weight in equation 8. rate: 9.7e-5 in the
+    paper; cosine: whether it falls to nothing at the end. average: decay of the averaged weights, which are measured
+    and shipped. check_every: steps between two looks at the split for validation.
     """
 
     variant: str = "aligned"
@@ -54,6 +54,7 @@ class EVIRecipe:
     adversarial_from: int = 20000
     focus: float = 1.0
     gan: str = "wgan"
+    reconstruction: float = 1.0
     critic_width: int = 64
     rate: float = 9.7e-5
     cosine: bool = False
@@ -117,12 +118,15 @@ def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: st
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
+    seen: list[dict[str, float]] = []  # losses since the last look
     with tqdm(total=recipe.steps, initial=trainer.step, desc="train evi-hrnet", unit="step", disable=rank > 0) as bar:
         for batch in loader:
-            losses = trainer.learn(batch)
+            seen.append(trainer.learn(batch))
             bar.update()
             if rank == 0 and (trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps):
                 scores, sheet = check(trainer.average.network(), validation, recipe, device)
+                losses = {name: float(np.mean([step[name] for step in seen])) for name in seen[0]}
+                seen.clear()
                 trainer.run.record(trainer.step, {**losses, **scores})
                 write_png(work / "sheet.png", sheet)
                 trainer.save()
@@ -170,7 +174,7 @@ class EVITrainer:
             losses = self._compare(result, truth, hole, clips.points.to(self.device))
         if adversarial:
             losses["adversarial"] = judged["adversarial"]
-        weights = vars(LossWeights())
+        weights = vars(LossWeights(reconstruction=recipe.reconstruction))
         self._optimiser.zero_grad(set_to_none=True)
         sum(weights[name] * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
@@ -247,13 +251,21 @@ def composite(filling: torch.Tensor, frames: torch.Tensor, hole: torch.Tensor) -
 
 @torch.inference_mode()
 def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tuple[dict[str, float], np.ndarray]:
-    """PSNR in the hole, in dB, of the network and of the warp, by landmark mode; and a sheet of some of the results:
-    covered, warp, network, truth."""
+    """PSNR in the hole, in dB, of the network and of the warp, by what the takes are made from and their landmarks.
+
+    And a sheet of some of the results: covered, warp, network, truth.
+    """
     errors: dict[str, list[float]] = {}
     rows = []
-    names = store.names()
-    for name in [names[i] for i in np.linspace(0, len(names) - 1, min(recipe.check_windows, len(names))).astype(int)]:
-        take, mode = store.open(name), store.about(name)["landmarks"]
+    by_kind: dict[str, list[str]] = {}
+    for name in store.names():
+        about = store.about(name)
+        by_kind.setdefault(f"{about['kind']}_{about['landmarks']}", []).append(name)
+    share = recipe.check_windows // len(by_kind)
+    chosen = [(k, names[i]) for k, names in sorted(by_kind.items()) for i in _spread(len(names), share)]
+    shown = {chosen[i][1] for i in _spread(len(chosen), SHEET)}
+    for kind, name in chosen:
+        take = store.open(name)
         take = shrunk(take, slice(0, min(recipe.frames, len(take))), recipe.side)
         clips = window(take, variant=recipe.variant)
         frames, truth, reference, hole, contour = inputs(clips, device)
@@ -262,13 +274,18 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
         warped = torch.from_numpy(np.array(take.warped)).to(device).permute(0, 3, 1, 2)[None].float()
         for method, picture in (("network", result), ("warp", composite(warped / 255, truth, hole))):
             error = ((picture - truth).square() * hole).sum() / (3 * hole.sum())
-            errors.setdefault(f"{method}_{mode}", []).append(float(-10 * torch.log10(error)))
-        if len(rows) < SHEET:
+            errors.setdefault(f"{method}_{kind}", []).append(float(-10 * torch.log10(error)))
+        if name in shown:
             last = [x[0, -1].permute(1, 2, 0).cpu().numpy() for x in (frames, warped / 255, result, truth)]
             rows.append(np.hstack(last))
     return {name: float(np.mean(values)) for name, values in sorted(errors.items())}, np.round(
         255 * np.vstack(rows)
     ).astype(np.uint8)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of the first `count` numbers, evenly spread."""
+    return sorted(set(np.linspace(0, count - 1, max(most, 1)).round().astype(int).tolist()))
 
 
 def _store(folder: Path) -> TakeStore:

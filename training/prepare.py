@@ -26,7 +26,7 @@ from ..video import VideoReader
 from .face_store import SMALLEST_FACE, Footage, list_footage
 from .moving_portraits import Motion, motion_of, moving_portrait
 from .photometry import relight
-from .takes import MODES, SHORTEST, TakeStore, make_take
+from .takes import FILM, MODES, PHOTOGRAPH, SHORTEST, TakeStore, make_take
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,8 @@ def _variants(
         lit = Reference(tuple(relight(image, rng) for image in reference.images), reference.points, reference.angles)
         take = make_take(frames, track, artist, lit, mode=mode, side=how.side)
         if take is not None:
-            about = {"person": footage.person, "headset": kind, "mask": shape, "landmarks": mode}
+            made_from = FILM if footage.is_video else PHOTOGRAPH
+            about = {"person": footage.person, "kind": made_from, "headset": kind, "mask": shape, "landmarks": mode}
             store.add(f"{name}-{k}", take, about)
 
 

@@ -18,6 +18,7 @@ from ..faces.visible import Wearer, visible_track
 from ..files import written_whole
 
 MODES = ("oracle", "visible")
+FILM, PHOTOGRAPH = "film", "photograph"  # what a take is made from
 SHORTEST = 8  # frames; a network in time learns nothing from less
 
 
