@@ -1,0 +1,106 @@
+"""EVI-HRnet Inpaint with a user's own weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import EXAMPLES, Upload
+from safetensors.torch import save_file
+from samples import FRAMES, carphone_frames
+from test_bad_input import assert_one_sentence, last_event, with_value
+
+from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
+from hmd_removal.comfyui.server import ComfyServer
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
+
+NODE = "HMD_EVIHRnetInpaint"
+
+
+@pytest.fixture
+def models(server: ComfyServer) -> Path:
+    """The folder for the user's own weights."""
+    folder = server.base / "models" / "hmd_removal"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def workflow() -> Workflow:
+    return json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
+
+
+def untrained(path: Path, variant: str) -> Path:
+    """A network as it starts: in the variant "aligned" it corrects nothing."""
+    config = EVIConfig(variant, 4, keys=8, side=64)
+    save_file(EVIHRnet(config).state_dict(), path, metadata=config.metadata())
+    return path
+
+
+def test_own_weights_are_offered_and_used(
+    models: Path,
+    comfy: Callable,
+    fetch: Callable[[str], bytes],
+    upload: Upload,
+    inputs: dict[str, Path],
+    tmp_path: Path,
+):
+    untrained(models / "mine.safetensors", "aligned")
+    offered = json.loads(fetch(f"/object_info/{NODE}"))[NODE]["input"]["required"]["weights"][1]["options"]
+    assert offered == ["evi_hrnet", "mine.safetensors"]
+
+    async def restored(client: ComfyClient, graph: Workflow, folder: Path) -> np.ndarray:
+        folder.mkdir()
+        outputs = await client.run(await upload(client, graph, inputs))
+        (video,) = [file for file in await client.download(outputs, folder) if file.suffix == ".mp4"]
+        return np.stack(carphone_frames(video, FRAMES)).astype(int)
+
+    async def scenario(client: ComfyClient) -> tuple[np.ndarray, ...]:
+        warp = workflow()
+        for node in warp.values():
+            if node["class_type"] == NODE:
+                node["class_type"] = "HMD_WarpReference"
+                node["inputs"] = {
+                    k: node["inputs"][k] for k in ("image", "mask", "face_track", "reference", "landmarks")
+                }
+        own = with_value(workflow(), NODE, weights="mine.safetensors", precision="float32")
+        small = with_value(workflow(), NODE, weights="mine.safetensors", precision="float32", crop_size=64)
+        graphs = (warp, own, small, workflow())
+        return tuple([await restored(client, graph, tmp_path / str(k)) for k, graph in enumerate(graphs)])
+
+    warp, own, small, shipped = comfy(scenario)
+    assert np.abs(own - warp).max() <= 4  # both were encoded
+    assert np.abs(small - warp).max() > 4 and np.abs(small - warp).mean() < 4  # less sharp, but the same face
+    assert np.abs(shipped - warp).max() > 4
+
+
+def foreign(path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"\0" * 100)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(foreign, "Expected weights of EVI-HRnet, whose header names", id="another network"),
+        pytest.param(damaged, "Expected weights of EVI-HRnet in .* cannot be read", id="damaged"),
+        pytest.param(lambda path: None, "There is no file 'bad.safetensors'", id="not there"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_one_sentence(
+    make: Callable[[Path], None], words: str, models: Path, comfy: Callable, upload: Upload, inputs: dict[str, Path]
+):
+    (models / "bad.safetensors").unlink(missing_ok=True)
+    make(models / "bad.safetensors")
+
+    async def scenario(client: ComfyClient) -> Event:
+        graph = with_value(workflow(), NODE, weights="bad.safetensors")
+        return await last_event(client, await upload(client, graph, inputs))
+
+    assert_one_sentence(comfy(scenario), words)
