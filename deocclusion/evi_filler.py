@@ -1,5 +1,6 @@
 """The method "evi-hrnet": the network fills the crops, window by window."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +12,22 @@ from einops import rearrange
 from ..errors import InputError
 from ..faces.contour import contour_image
 from ..faces.reference import Reference
+from ..faces.registration import Evidence
 from ..models.evi_hrnet import EVIHRnet, State, load
 from .filler import Window
-from .methods import matched_reference, reference_crop
+from .methods import fitted_reference, reference_crop
 
 WINDOW = 8  # frames that share one pass; the result does not depend on it
 PRECISIONS = ("auto", "float32", "bfloat16")
 Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class EVIState:
+    """What has to be remembered of a clip. features: the network's; evidence: of where the reference belongs."""
+
+    features: State
+    evidence: Evidence | None
 
 
 class EVIFiller:
@@ -45,7 +55,7 @@ class EVIFiller:
         self.crop_side = crop_side or (network.config.side if self._draws else None)
         self._net, self._reference, self._precision = network, reference, precision
 
-    def fill(self, window: Window, state: State | None) -> tuple[torch.Tensor, State]:
+    def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:
         try:
             return self._fill(window, state)
         except torch.OutOfMemoryError:
@@ -56,14 +66,15 @@ class EVIFiller:
         second, state = self.fill(window.part(length // 2, length), state)
         return torch.cat([first, second]), state
 
-    def _fill(self, window: Window, state: State | None) -> tuple[torch.Tensor, State]:
+    def _fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:
         side, large = self._net.config.side, window.crops.shape[-1]
         device = next(self._net.parameters()).device
         if self._draws:
             still = torch.from_numpy(reference_crop(self._reference, large)).permute(2, 0, 1).float() / 255
             reference = still.expand_as(window.crops)
+            evidence = None
         else:
-            reference = matched_reference(window)
+            reference, evidence = fitted_reference(window, None if state is None else state.evidence)
         points = (window.points[..., :2] + 0.5) * (side / large) - 0.5
         lines = [contour_image(p, side, known) for p, known in zip(points, window.visibility, strict=True)]
         hole = (resized(window.masks, side) > 0).float()
@@ -74,15 +85,16 @@ class EVIFiller:
             resized(reference, side),
         )
         clip = [x.to(device)[None] for x in small]
+        past = None if state is None else state.features
         precision = torch.bfloat16 if self._in_bfloat16(device) else torch.float32
         with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
             if self._draws:
-                filled, state = self._net(*clip, state)
+                filled, features = self._net(*clip, past)
             else:
-                correction, state = self._net.correct(*clip, state)
+                correction, features = self._net.correct(*clip, past)
                 filled = correction.of(reference.to(device)[None])
         filled = filled[0].float().clamp(0, 1).cpu()
-        return resized(filled, large), state
+        return resized(filled, large), EVIState(features, evidence)
 
     def _in_bfloat16(self, device: torch.device) -> bool:
         return fast_in_bfloat16(device) if self._precision == "auto" else self._precision == "bfloat16"

@@ -12,6 +12,7 @@ from ..faces.blend import match_colours
 from ..faces.crop import CropTrack
 from ..faces.pose import head_pose
 from ..faces.reference import Reference
+from ..faces.registration import Evidence, registered
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
@@ -51,7 +52,7 @@ def filler_of(method: str | Filler, reference: Reference | None) -> Filler:
 
 
 class WarpFiller:
-    """The aligned reference with its colours matched to the frame."""
+    """The aligned reference, its colours matched to the frame, moved to meet what is around the hole."""
 
     name = "warp"
     needs_alignment = True
@@ -60,15 +61,15 @@ class WarpFiller:
     def __init__(self, crop_side: int | None = None):
         self.crop_side = crop_side
 
-    def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:
-        return matched_reference(window), None
+    def fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence]:
+        return fitted_reference(window, state)
 
 
-def matched_reference(window: Window) -> torch.Tensor:
-    """The aligned reference with its colours matched to each frame, (T, 3, S, S).
+def fitted_reference(window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence]:
+    """The aligned reference with its colours matched to each frame and moved to meet it, (T, 3, S, S).
 
     Where it shows nothing the crop stays as it is, and the hole is closed from its surroundings, or bits of the device
-    would remain.
+    would remain. state: what the call for the frames before returned, None at a clip's start.
     """
     frames = zip(
         rearrange(window.crops, "t c h w -> t h w c").numpy(),
@@ -77,11 +78,13 @@ def matched_reference(window: Window) -> torch.Tensor:
         window.aligned_kind[:, 0].numpy(),
         strict=True,
     )
-    filled = [
-        _closed(np.where(kind[..., None] > 0, match_colours(aligned, crop, hole, kind), crop), (kind == 0) & (hole > 0))
-        for crop, hole, aligned, kind in frames
-    ]
-    return rearrange(torch.from_numpy(np.stack(filled)), "t h w c -> t c h w")
+    fitted = []
+    for crop, hole, aligned, kind in frames:
+        shown = kind > 0
+        matched = np.where(shown[..., None], match_colours(aligned, crop, hole, kind), crop)
+        moved, state = registered(crop, _closed(matched, ~shown & (hole > 0)), hole, shown, state)
+        fitted.append(moved)
+    return rearrange(torch.from_numpy(np.stack(fitted)), "t h w c -> t c h w"), state
 
 
 def _closed(picture: np.ndarray, gap: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..deocclusion.engine import Deoccluder, window_of
-from ..deocclusion.methods import WarpFiller, matched_reference, reference_crop
+from ..deocclusion.methods import WarpFiller, fitted_reference, reference_crop
 from ..errors import InputError
 from ..faces.headset import HeadsetArtist, draw_headset
 from ..faces.reference import Reference
@@ -26,10 +26,10 @@ SHORTEST = 8  # frames; a network in time learns nothing from less
 class Take:
     """T consecutive frames of one person in crops of S x S pixels.
 
-    truth, covered, warped: (T, S, S, 3) uint8: without the headset, with it, and the reference re-posed and matched in
-    colour (the method "warp"). hole: (T, S, S) uint8. points: (T, 478, 2) float32 crop pixels of the true face; seen:
-    the same as the landmarks say; known: (T, 478) bool, which of `seen` are in sight. reference: (S, S, 3) uint8, the
-    person as in the reference picture.
+    truth, covered, warped: (T, S, S, 3) uint8: without the headset, with it, and what the method "warp" makes of it.
+    hole: (T, S, S) uint8. points: (T, 478, 2) float32 crop pixels of the true face; seen: the same as the landmarks
+    say; known: (T, 478) bool, which of `seen` are in sight. reference: (S, S, 3) uint8, the person as in the reference
+    picture.
     """
 
     truth: np.ndarray
@@ -66,17 +66,18 @@ def make_take(
             return None
     engine = Deoccluder(WarpFiller(side), reference)
     runs: list[list[dict[str, np.ndarray]]] = [[]]
+    evidence = None
     for t in range(len(frames)):
         face = faces[t].covered_by(masks[t]) if mode == "visible" else faces[t]
         (prepared,) = engine.prepare([covered[t]], [masks[t]], [face])
         if prepared.crop is None or track.status[t] != FrameStatus.FOUND:
             runs.append([])
             continue
-        matched = matched_reference(window_of([prepared]))[0].permute(1, 2, 0).numpy()
+        fitted, evidence = fitted_reference(window_of([prepared]), evidence)
         frame = {
             "truth": prepared.crop.take(frames[t]),
             "covered": prepared.pixels,
-            "warped": np.round(matched * 255).astype(np.uint8),
+            "warped": np.round(fitted[0].permute(1, 2, 0).numpy().clip(0, 1) * 255).astype(np.uint8),
             "hole": prepared.hole,
             "points": prepared.crop.to_crop(track.points[t])[:, :2].astype(np.float32),
             "seen": prepared.points[:, :2].astype(np.float32),
