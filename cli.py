@@ -159,7 +159,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from .evaluation.evaluate import Protocol, evaluate
-    from .evaluation.table import table, write_json
+    from .evaluation.table import differences, table, write_json
     from .faces.headset import HEADSETS
 
     presets = args.preset or ["band"]
@@ -175,6 +175,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
     print(table(evaluation))
+    if compared := differences(evaluation):
+        print(f"\n{compared}")
     if args.json is not None:
         write_json(args.json, evaluation)
     return 0

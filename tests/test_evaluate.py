@@ -9,8 +9,8 @@ from clips import write_clip
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
-from hmd_removal.evaluation.evaluate import Protocol, evaluate, read_truth
-from hmd_removal.evaluation.table import table, write_json
+from hmd_removal.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
+from hmd_removal.evaluation.table import differences, table, write_json
 from hmd_removal.faces.headset import HEADSETS
 from hmd_removal.faces.track import FrameStatus
 
@@ -91,3 +91,22 @@ def test_unknown_names_are_refused_before_any_clip_is_read(names, message, tmp_p
 def test_clips_too_short_to_have_a_reference_and_a_test(tmp_path, talking_head):
     with pytest.raises(InputError, match="has 20 frames; more than 26, its first second, are needed"):
         evaluate([write_clip(tmp_path / "short.mp4", talking_head[:20])], Protocol())
+
+
+def test_methods_are_compared_on_the_same_clips():
+    def clip(name: str, warp: float, network: float) -> dict:
+        rows = [
+            {"preset": "band", "landmarks": "visible", "method": method, "hole_psnr": psnr, "hole_lpips": None}
+            | {"identity": None, "temporal": 0.01}
+            for method, psnr in (("warp", warp), ("evi-hrnet", network))
+        ]
+        return {"clip": name, "results": rows}
+
+    # The clips differ by 20 dB, the methods by 1.0 to 1.2 dB on each of them.
+    clips = [clip("a", 20.0, 21.0), clip("b", 40.0, 41.2), clip("c", 30.0, 31.1)]
+    protocol = Protocol(methods=("warp", "evi-hrnet"))
+    rows = differences(Evaluation(protocol, clips, clips[0]["results"])).splitlines()
+    assert len(rows) == 3 and rows[0].startswith("| preset | landmarks | method less warp | hole_psnr")
+    assert rows[2] == "| band | visible | evi-hrnet | +1.10 (+1.00 to +1.20) | - | - | +0.0000 (+0.0000 to +0.0000) |"
+    assert differences(Evaluation(protocol, clips[:1], clips[0]["results"])) == ""
+    assert differences(Evaluation(Protocol(methods=("evi-hrnet",)), clips, clips[0]["results"])) == ""
