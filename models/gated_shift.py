@@ -70,6 +70,11 @@ class GatedConv(nn.Module):
         sizes = {"stride": stride, "dilation": dilation, "padding": padding}
         self.feature = nn.Conv2d(channels_in, channels, kernel, **sizes)
         self.gate = nn.Conv2d(channels_in, channels, kernel, **sizes)
+        # By PyTorch's default features would shrink to a thousandth over six layers. Gates are half open at first.
+        nn.init.kaiming_normal_(self.feature.weight, a=SLOPE)
+        with torch.no_grad():
+            self.feature.weight.mul_(2)
+        nn.init.zeros_(self.feature.bias)
         self.shift = CausalShift(channels_in) if shift else None
         self._scale, self._activate = scale, activate
 

@@ -160,6 +160,19 @@ def test_a_shift_does_not_write_into_its_input() -> None:
     assert torch.equal(x, before)
 
 
+def test_features_keep_their_size_from_layer_to_layer() -> None:
+    """A network whose features fade to nothing learns nothing but constants."""
+    torch.manual_seed(0)
+    net, sizes = EVIHRnet(EVIConfig("aligned", 16, keys=8)), []
+    for module in net.modules():
+        if isinstance(module, GatedConv):
+            module.register_forward_hook(lambda _, given, made: sizes.append(made[0].std(0).mean().item()))
+    with torch.no_grad():
+        net(*clip(side=64))
+    assert len(sizes) == 17 and sizes[-1] == 0  # the variant "aligned" starts as its reference
+    assert all(0.1 < size / sizes[0] < 10 for size in sizes[:-1]), sizes
+
+
 def test_the_gate_sees_the_frame_itself() -> None:
     layer = GatedConv(4, 2)
     nn.init.constant_(layer.feature.weight, 0), nn.init.constant_(layer.feature.bias, 1)
