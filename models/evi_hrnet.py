@@ -91,7 +91,8 @@ class Correction:
         down, across = ((2 * torch.arange(n, device=flat.device) + 1) / n - 1 for n in size)
         still = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
         grid = still + rearrange(steps, "n c h w -> n h w c")
-        moved = F.grid_sample(flat, grid, padding_mode="border", align_corners=False)
+        # Bilinear interpolation would blur once more what the warp has interpolated already.
+        moved = F.grid_sample(flat, grid, mode="bicubic", padding_mode="border", align_corners=False)
         if added.shape[-2:] != size:
             added = F.interpolate(added, size=size, mode="bilinear", align_corners=False)
         return rearrange(moved + added, "(b t) c h w -> b t c h w", t=length)

@@ -104,9 +104,9 @@ class DeoccludeVideo(io.ComfyNode):
                     options=list(METHODS),
                     default=METHODS[0],
                     tooltip=(
-                        "evi-hrnet: the network of EVI-HRnet Inpaint. warp: the reference turned and shaped to the "
-                        "head, without a network. static and telea are simple baselines to compare with: the reference "
-                        "pasted as it is, and filling in without knowing faces."
+                        "warp: the reference turned and shaped to the head. evi-hrnet: the network of EVI-HRnet "
+                        "Inpaint on top, experimental. static and telea are simple baselines to compare with: the "
+                        "reference pasted as it is, and filling in without knowing faces."
                     ),
                 ),
                 known(

@@ -29,7 +29,7 @@ UPLOAD_BUTTON = "image"
 WEIGHTS = {
     "HMD_DetectFaceLandmarks": ("face_landmarker",),
     "HMD_PickReferenceFrame": ("face_landmarker",),
-    "HMD_DeoccludeVideo": ("face_landmarker", "evi_hrnet"),
+    "HMD_DeoccludeVideo": ("face_landmarker",),
     "HMD_EVIHRnetInpaint": ("evi_hrnet",),
     "HMD_ComputeMetrics": ("lpips_alex", "face_embedding"),
 }
@@ -69,7 +69,7 @@ is not looked at any more.
 
 `band` hides the eyes and brows. Try `quest` or another device's `preset` in *Put a headset on*: it hides half the face
 and some of what is behind it. Set `landmarks` to `oracle` to see how much of the error comes from not knowing what the
-hidden part of the face does. Put *Warp Reference* in the place of *EVI-HRnet Inpaint* to see what the network adds.
+hidden part of the face does.
 """,
         columns=[
             {"Load": [1]},

@@ -29,8 +29,14 @@ def models(server: ComfyServer) -> Path:
     return folder
 
 
-def workflow() -> Workflow:
-    return json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
+def workflow(node_type: str = NODE) -> Workflow:
+    """An example, with the network in the place of the warp unless it is wanted as it is."""
+    graph = json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
+    for node in graph.values():
+        if node["class_type"] == "HMD_WarpReference" and node_type == NODE:
+            node["class_type"] = NODE
+            node["inputs"] |= {"weights": "evi_hrnet", "crop_size": 0, "precision": "auto"}
+    return graph
 
 
 def untrained(path: Path, variant: str) -> Path:
@@ -59,13 +65,7 @@ def test_own_weights_are_offered_and_used(
         return np.stack(carphone_frames(video, FRAMES)).astype(int)
 
     async def scenario(client: ComfyClient) -> tuple[np.ndarray, ...]:
-        warp = workflow()
-        for node in warp.values():
-            if node["class_type"] == NODE:
-                node["class_type"] = "HMD_WarpReference"
-                node["inputs"] = {
-                    k: node["inputs"][k] for k in ("image", "mask", "face_track", "reference", "landmarks")
-                }
+        warp = workflow("HMD_WarpReference")
         own = with_value(workflow(), NODE, weights="mine.safetensors", precision="float32")
         small = with_value(workflow(), NODE, weights="mine.safetensors", precision="float32", crop_size=64)
         graphs = (warp, own, small, workflow())

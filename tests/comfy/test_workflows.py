@@ -23,7 +23,7 @@ every_api_workflow = pytest.mark.parametrize("path", api_workflows(), ids=lambda
 every_ui_workflow = pytest.mark.parametrize("path", ui_workflows(), ids=lambda path: path.stem)
 
 
-SLOWEST = ("HMD_EVIHRnetInpaint", "HMD_DeoccludeVideo")
+SLOWEST = ("HMD_WarpReference", "HMD_DeoccludeVideo")
 
 
 def frame_count(file: Path) -> int:
