@@ -170,7 +170,7 @@ def test_training_brings_the_result_nearer_to_the_truth(tmp_path: Path, take: Ta
     trainer = EVITrainer(replace(RECIPE, width=8, steps=60, adversarial_from=60, reconstruction=10.0), tmp_path, "cpu")
     clips = window(shrunk(take, slice(0, 2), 64), variant="aligned")
     losses = [trainer.learn(clips) for _ in range(60)]
-    assert losses[-1]["reconstruction"] < 0.9 * losses[0]["reconstruction"]
+    assert losses[-1]["reconstruction"] < 0.95 * losses[0]["reconstruction"]
     assert losses[-1]["perceptual"] < losses[0]["perceptual"]
     assert losses[-1]["critic"] == 0
 
