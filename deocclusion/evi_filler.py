@@ -104,7 +104,7 @@ def fast_in_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # torch before 2.11 does not say
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # older torch does not say
         return False
     able = torch.cpu.get_capabilities()
     return able.get("amx_bf16", False) or able.get("avx512_bf16", False)

@@ -10,7 +10,8 @@ from ..faces.track import FaceTrack
 from .networks import evi_filler, evi_weights
 from .progress import progress_bar
 from .schema import known
-from .sockets import SEARCH_ALIASES, FaceTrackSocket, ReferenceSocket
+from .sockets import SEARCH_ALIASES
+from .widgets import covered_clip_inputs, hidden_landmarks_input
 
 
 class EVIHRnetInpaint(io.ComfyNode):
@@ -18,7 +19,6 @@ class EVIHRnetInpaint(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..deocclusion.clip import LANDMARKS
         from ..deocclusion.evi_filler import PRECISIONS
 
         return known(
@@ -34,29 +34,13 @@ class EVIHRnetInpaint(io.ComfyNode):
             ),
             search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
             inputs=[
-                io.Image.Input("image", tooltip="The frames of one clip with the covered face, in order."),
-                io.Mask.Input(
-                    "mask", tooltip="White where the face is to be filled in: one mask for all frames, or one for each."
-                ),
-                FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
-                ReferenceSocket.Input(
-                    "reference", tooltip="The same person without the headset, from Pick Reference Frame."
-                ),
+                *covered_clip_inputs(),
                 io.Combo.Input(
                     "weights",
                     options=evi_weights(),
                     tooltip="The pack's own, or a file that you trained and put into ComfyUI's models/hmd_removal.",
                 ),
-                io.Combo.Input(
-                    "landmarks",
-                    options=list(LANDMARKS),
-                    default="visible",
-                    tooltip=(
-                        "visible: landmarks under the mask are worked out from those in sight; right for every real "
-                        "video. oracle: the track's own landmarks under the mask are used, for experiments where the "
-                        "face was detected before a headset was drawn on it."
-                    ),
-                ),
+                hidden_landmarks_input(),
                 known(
                     io.Int.Input,
                     "crop_size",

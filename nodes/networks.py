@@ -16,14 +16,13 @@ from ..errors import InputError
 from ..faces.reference import Reference
 from ..models import evi_hrnet, weights
 from ..models.manifest import manifest
-
-FOLDER = "hmd_removal"  # below models/, and in extra_model_paths.yaml
+from . import MODEL_FOLDER
 
 
 def evi_weights() -> list[str]:
     """What a widget offers: the weights that come with the pack, and the user's own files in models/hmd_removal."""
     known = {weight.file for weight in manifest().values()}
-    own = (name for name in folder_paths.get_filename_list(FOLDER) if name.endswith(".safetensors"))
+    own = (name for name in folder_paths.get_filename_list(MODEL_FOLDER) if name.endswith(".safetensors"))
     return [EVI_WEIGHTS, *sorted(name for name in own if name not in known)]
 
 
@@ -37,9 +36,9 @@ def evi_filler(
     if name == EVI_WEIGHTS:
         path = weights.resolve(name)
     else:
-        found = folder_paths.get_full_path(FOLDER, name)
+        found = folder_paths.get_full_path(MODEL_FOLDER, name)
         if found is None:
-            raise InputError(f"There is no file {name!r} in models/{FOLDER}; choose one that the list offers.")
+            raise InputError(f"There is no file {name!r} in models/{MODEL_FOLDER}; choose one that the list offers.")
         path = Path(found)
     patcher = _patcher(path, path.stat().st_mtime_ns)
     model_management.load_models_gpu([patcher])

@@ -9,7 +9,8 @@ from ..faces.reference import Reference
 from ..faces.track import FaceTrack
 from .progress import progress_bar
 from .schema import known
-from .sockets import SEARCH_ALIASES, FaceTrackSocket, ReferenceSocket
+from .sockets import SEARCH_ALIASES
+from .widgets import covered_clip_inputs, hidden_landmarks_input
 
 
 class WarpReference(io.ComfyNode):
@@ -17,8 +18,6 @@ class WarpReference(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..deocclusion.clip import LANDMARKS
-
         return known(
             io.Schema,
             node_id="HMD_WarpReference",
@@ -31,24 +30,8 @@ class WarpReference(io.ComfyNode):
             ),
             search_aliases=[*SEARCH_ALIASES, "reenact", "face warp", "remove headset", "restore face"],
             inputs=[
-                io.Image.Input("image", tooltip="The frames with the covered face."),
-                io.Mask.Input(
-                    "mask", tooltip="White where the face is to be filled in: one mask for all frames, or one for each."
-                ),
-                FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
-                ReferenceSocket.Input(
-                    "reference", tooltip="The same person without the headset, from Pick Reference Frame."
-                ),
-                io.Combo.Input(
-                    "landmarks",
-                    options=list(LANDMARKS),
-                    default="visible",
-                    tooltip=(
-                        "visible: landmarks under the mask are worked out from those in sight; right for every real "
-                        "video. oracle: the track's own landmarks under the mask are used, for experiments where the "
-                        "face was detected before a headset was drawn on it."
-                    ),
-                ),
+                *covered_clip_inputs(),
+                hidden_landmarks_input(),
             ],
             outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
         )

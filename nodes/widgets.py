@@ -1,6 +1,6 @@
 """Widgets that several nodes have: how the face is found, and where the headset sits.
 
-They are optional, so that workflows saved before a node had them still run.
+Those that nodes got later are optional, so that workflows saved before still run.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..faces.covered_detector import MODES
+from .sockets import FaceTrackSocket, ReferenceSocket
 
 
 def detector_inputs() -> list[io.Input]:
@@ -33,6 +34,34 @@ def detector_inputs() -> list[io.Input]:
             ),
         ),
     ]
+
+
+def covered_clip_inputs() -> list[io.Input]:
+    """The sockets `image`, `mask`, `face_track` and `reference` of a node that fills a clip in."""
+    return [
+        io.Image.Input("image", tooltip="The frames with the covered face."),
+        io.Mask.Input(
+            "mask", tooltip="White where the face is to be filled in: one mask for all frames, or one for each."
+        ),
+        FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
+        ReferenceSocket.Input("reference", tooltip="The same person without the headset, from Pick Reference Frame."),
+    ]
+
+
+def hidden_landmarks_input() -> io.Input:
+    """Widget `landmarks`: what is taken for the points under the mask."""
+    from ..deocclusion.clip import LANDMARKS
+
+    return io.Combo.Input(
+        "landmarks",
+        options=list(LANDMARKS),
+        default="visible",
+        tooltip=(
+            "visible: landmarks under the mask are worked out from those in sight; right for every real video. oracle: "
+            "the track's own landmarks under the mask are used, for experiments where the face was detected before a "
+            "headset was drawn on it."
+        ),
+    )
 
 
 def shift_inputs(note: str = "") -> list[io.Input]:
