@@ -31,6 +31,11 @@ def run() -> None:
             )
 
 
+def remembered(pictures: torch.Tensor) -> torch.Tensor:
+    """As much memory as there can be of (B, T, 3, S, S) pictures."""
+    return torch.cat([pictures, torch.ones_like(pictures[:, :, :1])], 2)
+
+
 def _times(net: EVIHRnet, side: int, frames: int, device: str, precision: torch.dtype) -> list[float]:
     small, large = (torch.rand(1, 1, 3, n, n, device=device) for n in (net.config.side, side))
     flat = torch.zeros_like(small[:, :, :1])
@@ -39,10 +44,10 @@ def _times(net: EVIHRnet, side: int, frames: int, device: str, precision: torch.
         for _ in range(WARM_UP + frames):
             start = time.perf_counter()
             if net.config.variant == "paper":
-                filled, state = net(small, flat, flat, small, state)
+                filled, state = net(small, flat, flat, small, state=state)
             else:
-                correction, state = net.correct(small, flat, flat, small, state)
-                filled = correction.of(large)
+                correction, state = net.correct(small, flat, flat, small, remembered(small), state)
+                filled = correction.of(large, remembered(large))
             filled.float().sum().item()  # waits until it is there
             times.append(time.perf_counter() - start)
     return times[WARM_UP:]

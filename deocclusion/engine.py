@@ -16,6 +16,7 @@ from ..faces.crop import Crop, CropTrack, crop_side_for
 from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
+from .memory import FrameMemory
 
 
 @dataclass
@@ -23,8 +24,8 @@ class Prepared:
     """One frame on its way through the engine, in its crop of S x S pixels.
 
     crop: None where there is nothing to fill, as is all else then. pixels: (S, S, 3) of the frame's type. hole: (S, S)
-    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind: see Window; None for a filler that does not
-    ask for them.
+    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind, remembered, in_memory: see Window; None for
+    a filler that does not ask for them.
     """
 
     crop: Crop | None
@@ -34,6 +35,8 @@ class Prepared:
     visibility: np.ndarray | None = None
     aligned: np.ndarray | None = None
     kind: np.ndarray | None = None
+    remembered: np.ndarray | None = None
+    in_memory: np.ndarray | None = None
 
 
 class Deoccluder:
@@ -48,6 +51,7 @@ class Deoccluder:
         self._aligner = (
             ReferenceAligner(reference, steady=True) if filler.needs_alignment and reference is not None else None
         )
+        self._memory = FrameMemory(reference) if filler.needs_memory else None
         self._crops: CropTrack | None = None
         self._state: Any = None
 
@@ -73,7 +77,12 @@ class Deoccluder:
         self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
     ) -> list[Prepared]:
         """`process` up to what the filler is given: what a network is trained on has to come about in the same way."""
-        return [self._prepare(f, m, face) for f, m, face in zip(frames, masks, faces, strict=True)]
+        prepared = []
+        for frame, mask, face in zip(frames, masks, faces, strict=True):
+            prepared.append(self._prepare(frame, mask, face))
+            if self._memory is not None:
+                self._memory.push(frame, mask)
+        return prepared
 
     def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
         if face.status == FrameStatus.MISSING:
@@ -91,12 +100,14 @@ class Deoccluder:
             prepared.aligned, prepared.kind = self._aligner(
                 prepared.points, prepared.visibility, region, face.deviation * crop.scale
             )
+        if self._memory is not None:
+            prepared.remembered, prepared.in_memory = self._memory.take(crop, frame)
         return prepared
 
 
 def window_of(frames: Sequence[Prepared]) -> Window:
     """Consecutive frames that have something to fill as a filler sees them."""
-    aligned = frames[0].aligned is not None
+    aligned, remembered = frames[0].aligned is not None, frames[0].remembered is not None
     return Window(
         crops=_pictures([p.pixels for p in frames]),
         masks=torch.from_numpy(np.stack([p.hole for p in frames])).float()[:, None],
@@ -104,6 +115,8 @@ def window_of(frames: Sequence[Prepared]) -> Window:
         visibility=np.stack([p.visibility for p in frames]),
         aligned=_pictures([p.aligned for p in frames]) if aligned else None,
         aligned_kind=torch.from_numpy(np.stack([p.kind for p in frames]))[:, None] if aligned else None,
+        remembered=_pictures([p.remembered for p in frames]) if remembered else None,
+        in_memory=torch.from_numpy(np.stack([p.in_memory for p in frames]))[:, None] if remembered else None,
     )
 
 

@@ -52,6 +52,7 @@ class EVIFiller:
         if precision not in PRECISIONS:
             raise InputError(f"Expected a precision out of {', '.join(PRECISIONS)}, got {precision!r}.")
         self._draws = network.config.variant == "paper"
+        self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
         self._net, self._reference, self._precision = network, reference, precision
 
@@ -78,21 +79,24 @@ class EVIFiller:
         points = (window.points[..., :2] + 0.5) * (side / large) - 0.5
         lines = [contour_image(p, side, known) for p, known in zip(points, window.visibility, strict=True)]
         hole = (resized(window.masks, side) > 0).float()
-        small = (
+        small = [
             resized(window.crops, side),
             hole,
             torch.from_numpy(np.stack(lines))[:, None],
             resized(reference, side),
-        )
+        ]
+        if not self._draws:
+            memory = torch.cat([window.remembered * window.in_memory, window.in_memory.float()], 1)
+            small.append(known_whole(resized(memory, side)))
         clip = [x.to(device)[None] for x in small]
         past = None if state is None else state.features
         precision = torch.bfloat16 if self._in_bfloat16(device) else torch.float32
         with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
             if self._draws:
-                filled, features = self._net(*clip, past)
+                filled, features = self._net(*clip, state=past)
             else:
                 correction, features = self._net.correct(*clip, past)
-                filled = correction.of(reference.to(device)[None])
+                filled = correction.of(reference.to(device)[None], memory.to(device)[None])
         filled = filled[0].float().clamp(0, 1).cpu()
         return resized(filled, large), EVIState(features, evidence)
 
@@ -108,6 +112,11 @@ def fast_in_bfloat16(device: torch.device) -> bool:
         return False
     able = torch.cpu.get_capabilities()
     return able.get("amx_bf16", False) or able.get("avx512_bf16", False)
+
+
+def known_whole(memory: torch.Tensor) -> torch.Tensor:
+    """A shrunk (..., 4, S, S) memory without the pixels of which only a part is known."""
+    return memory * (memory[..., 3:, :, :] > 1 - 1e-3)
 
 
 def resized(pictures: torch.Tensor, side: int) -> torch.Tensor:

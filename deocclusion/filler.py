@@ -14,7 +14,8 @@ class Window:
     crops: (T, 3, S, S) float32 in [0, 1], the hole still showing whatever covers the face. masks: (T, 1, S, S),
     1 = hole. points: (T, 478, 3) crop pixels, hidden ones as the detector left them. visibility: (T, 478).
     aligned: (T, 3, S, S) the reference re-posed to each frame, valid where aligned_kind, (T, 1, S, S) uint8, is not 0
-    (1 around the face, 2 on its mesh); both are None for a filler that does not ask for them.
+    (1 around the face, 2 on its mesh). remembered: (T, 3, S, S) what each place showed when it was last in sight, valid
+    where in_memory, (T, 1, S, S) uint8, is 1. Either pair is None for a filler that does not ask for it.
     """
 
     crops: torch.Tensor
@@ -23,6 +24,8 @@ class Window:
     visibility: np.ndarray
     aligned: torch.Tensor | None
     aligned_kind: torch.Tensor | None
+    remembered: torch.Tensor | None = None
+    in_memory: torch.Tensor | None = None
 
     def part(self, start: int, stop: int) -> "Window":
         """Some of its frames."""
@@ -38,6 +41,8 @@ class Filler(Protocol):
     """Crop size S in pixels that the method works at; None to follow the size of the face."""
     needs_alignment: bool
     """Whether Window.aligned is wanted."""
+    needs_memory: bool
+    """Whether Window.remembered is wanted."""
     window: int
     """How many frames it likes to see at once; fewer may come. Work can be cancelled between windows."""
 

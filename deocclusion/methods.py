@@ -56,6 +56,7 @@ class WarpFiller:
 
     name = "warp"
     needs_alignment = True
+    needs_memory = False
     window = 1
 
     def __init__(self, crop_side: int | None = None):
@@ -101,6 +102,7 @@ class StaticFiller:
 
     name = "static"
     needs_alignment = False
+    needs_memory = False
     window = 1
 
     def __init__(self, reference: Reference, crop_side: int | None = None):
@@ -127,6 +129,7 @@ class TeleaFiller:
 
     name = "telea"
     needs_alignment = False
+    needs_memory = False
     window = 1
     RADIUS = 3
 

@@ -16,8 +16,11 @@ from ..errors import InputError
 from .gated_shift import GatedConv
 from .self_attention import ChannelAttention, SpatialAttention
 
-CHANNELS = 8  # of the input: masked frame (3), mask (1), contour (1), reference (3)
-VARIANTS = ("paper", "aligned")
+# Of the input: masked frame (3), mask (1), contour (1), reference (3); and memory (4), how unlike the frame the
+# reference and what is remembered are around the hole (2).
+CHANNELS = {"paper": 8, "aligned": 14}
+VARIANTS = tuple(CHANNELS)
+UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
 STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
 
@@ -30,10 +33,10 @@ class EVIConfig:
 
     variant: "paper", whose reference is another frame as it is, zeroed outside the hole; or "aligned", whose reference
     is the person's re-posed and colour-matched face (faces.align, faces.blend), which it corrects: what the alignment
-    gets right need not be learnt. width: channels of the first layer, 64 in the paper. attention:
-    "spatial" (SAGAN) or "channel" (the paper's words). keys: side of the grid that spatial attention looks at, None
-    for all positions. side: pixels of the crops that the network learnt from; larger ones are shrunk for it. Raises
-    InputError for an unknown name.
+    gets right need not be learnt; and which is also told what each place showed before (deocclusion.memory). width:
+    channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN) or "channel" (the paper's words). keys:
+    side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the network
+    learnt from; larger ones are shrunk for it. Raises InputError for an unknown name.
     """
 
     variant: str = "aligned"
@@ -74,17 +77,21 @@ class EVIConfig:
 @dataclass(frozen=True)
 class Correction:
     """What the variant "aligned" does to the reference. displacement: (B, T, 2, h, w), in units of STEP, x and y of
-    where each pixel is to be taken from; addition: (B, T, 3, H, W) what is then added to it."""
+    where each pixel is to be taken from; recall: (B, T, 1, H, W) in [0, 1], the share that what is remembered there
+    gets, where anything is; addition: (B, T, 3, H, W) what is then added to it."""
 
     displacement: torch.Tensor
+    recall: torch.Tensor
     addition: torch.Tensor
 
-    def of(self, reference: torch.Tensor) -> torch.Tensor:
+    def of(self, reference: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
         """The corrected reference, float32, not clamped. reference: (B, T, 3, S, S), of any size: a large one keeps its
-        details, since they are moved and not drawn anew. Beyond its edge the picture repeats."""
+        details, since they are moved and not drawn anew. Beyond its edge the picture repeats. memory: (B, T, 4, S, S),
+        see EVIHRnet."""
         length, size = reference.shape[1], reference.shape[-2:]
-        flat, steps, added = (
-            rearrange(x.float(), "b t c h w -> (b t) c h w") for x in (reference, self.displacement, self.addition)
+        flat, steps, share, added = (
+            rearrange(x.float(), "b t c h w -> (b t) c h w")
+            for x in (reference, self.displacement, self.recall, self.addition)
         )
         steps = F.interpolate(STEP * steps, size=size, mode="bilinear", align_corners=False)
         # Middles of pixels in [-1, 1]. Not by affine_grid: under autocast it rounds them to a quarter of a pixel.
@@ -94,7 +101,10 @@ class Correction:
         # Bilinear interpolation would blur once more what the warp has interpolated already.
         moved = F.grid_sample(flat, grid, mode="bicubic", padding_mode="border", align_corners=False)
         if added.shape[-2:] != size:
-            added = F.interpolate(added, size=size, mode="bilinear", align_corners=False)
+            added, share = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (added, share))
+        if memory is not None:
+            remembered, known = memory.float().flatten(0, 1).split((3, 1), 1)
+            moved = torch.lerp(moved, remembered, share * known)
         return rearrange(moved + added, "(b t) c h w -> b t c h w", t=length)
 
 
@@ -102,9 +112,11 @@ class EVIHRnet(nn.Module):
     """The generator. At width 64: 12,248,088 parameters, and 46.0 GFLOP for a frame of 128 x 128 pixels (multiplying
     and adding count two). A quarter of the width costs a sixteenth of that.
 
-    The variant "aligned", which is not the paper's, starts as the warped reference itself and learns two corrections: a
-    displacement, read off the features at a quarter of the size, by which the reference is moved, since what is left of
-    errors in alignment is best undone by shifting what is sharp; and an addition, the last layer's output.
+    The variant "aligned", which is not the paper's, starts as the warped reference itself and learns three corrections:
+    a displacement, read off the features at a quarter of the size, by which the reference is moved, since what is left
+    of errors in alignment is best undone by shifting what is sharp; and, from the last layer, how far what is
+    remembered of a place is better than the reference, as it is where neither camera nor wall nor head moves, and an
+    addition.
     """
 
     def __init__(self, config: EVIConfig = EVIConfig()) -> None:
@@ -113,7 +125,7 @@ class EVIHRnet(nn.Module):
         w = config.width
         attention = ATTENTIONS[config.attention]
         self.encoder = nn.ModuleList(
-            [GatedConv(CHANNELS, w, 5, shift=False), GatedConv(w, 2 * w, 4, stride=2, padding=2)]
+            [GatedConv(CHANNELS[config.variant], w, 5, shift=False), GatedConv(w, 2 * w, 4, stride=2, padding=2)]
         )
         self.early_attention = attention(2 * w, config.keys)
         self.middle = nn.ModuleList(
@@ -138,7 +150,7 @@ class EVIHRnet(nn.Module):
                 GatedConv(2 * w, 2 * w),
                 GatedConv(2 * w, w, scale=2),
                 GatedConv(w, w // 2),
-                GatedConv(w // 2, 3, activate=False),
+                GatedConv(w // 2, 3 if config.variant == "paper" else 4, activate=False),
             ]
         )
         if config.variant == "aligned":
@@ -152,22 +164,26 @@ class EVIHRnet(nn.Module):
         mask: torch.Tensor,
         contour: torch.Tensor,
         reference: torch.Tensor,
+        memory: torch.Tensor | None = None,
         state: State | None = None,
     ) -> tuple[torch.Tensor, State]:
         """Fill the hole in consecutive frames.
 
-        frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour:
-        (B, T, 1, S, S), see faces.contour. What the hole shows in `frames` is not looked at, nor, in the variant
-        "paper", the reference outside it. state: what the call before returned, None at a clip's start.
+        frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour: (B,
+        T, 1, S, S), see faces.contour. What the hole shows in `frames` is not looked at, nor, in the variant "paper",
+        the reference outside it. memory: (B, T, 4, S, S), what each place showed when it was last in sight, black where
+        it never was, and 1 where it was; None where nothing is remembered; "paper" does not look at it. state: what the
+        call before returned, None at a clip's start.
 
         Returns (B, T, 3, S, S), not clamped, to be composited with the frames; and the state for the frames that
         follow, with which a clip given piece by piece equals the clip given at once.
         """
         if self.config.variant == "paper":
-            _, picture, kept = self._run(frames, mask, contour, reference * mask, state)
+            masked = torch.cat([frames * (1 - mask), mask, contour, reference * mask], 2)
+            _, picture, kept = self._run(masked, state)
             return picture, kept
-        correction, kept = self.correct(frames, mask, contour, reference, state)
-        return correction.of(reference), kept
+        correction, kept = self.correct(frames, mask, contour, reference, memory, state)
+        return correction.of(reference, memory), kept
 
     def correct(
         self,
@@ -175,24 +191,29 @@ class EVIHRnet(nn.Module):
         mask: torch.Tensor,
         contour: torch.Tensor,
         reference: torch.Tensor,
+        memory: torch.Tensor | None = None,
         state: State | None = None,
     ) -> tuple[Correction, State]:
         """`forward` of the variant "aligned" up to what it does to the reference, which may have another size."""
-        features, addition, kept = self._run(frames, mask, contour, reference, state)
+        if memory is None:
+            memory = torch.cat([torch.zeros_like(reference), torch.zeros_like(mask)], 2)
+        shown = 1 - mask
+        unlike = [
+            UNLIKE * (frames - picture).abs().mean(2, keepdim=True) * seen
+            for picture, seen in ((reference, shown), (memory[:, :, :3], shown * memory[:, :, 3:]))
+        ]
+        inputs = torch.cat([frames * shown, mask, contour, reference, memory, *unlike], 2)
+        features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
-        return Correction(displacement, addition), kept
+        addition, recall = last.split((3, 1), 2)
+        # Clamped, but where it is clamped it still learns.
+        recall = recall + (recall.clamp(0, 1) - recall).detach()
+        return Correction(displacement, recall, addition), kept
 
-    def _run(
-        self,
-        frames: torch.Tensor,
-        mask: torch.Tensor,
-        contour: torch.Tensor,
-        reference: torch.Tensor,
-        state: State | None,
-    ) -> tuple[torch.Tensor, torch.Tensor, State]:
+    def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
         """Features at a quarter of the size, what the last layer says, and the state."""
-        length = frames.shape[1]
-        x = rearrange(torch.cat([frames * (1 - mask), mask, contour, reference], 2), "b t c h w -> (b t) c h w")
+        length = inputs.shape[1]
+        x = rearrange(inputs, "b t c h w -> (b t) c h w")
         x = x.contiguous(memory_format=torch.channels_last)
         pasts = iter(state or [None] * self._layers())
         kept: State = []

@@ -30,6 +30,14 @@ def clip(frames: int = 5, side: int = 32) -> tuple[torch.Tensor, ...]:
     return frame, mask, torch.rand(2, frames, 1, side, side, generator=generator), reference
 
 
+def memory_of(frame: torch.Tensor) -> torch.Tensor:
+    """Of two clips, in which only the left half was ever in sight."""
+    memory = torch.rand(*frame.shape[:2], 4, *frame.shape[3:], generator=torch.Generator().manual_seed(1))
+    memory[:, :, 3] = 1
+    memory[..., frame.shape[-1] // 2 :] = 0
+    return memory
+
+
 def awake(net: EVIHRnet) -> EVIHRnet:
     """With attention at work, and shifts that look further back than at the start."""
     for module in net.modules():
@@ -58,11 +66,12 @@ def test_size_and_cost_are_those_of_the_docstring() -> None:
 def test_a_clip_frame_by_frame_equals_the_clip_at_once(config: EVIConfig, pieces: tuple[int, ...]) -> None:
     torch.manual_seed(1)
     net, inputs = awake(EVIHRnet(config)), clip()
+    inputs = (*inputs, memory_of(inputs[0]))
     with torch.no_grad():
         whole, _ = net(*inputs)
         parts, state, start = [], None, 0
         for count in pieces:
-            part, state = net(*(x[:, start : start + count] for x in inputs), state)
+            part, state = net(*(x[:, start : start + count] for x in inputs), state=state)
             parts.append(part)
             start += count
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
@@ -94,17 +103,50 @@ def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_vari
         paper = awake(EVIHRnet(EVIConfig("paper", 8)))
         assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
         aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
-        assert torch.allclose(aligned(frame, mask, contour, reference)[0], reference, atol=1e-5)
+        for memory in (None, memory_of(frame)):
+            assert torch.allclose(aligned(frame, mask, contour, reference, memory)[0], reference, atol=1e-5)
+
+
+def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_frame() -> None:
+    frame, mask, contour, reference = clip()
+    memory = memory_of(frame)
+    net, seen = EVIHRnet(EVIConfig("aligned", 4)).eval(), []
+    net.encoder[0].feature.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        net(frame, mask, contour, reference, memory)
+    by_reference, by_memory = seen[0][:, 12].view(2, 5, 32, 32), seen[0][:, 13].view(2, 5, 32, 32)
+    assert by_reference[0, 1, 2, 3] == pytest.approx(8 * (frame - reference)[0, 1, :, 2, 3].abs().mean().item())
+    assert by_memory[0, 1, 2, 3] == pytest.approx(8 * (frame - memory[:, :, :3])[0, 1, :, 2, 3].abs().mean().item())
+    hole, never = mask[:, :, 0] > 0, memory[:, :, 3] == 0
+    assert not by_reference[hole].any() and not by_memory[hole | never].any()
+
+
+def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
+    picture, memory = torch.full((1, 1, 3, 64, 64), 0.2), torch.zeros(1, 1, 4, 64, 64)
+    memory[..., :3, :, :32], memory[..., 3, :, :32] = 0.6, 1.0
+    share = torch.full((1, 1, 1, 16, 16), 0.25)
+    found = Correction(torch.zeros(1, 1, 2, 4, 4), share, torch.zeros(1, 1, 3, 16, 16)).of(picture, memory)
+    assert torch.allclose(found[..., :32], torch.tensor(0.3)) and torch.allclose(found[..., 32:], torch.tensor(0.2))
+
+
+def test_a_share_that_is_clamped_still_learns() -> None:
+    net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)), clip()
+    nn.init.constant_(net.decoder[-1].feature.bias, -3.0)
+    correction, _ = net.correct(frame, mask, contour, reference, memory_of(frame))
+    assert not correction.recall.any()
+    correction.recall.sum().backward()
+    assert net.decoder[-1].feature.bias.grad[3] > 0
 
 
 def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
     picture, steps, nothing = torch.rand(1, 2, 3, 50, 100), torch.zeros(1, 2, 2, 5, 10), torch.zeros(1, 2, 3, 50, 100)
-    assert torch.allclose(Correction(steps, nothing).of(picture), picture, atol=1e-5)
+    alone = nothing[:, :, :1]
+    assert torch.allclose(Correction(steps, alone, nothing).of(picture), picture, atol=1e-5)
     steps[0, 1] = 2.0  # 2 * 0.02 half sides: of 50 pixels to the right, and of 25 downwards
     added = nothing.clone()
     added[0, 1, 1] = 0.25
     with torch.autocast("cpu", torch.bfloat16):  # in which places would not be exact enough
-        found = Correction(steps, added).of(picture)
+        found = Correction(steps, alone, added).of(picture)
     assert torch.allclose(found[0, 0], picture[0, 0], atol=1e-5)
     expected = picture[0, 1, :, 1:, 2:] + torch.tensor([0, 0.25, 0])[:, None, None]
     assert torch.allclose(found[0, 1, :, :-1, :-2], expected, atol=1e-4)
@@ -113,7 +155,7 @@ def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
 def test_a_correction_found_in_small_serves_a_large_picture() -> None:
     rows = torch.linspace(0, 1, 256)[:, None].expand(1, 1, 3, 256, 256)
     steps = torch.full((1, 1, 2, 32, 32), 1.0)
-    large = Correction(steps, torch.zeros(1, 1, 3, 128, 128)).of(rows)
+    large = Correction(steps, torch.zeros(1, 1, 1, 128, 128), torch.zeros(1, 1, 3, 128, 128)).of(rows)
     moved_by = 0.02 * 128 / 255  # 2.56 pixels of a ramp
     assert torch.allclose(large[..., :250, :], rows[..., :250, :] + moved_by, atol=1e-4)
 

@@ -87,10 +87,30 @@ def test_a_smaller_window_shows_the_same_in_the_same_places(take: Take) -> None:
 
 def test_a_mirrored_window_is_the_mirror_image_of_its_pictures_and_lines(take: Take) -> None:
     straight, mirrored = (window(shrunk(take, slice(0, 2), 64), variant="aligned", mirrored=m) for m in (False, True))
-    for name in ("frames", "truth", "reference", "hole"):
+    for name in ("frames", "truth", "reference", "hole", "memory"):
         assert torch.equal(getattr(mirrored, name), getattr(straight, name).flip(-1))
     assert (mirrored.contour - straight.contour.flip(-1)).abs().mean() < 0.01
     assert mirrored.points[0, 0, 61, 0].item() == pytest.approx(63 - straight.points[0, 0, 291, 0].item(), abs=1e-3)
+
+
+def test_a_window_remembers_what_its_take_does(take: Take) -> None:
+    in_memory = take.in_memory.copy()
+    in_memory[:, :, 40:] = 0
+    memory = window(shrunk(replace(take, in_memory=in_memory), slice(0, 2), 32), variant="aligned").memory
+    assert memory.shape == (1, 2, 4, 32, 32)
+    assert (memory[:, :, 3, :, :20] == 255).all() and not memory[..., 20:].any()
+    whole = shrunk(take, slice(0, 2), 32).remembered[1, :, :20]
+    assert np.array_equal(memory[0, 1, :3, :, :20].permute(1, 2, 0), whole)
+
+
+def test_some_windows_remember_nothing_and_some_what_was_elsewhere(takes: Path) -> None:
+    """Or the network would trust its memory blindly."""
+    samples = ClipSamples(TakeStore(takes), variant="aligned", side=64, frames=2, batch=60, steps=1, seed=0)
+    memory = samples[0].memory
+    forgotten = [not clip.any() for clip in memory]
+    assert 3 < sum(forgotten) < 20
+    different = {clip[:, :3, 5, 5].numpy().tobytes() for clip in memory}
+    assert len(different) > 10
 
 
 def test_a_headset_that_tracks_the_eyes_knows_their_shape(take: Take) -> None:

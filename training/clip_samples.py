@@ -16,19 +16,23 @@ from .takes import FILM, Take, TakeStore
 DRIVEN = 0.3  # share of windows in which the headset's own cameras tell what lids and brows do
 FILMED = 0.6  # share of windows of people who were filmed, where there are moved photographs as well
 UNKNOWN = 0.1  # share of windows without any hidden point
+FORGOTTEN, SHAKEN = 0.15, 0.15  # shares of windows without memory, and with a camera that was knocked against
+KNOCK = 0.04  # of the side: how far at most
 IRISES = tuple(range(468, 478))
 
 
 @dataclass(frozen=True)
 class Clips:
     """B windows of T frames. frames, truth, reference: (B, T, 3, S, S) uint8; hole: (B, T, 1, S, S) uint8; contour:
-    (B, T, 1, S, S) float32; points: (B, T, 478, 2) float32 pixels of the true face."""
+    (B, T, 1, S, S) float32; memory: (B, T, 4, S, S) uint8, what each place showed when it was last in sight, and 255
+    where it ever was; points: (B, T, 478, 2) float32 pixels of the true face."""
 
     frames: torch.Tensor
     truth: torch.Tensor
     reference: torch.Tensor
     hole: torch.Tensor
     contour: torch.Tensor
+    memory: torch.Tensor
     points: torch.Tensor
 
     @classmethod
@@ -88,7 +92,7 @@ class ClipSamples(Dataset):
         chance, mirrored = rng.random(), rng.random() < 0.5
         landmarks = "driven" if chance < DRIVEN else "none" if chance < DRIVEN + UNKNOWN else "as they are"
         part = shrunk(take, slice(start, start + self._frames), self._side)
-        return window(part, variant=self._variant, landmarks=landmarks, mirrored=mirrored)
+        return window(_misremembered(part, rng), variant=self._variant, landmarks=landmarks, mirrored=mirrored)
 
 
 def shrunk(take: Take, frames: slice, side: int) -> Take:
@@ -106,8 +110,9 @@ def shrunk(take: Take, frames: slice, side: int) -> Take:
 
     return replace(
         part,
-        **{name: small(getattr(part, name)) for name in ("truth", "covered", "warped")},
+        **{name: small(getattr(part, name)) for name in ("truth", "covered", "warped", "remembered")},
         hole=(small(part.hole * np.uint8(255)) > 0).astype(np.uint8),
+        in_memory=(small(part.in_memory * np.uint8(255)) == 255).astype(np.uint8),
         points=(part.points + 0.5) * scale - 0.5,
         seen=(part.seen + 0.5) * scale - 0.5,
         reference=small(part.reference[None])[0],
@@ -120,9 +125,10 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
     side = take.truth.shape[1]
     points, seen, known = (np.array(a) for a in (take.points, take.seen, take.known))
     reference = np.broadcast_to(take.reference, take.truth.shape) if variant == "paper" else take.warped
-    pictures = {
-        name: np.asarray(a) for name, a in (("frames", take.covered), ("truth", take.truth), ("reference", reference))
-    }
+    known_before = take.in_memory[..., None]
+    memory = np.concatenate([take.remembered * known_before, known_before * np.uint8(255)], 3)
+    pictures = {"frames": take.covered, "truth": take.truth, "reference": reference, "memory": memory}
+    pictures = {name: np.asarray(a) for name, a in pictures.items()}
     hole = np.asarray(take.hole)
     if landmarks == "driven":
         seen, known = _driven(points, seen, known)
@@ -140,6 +146,18 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
         contour=torch.from_numpy(contour)[None, :, None],
         points=torch.from_numpy(points.astype(np.float32))[None],
     )
+
+
+def _misremembered(take: Take, rng: np.random.Generator) -> Take:
+    """The take as it is, without memory, or with one that lies somewhere else."""
+    chance = rng.random()
+    if chance < FORGOTTEN:
+        return replace(take, in_memory=np.zeros_like(take.in_memory))
+    if chance < FORGOTTEN + SHAKEN:
+        by = np.round(rng.uniform(-KNOCK, KNOCK, 2) * take.truth.shape[1]).astype(int)
+        moved = {name: np.roll(getattr(take, name), by, (1, 2)) for name in ("remembered", "in_memory")}
+        return replace(take, **moved)
+    return take
 
 
 def _driven(points: np.ndarray, seen: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -161,11 +161,11 @@ class EVITrainer:
         for optimiser in (self._optimiser, self._critic_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = recipe.rate * self._schedule()
-        frames, truth, reference, hole, contour = inputs(clips, self.device)
+        frames, truth, reference, hole, contour, memory = inputs(clips, self.device)
         adversarial = self.step >= recipe.adversarial_from
         self.net.train()
         with torch.autocast(self.device, torch.bfloat16):
-            result = composite(self._shared(frames, hole, contour, reference)[0], truth, hole)
+            result = composite(self._shared(frames, hole, contour, reference, memory)[0], truth, hole)
             judged = {}
             if adversarial:
                 judged["critic"] = self._criticise(result.detach(), truth, hole, contour)
@@ -239,9 +239,10 @@ class EVITrainer:
 
 
 def inputs(clips: Clips, device: str) -> tuple[torch.Tensor, ...]:
-    """Frames, truth, reference, hole and contour as the networks take them: float32, pictures in [0, 1]."""
-    frames, truth, reference = (x.to(device).float() / 255 for x in (clips.frames, clips.truth, clips.reference))
-    return frames, truth, reference, clips.hole.to(device).float(), clips.contour.to(device)
+    """Frames, truth, reference, hole, contour and memory as the networks take them: float32, pictures in [0, 1]."""
+    pictures = (clips.frames, clips.truth, clips.reference, clips.memory)
+    frames, truth, reference, memory = (x.to(device).float() / 255 for x in pictures)
+    return frames, truth, reference, clips.hole.to(device).float(), clips.contour.to(device), memory
 
 
 def composite(filling: torch.Tensor, frames: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
@@ -268,9 +269,9 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
         take = store.open(name)
         take = shrunk(take, slice(0, min(recipe.frames, len(take))), recipe.side)
         clips = window(take, variant=recipe.variant)
-        frames, truth, reference, hole, contour = inputs(clips, device)
+        frames, truth, reference, hole, contour, memory = inputs(clips, device)
         with torch.autocast(device, torch.bfloat16):
-            result = composite(net(frames, hole, contour, reference)[0], truth, hole).clamp(0, 1)
+            result = composite(net(frames, hole, contour, reference, memory)[0], truth, hole).clamp(0, 1)
         warped = torch.from_numpy(np.array(take.warped)).to(device).permute(0, 3, 1, 2)[None].float()
         for method, picture in (("network", result), ("warp", composite(warped / 255, truth, hole))):
             error = ((picture - truth).square() * hole).sum() / (3 * hole.sum())

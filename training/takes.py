@@ -27,14 +27,17 @@ class Take:
     """T consecutive frames of one person in crops of S x S pixels.
 
     truth, covered, warped: (T, S, S, 3) uint8: without the headset, with it, and what the method "warp" makes of it.
-    hole: (T, S, S) uint8. points: (T, 478, 2) float32 crop pixels of the true face; seen: the same as the landmarks
-    say; known: (T, 478) bool, which of `seen` are in sight. reference: (S, S, 3) uint8, the person as in the reference
-    picture.
+    remembered: (T, S, S, 3) uint8, what each place showed when it was last in sight; in_memory: (T, S, S) uint8, 1
+    where it ever was. hole: (T, S, S) uint8. points: (T, 478, 2) float32 crop pixels of the true face; seen: the same
+    as the landmarks say; known: (T, 478) bool, which of `seen` are in sight. reference: (S, S, 3) uint8, the person as
+    in the reference picture.
     """
 
     truth: np.ndarray
     covered: np.ndarray
     warped: np.ndarray
+    remembered: np.ndarray
+    in_memory: np.ndarray
     hole: np.ndarray
     points: np.ndarray
     seen: np.ndarray
@@ -46,13 +49,21 @@ class Take:
 
 
 def make_take(
-    frames: np.ndarray, track: FaceTrack, artist: HeadsetArtist, reference: Reference, *, mode: str, side: int
+    frames: np.ndarray,
+    track: FaceTrack,
+    artist: HeadsetArtist,
+    reference: Reference,
+    *,
+    mode: str,
+    side: int,
+    put_on: int = 0,
 ) -> Take | None:
     """Cover a clip, and prepare it as the engine does in use. None where fewer than SHORTEST frames remain.
 
     frames: (T, H, W, 3) uint8 of an uncovered face, and its track. mode: "oracle", the landmarks are the true ones, or
-    "visible", they are what the landmarker for covered faces sees, calibrated on the reference. Of what is left the
-    longest run of frames with a face and a hole is kept.
+    "visible", they are what the landmarker for covered faces sees, calibrated on the reference. put_on: the frame from
+    which the headset is on; those before are no part of the take, but are remembered. Of what is left the longest run
+    of frames with a face and a hole is kept.
     """
     if mode not in MODES:
         raise InputError(f"Expected a landmark mode out of {', '.join(MODES)}, got {mode!r}.")
@@ -64,7 +75,8 @@ def make_take(
             faces, _ = visible_track(covered, size, Wearer(), masks=masks, reference=reference)
         except InputError:  # the landmarker finds nobody: there is nothing to learn from this one
             return None
-    engine = Deoccluder(WarpFiller(side), reference)
+    engine = Deoccluder(RememberingWarp(side), reference)
+    covered[:put_on], masks[:put_on] = frames[:put_on], 0
     runs: list[list[dict[str, np.ndarray]]] = [[]]
     evidence = None
     for t in range(len(frames)):
@@ -78,6 +90,8 @@ def make_take(
             "truth": prepared.crop.take(frames[t]),
             "covered": prepared.pixels,
             "warped": np.round(fitted[0].permute(1, 2, 0).numpy().clip(0, 1) * 255).astype(np.uint8),
+            "remembered": prepared.remembered,
+            "in_memory": prepared.in_memory,
             "hole": prepared.hole,
             "points": prepared.crop.to_crop(track.points[t])[:, :2].astype(np.float32),
             "seen": prepared.points[:, :2].astype(np.float32),
@@ -89,6 +103,12 @@ def make_take(
         return None
     stacked = {name: np.stack([frame[name] for frame in longest]) for name in longest[0]}
     return Take(**stacked, reference=reference_crop(reference, side))
+
+
+class RememberingWarp(WarpFiller):
+    """Asks for all that a network may see."""
+
+    needs_memory = True
 
 
 class TakeStore:

@@ -1,0 +1,85 @@
+"""What is remembered of places that are covered now."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hmd_removal.deocclusion.engine import Deoccluder, window_of
+from hmd_removal.deocclusion.memory import FrameMemory
+from hmd_removal.deocclusion.methods import WarpFiller
+from hmd_removal.faces.crop import Crop
+from hmd_removal.faces.reference import Reference, make_reference
+from hmd_removal.faces.track import FaceTrack
+
+WHOLE = Crop(np.array([[1.0, 0, 0], [0, 1.0, 0]]), 100)
+
+
+def hole_at(columns: slice) -> np.ndarray:
+    mask = np.zeros((100, 100), np.float32)
+    mask[40:60, columns] = 1
+    return mask
+
+
+def test_a_place_shows_what_it_showed_when_it_was_last_in_sight() -> None:
+    memory = FrameMemory(None)
+    for value, columns in ((10, slice(0, 50)), (20, slice(50, 100)), (30, slice(60, 100))):
+        memory.push(np.full((100, 100, 3), value, np.uint8), hole_at(columns))
+    picture, known = memory.take(WHOLE, np.zeros((100, 100, 3), np.uint8))
+    assert known.all()
+    row = picture[50, :, 0]
+    assert (row[:58] == 30).all() and (row[58:] == 10).all()  # two pixels from the hole what is seen is not remembered
+    assert (picture[:35] == 30).all()
+
+
+def test_what_was_never_in_sight_is_not_known_nor_what_lies_close_to_the_device() -> None:
+    memory = FrameMemory(None)
+    memory.push(np.full((100, 100, 3), 9, np.uint8), hole_at(slice(30, 70)))
+    _, known = memory.take(WHOLE, np.zeros((100, 100, 3), np.uint8))
+    assert not known[40:60, 30:70].any() and not known[39, 50] and not known[50, 71]
+    assert known[30].all() and known[:, 80].all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_a_reference_of_the_frames_size_is_remembered_from_the_start_and_another_is_not(kind: type) -> None:
+    points = np.random.default_rng(0).uniform(20, 80, (1, 478, 3)).astype(np.float32)
+    frame = np.zeros((100, 100, 3), kind)
+    for side, remembered in ((100, True), (90, False)):
+        picture = np.full((side, side, 3), 102, np.uint8)
+        shown, known = FrameMemory(make_reference([picture], points)).take(WHOLE, frame)
+        assert known.all() == remembered and known.any() == remembered
+        if remembered:
+            assert shown.dtype == kind and shown == pytest.approx(102 if kind == np.uint8 else 0.4)
+
+
+class AskingWarp(WarpFiller):
+    needs_memory = True
+
+
+def test_the_engine_remembers_earlier_frames_but_not_the_one_that_it_fills(
+    talking_head: np.ndarray, talking_head_track: FaceTrack, wearer: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """A small photo as reference, of which nothing is remembered; the headset is put on in the second frame."""
+    frames, masks = (a.copy() for a in wearer)
+    frames[0], masks[0] = talking_head[0], 0
+    small = talking_head[0][:-1]
+    engine = Deoccluder(AskingWarp(64), make_reference([small], talking_head_track.points[:1]))
+    prepared = engine.prepare(
+        list(frames[:2]), list(masks[:2]), [talking_head_track[t].covered_by(masks[t]) for t in range(2)]
+    )
+    assert prepared[0].crop is None
+    window = window_of(prepared[1:])
+    assert window.in_memory.all()
+    before = prepared[1].crop.take(talking_head[0])
+    assert np.abs(255 * window.remembered[0].permute(1, 2, 0).numpy() - before).max() <= 1
+
+
+def test_a_filler_that_does_not_ask_is_told_nothing(
+    talking_head: np.ndarray, talking_head_track: FaceTrack, wearer: tuple[np.ndarray, np.ndarray]
+) -> None:
+    frames, masks = wearer
+    reference: Reference = make_reference([talking_head[0]], talking_head_track.points[:1])
+    (prepared,) = Deoccluder(WarpFiller(64), reference).prepare(
+        [frames[0]], [masks[0]], [talking_head_track[0].covered_by(masks[0])]
+    )
+    assert window_of([prepared]).remembered is None
