@@ -1,0 +1,78 @@
+"""How a personal model is trained: stages, as in arXiv 2112.01098, section III-C, or fewer."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ..errors import InputError
+from ..models.personal_deocclusion import PersonalConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of a training. steps: how many. covered: whether the network sees the headset, and so fills it in, with
+    attention and mask loss (the paper's step 2), or copies uncovered faces without (step 1). adversarial, structure:
+    whether these losses count."""
+
+    steps: int
+    covered: bool = True
+    adversarial: bool = False
+    structure: bool = False
+
+
+@dataclass(frozen=True)
+class PersonalRecipe:
+    """A training run. attention, mask: of the network (models.personal_deocclusion). mask_loss: whether equation 5
+    counts. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the averaged
+    weights. check_every: steps between two looks at held-out takes."""
+
+    stages: tuple[Stage, ...]
+    attention: str = "paper"
+    mask: bool = False
+    mask_loss: bool = True
+    batch: int = 50
+    rate: float = 2e-5
+    cosine: bool = False
+    average: float = 0.999
+    clip: float = 10.0
+    seed: int = 0
+    workers: int = 1
+    check_every: int = 500
+    check_frames: int = 48
+
+    def __post_init__(self) -> None:
+        self.network()
+        if not self.stages:
+            raise InputError("Expected a recipe with at least one stage, got none.")
+
+    def network(self) -> PersonalConfig:
+        """The configuration of the generator."""
+        return PersonalConfig(self.attention, self.mask)
+
+    @property
+    def steps(self) -> int:
+        """Of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_of(self, step: int) -> Stage:
+        """The stage that a step belongs to."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        return self.stages[-1]
+
+
+def read_recipe(path: Path) -> PersonalRecipe:
+    """A recipe from a JSON file of its fields. Raises InputError for a file that is none."""
+    try:
+        values = json.loads(path.read_text())
+        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"Expected a recipe in JSON, with its stages, in {path}: {error}.") from error
+    known = {field.name for field in fields(PersonalRecipe)}
+    if unknown := set(values) - known:
+        raise InputError(
+            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
+        )
+    return PersonalRecipe(stages, **values)

@@ -1,0 +1,72 @@
+"""What a personal model learns from: single frames out of the takes of one person."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ..errors import InputError
+from ..models.personal_deocclusion import SIDE
+from .photometry import relight
+from .takes import TakeStore
+
+# How a frame is turned, scaled and moved, with its truth. 3FabRec turns by up to 45 degrees and mirrors; a person's two
+# halves are not alike, and the engine's crops stand upright.
+TURN, SCALE, SHIFT = 8.0, 0.05, 0.035  # degrees, share, share of the side: largest
+RELIT = 0.7  # share of frames in another light: sessions differ by that more than by anything else
+
+
+@dataclass(frozen=True)
+class Frames:
+    """B frames. covered, truth: (B, 3, 256, 256) uint8, with the headset and without; hole: (B, 1, 256, 256) uint8."""
+
+    covered: torch.Tensor
+    truth: torch.Tensor
+    hole: torch.Tensor
+
+
+class PersonalSamples(Dataset):
+    """Batch k of a run, the same whatever was drawn before. Raises InputError for takes of another size than 256."""
+
+    def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int):
+        self._takes = [store.open(name) for name in store.names()]
+        for take in self._takes:
+            if take.truth.shape[1] != SIDE:
+                raise InputError(f"Expected takes with crops of {SIDE} pixels, got {take.truth.shape[1]}.")
+        self._frames = [(take, t) for take in self._takes for t in range(len(take))]
+        self._batch, self._steps, self._seed = batch, steps, seed
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Frames:
+        rng = np.random.default_rng((self._seed, step))
+        drawn = [self._draw(rng) for _ in range(self._batch)]
+        covered, truth, hole = (torch.from_numpy(np.stack(pictures)) for pictures in zip(*drawn, strict=True))
+        return Frames(covered.permute(0, 3, 1, 2), truth.permute(0, 3, 1, 2), hole[:, None])
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        take, t = self._frames[int(rng.integers(len(self._frames)))]
+        matrix = _wobble(rng)
+        covered, truth, hole = (
+            cv2.warpAffine(np.asarray(p[t]), matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REFLECT)
+            for p, how in (
+                (take.covered, cv2.INTER_LINEAR),
+                (take.truth, cv2.INTER_LINEAR),
+                (take.hole, cv2.INTER_NEAREST),
+            )
+        )
+        if rng.random() < RELIT:
+            lamp = int(rng.integers(1 << 31))
+            covered, truth = (relight(picture, np.random.default_rng(lamp)) for picture in (covered, truth))
+        return covered, truth, hole
+
+
+def _wobble(rng: np.random.Generator) -> np.ndarray:
+    """(2, 3): a small similarity around the middle of the crop."""
+    turn, scale = rng.uniform(-TURN, TURN), 1 + rng.uniform(-SCALE, SCALE)
+    matrix = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), turn, scale)
+    matrix[:, 2] += rng.uniform(-SHIFT, SHIFT, 2) * SIDE
+    return matrix
