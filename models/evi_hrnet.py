@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from einops import rearrange
 from torch import nn
-from torch.nn import functional as F
 
 from ..errors import InputError
+from .correction import Correction
 from .gated_shift import GatedConv
 from .self_attention import ChannelAttention, SpatialAttention
 
@@ -22,7 +22,6 @@ CHANNELS = {"paper": 8, "aligned": 14}
 VARIANTS = tuple(CHANNELS)
 UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
-STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
 
 State = list[torch.Tensor | None]
 
@@ -72,40 +71,6 @@ class EVIConfig:
                 "Expected weights of EVI-HRnet, whose header names variant, width, attention, keys and side, "
                 f"got {metadata}."
             ) from error
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What the variant "aligned" does to the reference. displacement: (B, T, 2, h, w), in units of STEP, x and y of
-    where each pixel is to be taken from; recall: (B, T, 1, H, W) in [0, 1], the share that what is remembered there
-    gets, where anything is; addition: (B, T, 3, H, W) what is then added to it."""
-
-    displacement: torch.Tensor
-    recall: torch.Tensor
-    addition: torch.Tensor
-
-    def of(self, reference: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
-        """The corrected reference, float32, not clamped. reference: (B, T, 3, S, S), of any size: a large one keeps its
-        details, since they are moved and not drawn anew. Beyond its edge the picture repeats. memory: (B, T, 4, S, S),
-        see EVIHRnet."""
-        length, size = reference.shape[1], reference.shape[-2:]
-        flat, steps, share, added = (
-            rearrange(x.float(), "b t c h w -> (b t) c h w")
-            for x in (reference, self.displacement, self.recall, self.addition)
-        )
-        steps = F.interpolate(STEP * steps, size=size, mode="bilinear", align_corners=False)
-        # Middles of pixels in [-1, 1]. Not by affine_grid: under autocast it rounds them to a quarter of a pixel.
-        down, across = ((2 * torch.arange(n, device=flat.device) + 1) / n - 1 for n in size)
-        still = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
-        grid = still + rearrange(steps, "n c h w -> n h w c")
-        # Bilinear interpolation would blur once more what the warp has interpolated already.
-        moved = F.grid_sample(flat, grid, mode="bicubic", padding_mode="border", align_corners=False)
-        if added.shape[-2:] != size:
-            added, share = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (added, share))
-        if memory is not None:
-            remembered, known = memory.float().flatten(0, 1).split((3, 1), 1)
-            moved = torch.lerp(moved, remembered, share * known)
-        return rearrange(moved + added, "(b t) c h w -> b t c h w", t=length)
 
 
 class EVIHRnet(nn.Module):
@@ -208,7 +173,7 @@ class EVIHRnet(nn.Module):
         addition, recall = last.split((3, 1), 2)
         # Clamped, but where it is clamped it still learns.
         recall = recall + (recall.clamp(0, 1) - recall).detach()
-        return Correction(displacement, recall, addition), kept
+        return Correction(displacement, addition, recall), kept
 
     def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
         """Features at a quarter of the size, what the last layer says, and the state."""

@@ -17,7 +17,8 @@ from hmd_removal.deocclusion.methods import make_filler
 from hmd_removal.errors import InputError
 from hmd_removal.faces.reference import Reference, make_reference
 from hmd_removal.faces.track import FaceTrack
-from hmd_removal.models.evi_hrnet import Correction, EVIConfig, EVIHRnet, State
+from hmd_removal.models.correction import Correction
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet, State
 
 
 def weights_of(config: EVIConfig, path: Path, *, still: bool) -> Path:

@@ -8,8 +8,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hmd_removal.errors import InputError
+from hmd_removal.models.correction import Correction
 from hmd_removal.models.evi_discriminator import EVIDiscriminator, TemporalShift
-from hmd_removal.models.evi_hrnet import Correction, EVIConfig, EVIHRnet
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 from hmd_removal.models.gated_shift import CausalShift, GatedConv
 from hmd_removal.models.self_attention import ChannelAttention, SpatialAttention
 
@@ -125,7 +126,7 @@ def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
     picture, memory = torch.full((1, 1, 3, 64, 64), 0.2), torch.zeros(1, 1, 4, 64, 64)
     memory[..., :3, :, :32], memory[..., 3, :, :32] = 0.6, 1.0
     share = torch.full((1, 1, 1, 16, 16), 0.25)
-    found = Correction(torch.zeros(1, 1, 2, 4, 4), share, torch.zeros(1, 1, 3, 16, 16)).of(picture, memory)
+    found = Correction(torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 16, 16), share).of(picture, memory)
     assert torch.allclose(found[..., :32], torch.tensor(0.3)) and torch.allclose(found[..., 32:], torch.tensor(0.2))
 
 
@@ -140,13 +141,12 @@ def test_a_share_that_is_clamped_still_learns() -> None:
 
 def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
     picture, steps, nothing = torch.rand(1, 2, 3, 50, 100), torch.zeros(1, 2, 2, 5, 10), torch.zeros(1, 2, 3, 50, 100)
-    alone = nothing[:, :, :1]
-    assert torch.allclose(Correction(steps, alone, nothing).of(picture), picture, atol=1e-5)
+    assert torch.allclose(Correction(steps, nothing).of(picture), picture, atol=1e-5)
     steps[0, 1] = 2.0  # 2 * 0.02 half sides: of 50 pixels to the right, and of 25 downwards
     added = nothing.clone()
     added[0, 1, 1] = 0.25
     with torch.autocast("cpu", torch.bfloat16):  # in which places would not be exact enough
-        found = Correction(steps, alone, added).of(picture)
+        found = Correction(steps, added).of(picture)
     assert torch.allclose(found[0, 0], picture[0, 0], atol=1e-5)
     expected = picture[0, 1, :, 1:, 2:] + torch.tensor([0, 0.25, 0])[:, None, None]
     assert torch.allclose(found[0, 1, :, :-1, :-2], expected, atol=1e-4)
@@ -155,7 +155,7 @@ def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
 def test_a_correction_found_in_small_serves_a_large_picture() -> None:
     rows = torch.linspace(0, 1, 256)[:, None].expand(1, 1, 3, 256, 256)
     steps = torch.full((1, 1, 2, 32, 32), 1.0)
-    large = Correction(steps, torch.zeros(1, 1, 1, 128, 128), torch.zeros(1, 1, 3, 128, 128)).of(rows)
+    large = Correction(steps, torch.zeros(1, 1, 3, 128, 128)).of(rows)
     moved_by = 0.02 * 128 / 255  # 2.56 pixels of a ramp
     assert torch.allclose(large[..., :250, :], rows[..., :250, :] + moved_by, atol=1e-4)
 

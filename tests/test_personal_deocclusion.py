@@ -26,26 +26,26 @@ def test_sizes_are_those_that_3fabrec_and_the_paper_lead_to() -> None:
     assert size(Decoder()) == 10_868_096
     assert size(PictureDiscriminator()) == 1_743_744
     assert size(PersonalDeocclusion()) == 24_902_947
-    assert size(PersonalDeocclusion(PersonalConfig("slim"))) == 22_837_923
-    assert size(PersonalDeocclusion(PersonalConfig("none"))) == 11_379_491 + 10_868_096
+    assert size(PersonalDeocclusion(PersonalConfig(attention="slim"))) == 22_837_923
+    assert size(PersonalDeocclusion(PersonalConfig(attention="none"))) == 11_379_491 + 10_868_096
 
 
 def test_a_picture_becomes_a_code_and_features_and_a_picture_again() -> None:
-    net, frames = PersonalDeocclusion(PersonalConfig("slim")).eval(), torch.rand(2, 3, 256, 256)
+    net, frames = PersonalDeocclusion(PersonalConfig(attention="slim")).eval(), torch.rand(2, 3, 256, 256)
     with torch.no_grad():
         code, seen = net.encode(frames)
         assert code.shape == (2, 99) and seen.shape == (2, 64, 64, 64)
         result = net(frames)
-        assert result.shape == frames.shape and torch.allclose(result, net.decode(code, seen))
+        assert result.shape == frames.shape and torch.allclose(result, net.decode(code, seen)[1] + net.mean)
         assert not torch.equal(result, net(frames, attend=False))
-        assert torch.equal(net(frames, attend=False), net.decode(code, None))
+        assert torch.equal(net(frames, attend=False), net.decode(code, seen, attend=False)[1] + net.mean)
         assert PictureDiscriminator().eval()(frames).shape == (2,)
 
 
 def test_black_and_white_can_be_drawn_and_grey_is_the_mean_face() -> None:
     low, high = (torch.tensor(MEAN) + sign for sign in (-1, 1))
     assert (low < 0).all() and (high > 1).all()
-    net = PersonalDeocclusion(PersonalConfig("none")).eval()
+    net = PersonalDeocclusion(PersonalConfig(attention="none")).eval()
     torch.nn.init.zeros_(net.decoder.late[1].weight)
     with torch.no_grad():
         found = net(torch.rand(1, 3, 256, 256))
@@ -66,7 +66,7 @@ def test_attention_mixes_and_never_exceeds_either() -> None:
 
 
 def test_a_network_that_is_told_the_mask_does_not_look_at_the_device() -> None:
-    net = PersonalDeocclusion(PersonalConfig("slim", mask=True)).eval()
+    net = PersonalDeocclusion(PersonalConfig(attention="slim", mask=True)).eval()
     frames, mask = torch.rand(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
     mask[..., 60:120, 40:210] = 1
     with torch.no_grad():
@@ -74,10 +74,25 @@ def test_a_network_that_is_told_the_mask_does_not_look_at_the_device() -> None:
     assert torch.equal(found, other)
 
 
+def test_the_aligned_variant_starts_as_the_reference_in_the_hole_and_learns_to_move_it() -> None:
+    net = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True)).eval()
+    frames, reference, mask = torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
+    mask[..., 60:120, 40:210] = 1
+    with torch.no_grad():
+        assert torch.allclose(net(frames, mask, reference), torch.lerp(frames, reference, mask), atol=1e-4)
+        torch.nn.init.constant_(net.displacement.bias, 1.0)
+        moved = net(frames, mask, reference)
+        large = torch.rand(1, 1, 3, 512, 512)
+        assert net.correct(frames, mask, reference).of(large).shape == large.shape
+    assert not torch.allclose(moved, torch.lerp(frames, reference, mask), atol=0.1)
+
+
 def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() -> None:
-    for config in (PersonalConfig(), PersonalConfig("slim", mask=True), PersonalConfig("none")):
+    for config in (PersonalConfig(), PersonalConfig("aligned", "slim", mask=True), PersonalConfig(attention="none")):
         assert PersonalConfig.from_metadata({**config.metadata(), "person": "me"}) == config
     with pytest.raises(InputError, match="personal model"):
         PersonalConfig.from_metadata({"variant": "aligned"})
     with pytest.raises(InputError, match="'wide'"):
         PersonalConfig("wide")
+    with pytest.raises(InputError, match="'huge'"):
+        PersonalConfig("paper", "huge")

@@ -16,7 +16,7 @@ from hmd_removal.faces.headset import HeadsetArtist, preset
 from hmd_removal.faces.reference import make_reference
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
-from hmd_removal.training.personal import PersonalTrainer, train
+from hmd_removal.training.personal import PersonalTrainer, inputs, train
 from hmd_removal.training.personal_recipe import PersonalRecipe, Stage, read_recipe
 from hmd_removal.training.personal_samples import PersonalSamples
 from hmd_removal.training.takes import Take, TakeStore, make_take
@@ -78,8 +78,8 @@ def test_shipped_recipes_can_be_read_and_the_papers_has_its_epochs() -> None:
     paper = read_recipe(RECIPES / "personal_paper.json")
     assert [stage.steps // 216 for stage in paper.stages] == [300, 100, 300, 300, 100, 200]
     assert [stage.covered for stage in paper.stages] == [False] * 3 + [True] * 3
-    assert paper.network() == PersonalConfig("paper") and (paper.batch, paper.rate) == (50, 2e-5)
-    assert read_recipe(RECIPES / "personal_fast.json").network() == PersonalConfig("slim", mask=True)
+    assert paper.network() == PersonalConfig() and (paper.batch, paper.rate) == (50, 2e-5)
+    assert read_recipe(RECIPES / "personal_fast.json").network() == PersonalConfig("aligned", "slim", mask=True)
 
 
 def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
@@ -129,8 +129,19 @@ def test_what_is_learnt_is_this_face(tmp_path: Path, store: TakeStore) -> None:
     assert "adversarial" not in losses[-1]
 
 
+def test_the_aligned_variant_starts_from_the_warp_and_gets_better(tmp_path: Path, store: TakeStore) -> None:
+    recipe = replace(RECIPE, stages=(Stage(8, structure=True),), variant="aligned", batch=3, rate=1e-3)
+    trainer, samples = PersonalTrainer(recipe, tmp_path, "cpu"), PersonalSamples(store, batch=3, steps=1, seed=0)
+    covered, truth, warped, hole = inputs(samples[0], "cpu")
+    losses = [trainer.learn(samples[0]) for _ in range(8)]
+    warp = 255 * ((warped - truth).abs() * hole).sum() / (3 * hole.sum())
+    assert losses[0]["mask"] == pytest.approx(warp.item(), rel=0.02)
+    assert losses[-1]["mask"] < losses[0]["mask"]
+    assert not torch.equal(covered, truth)
+
+
 def test_training_starts_from_weights_that_fit(tmp_path: Path) -> None:
     torch.manual_seed(9)
-    generic = PersonalDeocclusion(PersonalConfig("none", mask=True)).state_dict()
+    generic = PersonalDeocclusion(PersonalConfig(attention="none", mask=True)).state_dict()
     net = PersonalTrainer(RECIPE, tmp_path, "cpu", generic).net.state_dict()
     assert all(torch.equal(net[name], generic[name]) for name in generic)

@@ -98,12 +98,10 @@ def check(
     rows = []
     for i in chosen:
         take, t = frames[i]
-        pictures = [torch.from_numpy(np.array(p[t])).permute(2, 0, 1)[None] for p in (take.covered, take.truth)]
-        hole = torch.from_numpy(np.array(take.hole[t]))[None, None]
-        covered, truth, hole = inputs(Frames(*pictures, hole), device)
-        warp = torch.from_numpy(np.array(take.warped[t])).permute(2, 0, 1)[None].to(device).float() / 255
+        one = Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])])
+        covered, truth, warp, hole = inputs(one, device)
         with torch.autocast(device, torch.bfloat16):
-            drawn = net(covered, hole).float().clamp(0, 1)
+            drawn = net(covered, hole, warp).float().clamp(0, 1)
         filled = torch.lerp(truth, drawn, hole)
         everywhere = torch.ones_like(hole)
         for name, picture, where in (
@@ -149,12 +147,10 @@ class PersonalTrainer:
         for optimiser, share in ((self._optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
             for group in optimiser.param_groups:
                 group["lr"] = share * rate
-        covered, truth, hole = inputs(frames, self.device)
-        shown = covered if stage.covered else truth
-        hole = hole if stage.covered else torch.zeros_like(hole)
+        shown, truth, hole, warped = self._shown(frames)
         self.net.train()
         with torch.autocast(self.device, torch.bfloat16):
-            result = self.net(shown, hole, attend=stage.covered).float()
+            result = self.net(shown, hole, warped, attend=stage.covered).float()
             losses = {"reconstruction": reconstruction_loss(result, truth)}
             if stage.structure:
                 losses["structure"] = structure_loss(result, truth)
@@ -183,11 +179,10 @@ class PersonalTrainer:
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean of all batches
         net.train()
-        stage = self.recipe.stage_of(max(self.step - 1, 0))
         for k in range(min(SETTLING, len(samples))):
-            covered, truth, hole = inputs(samples[k], self.device)
+            covered, _, warped, hole = inputs(samples[k], self.device)
             with torch.autocast(self.device, torch.bfloat16):
-                net(covered if stage.covered else truth, hole if stage.covered else 0 * hole, attend=stage.covered)
+                net(covered, hole, warped)
         return net.eval()
 
     def save(self) -> None:
@@ -211,6 +206,13 @@ class PersonalTrainer:
         loss.backward()
         self._critic_optimiser.step()
 
+    def _shown(self, frames: Frames) -> tuple[torch.Tensor, ...]:
+        """What the network sees in this stage, the truth, the hole and the warp."""
+        covered, truth, warped, hole = inputs(frames, self.device)
+        if self.recipe.stage_of(self.step).covered:
+            return covered, truth, hole, warped
+        return truth, truth, torch.zeros_like(hole), truth
+
     def _schedule(self) -> float:
         return 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) if self.recipe.cosine else 1.0
 
@@ -223,13 +225,13 @@ class PersonalTrainer:
         self._critic_optimiser.load_state_dict(state["critic_optimiser"])
 
 
-def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Covered, truth and hole as float32, pictures in [0, 1], channels last."""
-    covered, truth = (
+def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, ...]:
+    """Covered, truth, warped and hole as float32, pictures in [0, 1], channels last."""
+    pictures = (
         (x.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
-        for x in (frames.covered, frames.truth)
+        for x in (frames.covered, frames.truth, frames.warped)
     )
-    return covered, truth, frames.hole.to(device).float()
+    return *pictures, frames.hole.to(device).float()
 
 
 def _store(folder: Path) -> TakeStore:

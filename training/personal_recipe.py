@@ -22,11 +22,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class PersonalRecipe:
-    """A training run. attention, mask: of the network (models.personal_deocclusion). mask_loss: whether equation 5
-    counts. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the averaged
-    weights. check_every: steps between two looks at held-out takes."""
+    """A training run. variant, attention, mask: of the network (models.personal_deocclusion). mask_loss: whether
+    equation 5 counts. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the
+    averaged weights. check_every: steps between two looks at held-out takes."""
 
     stages: tuple[Stage, ...]
+    variant: str = "paper"
     attention: str = "paper"
     mask: bool = False
     mask_loss: bool = True
@@ -47,7 +48,7 @@ class PersonalRecipe:
 
     def network(self) -> PersonalConfig:
         """The configuration of the generator."""
-        return PersonalConfig(self.attention, self.mask)
+        return PersonalConfig(self.variant, self.attention, self.mask)
 
     @property
     def steps(self) -> int:

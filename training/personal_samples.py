@@ -20,11 +20,19 @@ RELIT = 0.7  # share of frames in another light: sessions differ by that more th
 
 @dataclass(frozen=True)
 class Frames:
-    """B frames. covered, truth: (B, 3, 256, 256) uint8, with the headset and without; hole: (B, 1, 256, 256) uint8."""
+    """B frames. covered, truth, warped: (B, 3, 256, 256) uint8, with the headset, without, and what the method "warp"
+    makes of it; hole: (B, 1, 256, 256) uint8."""
 
     covered: torch.Tensor
     truth: torch.Tensor
+    warped: torch.Tensor
     hole: torch.Tensor
+
+    @classmethod
+    def stack(cls, frames: "list[tuple[np.ndarray, ...]]") -> "Frames":
+        """Of (256, 256, 3) pictures and (256, 256) holes, in the order above."""
+        *pictures, hole = (torch.from_numpy(np.stack(one)) for one in zip(*frames, strict=True))
+        return cls(*(picture.permute(0, 3, 1, 2) for picture in pictures), hole[:, None])
 
 
 class PersonalSamples(Dataset):
@@ -43,25 +51,24 @@ class PersonalSamples(Dataset):
 
     def __getitem__(self, step: int) -> Frames:
         rng = np.random.default_rng((self._seed, step))
-        drawn = [self._draw(rng) for _ in range(self._batch)]
-        covered, truth, hole = (torch.from_numpy(np.stack(pictures)) for pictures in zip(*drawn, strict=True))
-        return Frames(covered.permute(0, 3, 1, 2), truth.permute(0, 3, 1, 2), hole[:, None])
+        return Frames.stack([self._draw(rng) for _ in range(self._batch)])
 
-    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         take, t = self._frames[int(rng.integers(len(self._frames)))]
         matrix = _wobble(rng)
-        covered, truth, hole = (
+        *pictures, hole = (
             cv2.warpAffine(np.asarray(p[t]), matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REFLECT)
             for p, how in (
                 (take.covered, cv2.INTER_LINEAR),
                 (take.truth, cv2.INTER_LINEAR),
+                (take.warped, cv2.INTER_LINEAR),
                 (take.hole, cv2.INTER_NEAREST),
             )
         )
         if rng.random() < RELIT:
             lamp = int(rng.integers(1 << 31))
-            covered, truth = (relight(picture, np.random.default_rng(lamp)) for picture in (covered, truth))
-        return covered, truth, hole
+            pictures = [relight(picture, np.random.default_rng(lamp)) for picture in pictures]
+        return *pictures, hole
 
 
 def _wobble(rng: np.random.Generator) -> np.ndarray:

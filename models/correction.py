@@ -1,0 +1,46 @@
+"""What networks that start from the aligned reference do to it: move it, recall, add."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch.nn import functional as F
+
+STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
+
+
+@dataclass(frozen=True)
+class Correction:
+    """displacement: (B, T, 2, h, w), in units of STEP, x and y of where each pixel of the reference is to be taken
+    from; recall: (B, T, 1, H, W) in [0, 1], the share that what is remembered there gets, where anything is, or None;
+    addition: (B, T, 3, H, W) what is then added."""
+
+    displacement: torch.Tensor
+    addition: torch.Tensor
+    recall: torch.Tensor | None = None
+
+    def of(self, reference: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
+        """The corrected reference, float32, not clamped. reference: (B, T, 3, S, S), of any size: a large one keeps its
+        details, since they are moved and not drawn anew. Beyond its edge the picture repeats. memory: (B, T, 4, S, S),
+        what each place showed when it was last in sight, and 1 where it was."""
+        length, size = reference.shape[1], reference.shape[-2:]
+        flat, steps, added = (
+            rearrange(x.float(), "b t c h w -> (b t) c h w") for x in (reference, self.displacement, self.addition)
+        )
+        steps = F.interpolate(STEP * steps, size=size, mode="bilinear", align_corners=False)
+        # Middles of pixels in [-1, 1]. Not by affine_grid: under autocast it rounds them to a quarter of a pixel.
+        down, across = ((2 * torch.arange(n, device=flat.device) + 1) / n - 1 for n in size)
+        still = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
+        grid = still + rearrange(steps, "n c h w -> n h w c")
+        # Bilinear interpolation would blur once more what the warp has interpolated already.
+        moved = F.grid_sample(flat, grid, mode="bicubic", padding_mode="border", align_corners=False)
+        if memory is not None and self.recall is not None:
+            remembered, known = memory.float().flatten(0, 1).split((3, 1), 1)
+            moved = torch.lerp(moved, remembered, known * _sized(self.recall.float().flatten(0, 1), size))
+        return rearrange(moved + _sized(added, size), "(b t) c h w -> b t c h w", t=length)
+
+
+def _sized(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    if maps.shape[-2:] == size:
+        return maps
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
