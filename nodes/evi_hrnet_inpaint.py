@@ -28,9 +28,10 @@ class EVIHRnetInpaint(io.ComfyNode):
             category="HMD Removal/Inpaint",
             description=(
                 "Fills the masked part of the face with EVI-HRnet: the reference is turned to the head, and the "
-                "network puts right what does not meet its surroundings, frame after frame. Pixels outside the mask "
-                "and a narrow feather stay bit for bit as they were. Experimental: with the pack's weights it is no "
-                "better yet than Warp Reference."
+                "network puts right what does not meet its surroundings, frame after frame, and recalls what earlier "
+                "frames showed where the headset is now. Pixels outside the mask and a narrow feather stay bit for "
+                "bit as they were. Experimental: with the pack's weights it is on average no better yet than Warp "
+                "Reference."
             ),
             search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
             inputs=[

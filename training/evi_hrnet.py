@@ -267,7 +267,10 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
     shown = {chosen[i][1] for i in _spread(len(chosen), SHEET)}
     for kind, name in chosen:
         take = store.open(name)
-        take = shrunk(take, slice(0, min(recipe.frames, len(take))), recipe.side)
+        # Not its first frames: what is remembered there has hardly had the time to become wrong.
+        length = min(recipe.frames, len(take))
+        start = (len(take) - length) // 2
+        take = shrunk(take, slice(start, start + length), recipe.side)
         clips = window(take, variant=recipe.variant)
         frames, truth, reference, hole, contour, memory = inputs(clips, device)
         with torch.autocast(device, torch.bfloat16):
