@@ -130,14 +130,13 @@ def test_what_is_learnt_is_this_face(tmp_path: Path, store: TakeStore) -> None:
 
 
 def test_the_aligned_variant_starts_from_the_warp_and_gets_better(tmp_path: Path, store: TakeStore) -> None:
-    recipe = replace(RECIPE, stages=(Stage(8, structure=True),), variant="aligned", batch=3, rate=1e-3)
+    recipe = replace(RECIPE, stages=(Stage(10, structure=True),), variant="aligned", batch=3, rate=5e-5)
     trainer, samples = PersonalTrainer(recipe, tmp_path, "cpu"), PersonalSamples(store, batch=3, steps=1, seed=0)
-    covered, truth, warped, hole = inputs(samples[0], "cpu")
-    losses = [trainer.learn(samples[0]) for _ in range(8)]
+    _, truth, warped, hole = inputs(samples[0], "cpu")
+    losses = [trainer.learn(samples[0]) for _ in range(10)]
     warp = 255 * ((warped - truth).abs() * hole).sum() / (3 * hole.sum())
     assert losses[0]["mask"] == pytest.approx(warp.item(), rel=0.02)
     assert losses[-1]["mask"] < losses[0]["mask"]
-    assert not torch.equal(covered, truth)
 
 
 def test_training_starts_from_weights_that_fit(tmp_path: Path) -> None:
