@@ -1,9 +1,8 @@
 """Training EVI-HRnet: `hmd-removal train evi-hrnet`."""
 
-import json
 import math
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..models.evi_hrnet import EVIConfig, EVIHRnet, load
 from .clip_samples import Clips, ClipSamples, shrunk, window
 from .ema import Average
 from .losses import GAN_LOSSES, InpaintingLosses, LossWeights, adversarial_loss, critic_loss
-from .run_folder import RunFolder
+from .run_folder import RunFolder, recipe_fields
 from .takes import TakeStore
 
 EXPRESSION_EVERY = 4  # frames from one whose expression is compared to the next
@@ -77,16 +76,7 @@ class EVIRecipe:
 
 def read_recipe(path: Path) -> EVIRecipe:
     """A recipe from a JSON file of its fields. Raises InputError for a file that is none."""
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"Expected a recipe in JSON in {path}: {error}.") from error
-    known = {field.name for field in fields(EVIRecipe)}
-    if unknown := set(values) - known:
-        raise InputError(
-            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
-        )
-    return EVIRecipe(**values)
+    return EVIRecipe(**recipe_fields(path, EVIRecipe))
 
 
 def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: str, start: Path | None = None) -> Path:
@@ -100,7 +90,7 @@ def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: st
     cv2.setNumThreads(1)
     rank, world = _join(device)
     trainer = EVITrainer(recipe, work, device, start, lead=rank == 0)
-    store, validation = _store(takes), _store(held_out)
+    store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     samples = ClipSamples(
         store,
         variant=recipe.variant,
@@ -290,13 +280,6 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
 def _spread(count: int, most: int) -> list[int]:
     """At most so many of the first `count` numbers, evenly spread."""
     return sorted(set(np.linspace(0, count - 1, max(most, 1)).round().astype(int).tolist()))
-
-
-def _store(folder: Path) -> TakeStore:
-    store = TakeStore(folder)
-    if not store.names():
-        raise InputError(f"Expected takes in {folder}, but there are none; make them with hmd-removal prepare-data.")
-    return store
 
 
 def _join(device: str) -> tuple[int, int]:

@@ -12,7 +12,6 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from ..errors import InputError
 from ..evaluation.files import write_png
 from ..models.personal_deocclusion import PersonalDeocclusion, PictureDiscriminator
 from .ema import Average
@@ -53,7 +52,7 @@ def train(
     """
     cv2.setNumThreads(1)
     trainer = PersonalTrainer(recipe, work, device, start)
-    store, validation = _store(takes), _store(held_out)
+    store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     samples = PersonalSamples(store, batch=recipe.batch, steps=recipe.steps, seed=recipe.seed)
     loader = DataLoader(
         Subset(samples, range(trainer.step, recipe.steps)),
@@ -91,13 +90,14 @@ def check(
 
     And a sheet of some of the results: covered, warp, network in the hole, network as a whole, truth.
     """
-    frames = [(take, t) for take in store for t in range(len(take))]
+    frames = store.frames()
     chosen = sorted(set(np.linspace(0, len(frames) - 1, recipe.check_frames).round().astype(int).tolist()))
     shown = set(chosen[:: max(len(chosen) // SHEET, 1)])
     scores: dict[str, list[float]] = {"hole_psnr": [], "psnr": [], "warp_hole_psnr": []}
     rows = []
     for i in chosen:
-        take, t = frames[i]
+        name, t = frames[i]
+        take = store.open(name)
         one = Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])])
         covered, truth, warp, hole = inputs(one, device)
         with torch.autocast(device, torch.bfloat16):
@@ -232,10 +232,3 @@ def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, ...]:
         for x in (frames.covered, frames.truth, frames.warped)
     )
     return *pictures, frames.hole.to(device).float()
-
-
-def _store(folder: Path) -> TakeStore:
-    store = TakeStore(folder)
-    if not store.names():
-        raise InputError(f"Expected takes in {folder}, but there are none; make them with hmd-removal prepare-data.")
-    return store

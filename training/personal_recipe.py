@@ -1,11 +1,11 @@
 """How a personal model is trained: stages, as in arXiv 2112.01098, section III-C, or fewer."""
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
 from ..models.personal_deocclusion import PersonalConfig
+from .run_folder import recipe_fields
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,9 @@ class PersonalRecipe:
 
 def read_recipe(path: Path) -> PersonalRecipe:
     """A recipe from a JSON file of its fields. Raises InputError for a file that is none."""
+    values = recipe_fields(path, PersonalRecipe)
     try:
-        values = json.loads(path.read_text())
         stages = tuple(Stage(**stage) for stage in values.pop("stages"))
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"Expected a recipe in JSON, with its stages, in {path}: {error}.") from error
-    known = {field.name for field in fields(PersonalRecipe)}
-    if unknown := set(values) - known:
-        raise InputError(
-            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
-        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"Expected a recipe with its stages in {path}: {error}.") from error
     return PersonalRecipe(stages, **values)

@@ -39,11 +39,11 @@ class PersonalSamples(Dataset):
     """Batch k of a run, the same whatever was drawn before. Raises InputError for takes of another size than 256."""
 
     def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int):
-        self._takes = [store.open(name) for name in store.names()]
-        for take in self._takes:
-            if take.truth.shape[1] != SIDE:
-                raise InputError(f"Expected takes with crops of {SIDE} pixels, got {take.truth.shape[1]}.")
-        self._frames = [(take, t) for take in self._takes for t in range(len(take))]
+        for name in store.names():
+            if (side := store.open(name).truth.shape[1]) != SIDE:
+                raise InputError(f"Expected takes with crops of {SIDE} pixels, got {side}.")
+        # Takes are opened one at a time: each maps ten files, and a process may not have that many for hundreds.
+        self._store, self._frames = store, store.frames()
         self._batch, self._steps, self._seed = batch, steps, seed
 
     def __len__(self) -> int:
@@ -54,7 +54,8 @@ class PersonalSamples(Dataset):
         return Frames.stack([self._draw(rng) for _ in range(self._batch)])
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        take, t = self._frames[int(rng.integers(len(self._frames)))]
+        name, t = self._frames[int(rng.integers(len(self._frames)))]
+        take = self._store.open(name)
         matrix = _wobble(rng)
         *pictures, hole = (
             cv2.warpAffine(np.asarray(p[t]), matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REFLECT)

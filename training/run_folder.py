@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,21 @@ import torch
 
 from ..errors import InputError
 from ..files import written_whole
+
+
+def recipe_fields(path: Path, recipe: type) -> dict[str, Any]:
+    """The values of a recipe's JSON file. recipe: the dataclass that they are for. Raises InputError for a file that is
+    no JSON object, or has a field that the recipe does not."""
+    try:
+        values = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"Expected a recipe in JSON in {path}: {error}.") from error
+    known = {field.name for field in fields(recipe)}
+    if unknown := set(values) - known:
+        raise InputError(
+            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
+        )
+    return values
 
 
 class RunFolder:

@@ -121,6 +121,16 @@ class TakeStore:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    @classmethod
+    def filled(cls, folder: Path) -> "TakeStore":
+        """A folder that has to hold takes. Raises InputError where it holds none."""
+        store = cls(folder)
+        if not store.names():
+            raise InputError(
+                f"Expected takes in {folder}, but there are none; make them with hmd-removal prepare-data."
+            )
+        return store
+
     def __contains__(self, name: str) -> bool:
         return (self.folder / name / "take.json").is_file()
 
@@ -142,6 +152,10 @@ class TakeStore:
     def about(self, name: str) -> dict[str, str]:
         """What `add` was told, and the number of frames."""
         return json.loads((self.folder / name / "take.json").read_text())
+
+    def frames(self) -> list[tuple[str, int]]:
+        """Every frame of every take: its take's name and its number in it."""
+        return [(name, t) for name in self.names() for t in range(int(self.about(name)["frames"]))]
 
     def open(self, name: str) -> Take:
         """The take, its arrays mapped from disk."""
