@@ -48,8 +48,11 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("video", type=Path, help="the footage")
     parser.add_argument("--reference", type=Path, help="photo, folder of photos or clip of the uncovered face")
     parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
-    parser.add_argument("--method", default="warp", help="warp, evi-hrnet, static or telea (default: %(default)s)")
+    parser.add_argument(
+        "--method", default="warp", help="warp, evi-hrnet, personal, static or telea (default: %(default)s)"
+    )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
+    parser.add_argument("--personal", type=Path, help="file of a personal model, which is its own reference")
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -90,12 +93,16 @@ def _deocclude(args: argparse.Namespace) -> int:
 
     from .deocclusion.enrol import load_reference
     from .deocclusion.methods import make_filler
+    from .deocclusion.personal_filler import PersonalFiller
     from .deocclusion.video import deocclude_video
     from .faces.visible import box_of
 
     mask = _mask_source(args)
     face_box = box_of(args.face_box)
     reference = None if args.reference is None else load_reference(args.reference)
+    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal)
+    if reference is None and isinstance(filler, PersonalFiller):
+        reference = filler.model.reference
     with tqdm(unit="frame") as bar:
 
         def progress(done: int, total: int) -> None:
@@ -107,7 +114,7 @@ def _deocclude(args: argparse.Namespace) -> int:
             args.out,
             mask=mask,
             reference=reference,
-            method=make_filler(args.method, reference, weights=args.weights),
+            method=filler,
             landmarks=args.landmarks,
             face=args.face,
             on_missing=args.on_missing,
@@ -138,9 +145,12 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_evaluate)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument(
-        "--method", action="append", help="telea, static, warp or evi-hrnet; may be repeated (default: all of them)"
+        "--method",
+        action="append",
+        help="telea, static, warp, evi-hrnet or personal; may be repeated (default: all but personal)",
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
+    parser.add_argument("--personal", type=Path, help="file of a personal model, for the method personal")
     parser.add_argument(
         "--landmarks",
         action="append",
@@ -172,6 +182,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reference=args.reference,
         networks=not args.no_networks,
         weights=args.weights,
+        personal=args.personal,
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
     print(table(evaluation))

@@ -44,7 +44,7 @@ def _times(net: EVIHRnet, side: int, frames: int, device: str, precision: torch.
         for _ in range(WARM_UP + frames):
             start = time.perf_counter()
             if net.config.variant == "paper":
-                filled, state = net(small, flat, flat, small, state=state)
+                filled, state, _ = net(small, flat, flat, small, state=state)
             else:
                 correction, state = net.correct(small, flat, flat, small, remembered(small), state)
                 filled = correction.of(large, remembered(large))

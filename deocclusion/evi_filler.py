@@ -2,24 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import numpy as np
 import torch
-from einops import rearrange
 
-from ..errors import InputError
 from ..faces.contour import contour_image
 from ..faces.reference import Reference
 from ..faces.registration import Evidence
 from ..models.evi_hrnet import EVIHRnet, State, load
-from .filler import Window
+from ..models.precision import Precision, check_precision, mixed_precision
+from .filler import Window, fill_in_parts
 from .methods import fitted_reference, reference_crop
+from .resizing import known_whole, resized
 
 WINDOW = 8  # frames that share one pass; the result does not depend on it
-PRECISIONS = ("auto", "float32", "bfloat16")
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -49,23 +45,14 @@ class EVIFiller:
     def __init__(
         self, network: EVIHRnet, reference: Reference, crop_side: int | None = None, precision: Precision = "auto"
     ):
-        if precision not in PRECISIONS:
-            raise InputError(f"Expected a precision out of {', '.join(PRECISIONS)}, got {precision!r}.")
+        check_precision(precision)
         self._draws = network.config.variant == "paper"
         self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
         self._net, self._reference, self._precision = network, reference, precision
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:
-        try:
-            return self._fill(window, state)
-        except torch.OutOfMemoryError:
-            length = len(window.crops)
-            if length == 1:
-                raise
-        first, state = self.fill(window.part(0, length // 2), state)
-        second, state = self.fill(window.part(length // 2, length), state)
-        return torch.cat([first, second]), state
+        return fill_in_parts(self._fill, window, state)
 
     def _fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:
         side, large = self._net.config.side, window.crops.shape[-1]
@@ -90,44 +77,14 @@ class EVIFiller:
             small.append(known_whole(resized(memory, side)))
         clip = [x.to(device)[None] for x in small]
         past = None if state is None else state.features
-        precision = torch.bfloat16 if self._in_bfloat16(device) else torch.float32
-        with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with torch.inference_mode(), mixed_precision(device, self._precision):
             if self._draws:
-                filled, features = self._net(*clip, state=past)
+                filled, features, _ = self._net(*clip, state=past)
             else:
                 correction, features = self._net.correct(*clip, past)
                 filled = correction.of(reference.to(device)[None], memory.to(device)[None])
         filled = filled[0].float().clamp(0, 1).cpu()
         return resized(filled, large), EVIState(features, evidence)
-
-    def _in_bfloat16(self, device: torch.device) -> bool:
-        return fast_in_bfloat16(device) if self._precision == "auto" else self._precision == "bfloat16"
-
-
-def fast_in_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # older torch does not say
-        return False
-    able = torch.cpu.get_capabilities()
-    return able.get("amx_bf16", False) or able.get("avx512_bf16", False)
-
-
-def known_whole(memory: torch.Tensor) -> torch.Tensor:
-    """A shrunk (..., 4, S, S) memory without the pixels of which only a part is known."""
-    return memory * (memory[..., 3:, :, :] > 1 - 1e-3)
-
-
-def resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """(T, C, S, S) float32 to (T, C, side, side), averaged where they shrink, as what the networks are trained on."""
-    before = pictures.shape[-1]
-    if side == before:
-        return pictures
-    how = cv2.INTER_AREA if side < before else cv2.INTER_LINEAR
-    images = rearrange(pictures, "t c h w -> t h w c").numpy()
-    small = np.stack([cv2.resize(image, (side, side), interpolation=how) for image in images])
-    return rearrange(torch.from_numpy(small.reshape(*small.shape[:3], -1)), "t h w c -> t c h w")
 
 
 def load_network(weights: Path) -> EVIHRnet:

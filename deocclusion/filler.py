@@ -1,5 +1,6 @@
 """What fills the hole: the interface that every method implements, from a classical baseline to a network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,3 +53,19 @@ class Filler(Protocol):
         `state` is None at the start of a clip. A causal method keeps here what it needs of the past, so that a clip
         processed in windows equals the clip processed at once. Pixels outside the hole and its feather are ignored.
         """
+
+
+Fill = Callable[[Window, Any], tuple[torch.Tensor, Any]]
+
+
+def fill_in_parts(fill: Fill, window: Window, state: Any) -> tuple[torch.Tensor, Any]:
+    """`Filler.fill`, where a window that does not fit into the device's memory is halved, down to single frames."""
+    try:
+        return fill(window, state)
+    except torch.OutOfMemoryError:
+        length = len(window.crops)
+        if length == 1:
+            raise
+    first, state = fill_in_parts(fill, window.part(0, length // 2), state)
+    second, state = fill_in_parts(fill, window.part(length // 2, length), state)
+    return torch.cat([first, second]), state

@@ -16,7 +16,7 @@ from ..faces.registration import Evidence, registered
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
-METHODS = ("warp", "evi-hrnet", "static", "telea")
+METHODS = ("warp", "evi-hrnet", "personal", "static", "telea")
 EVI_WEIGHTS = "evi_hrnet"  # the manifest's name for those that come with the pack
 
 
@@ -27,15 +27,31 @@ def check_method(method: str) -> None:
 
 
 def make_filler(
-    method: str, reference: Reference | None, *, crop_side: int | None = None, weights: Path | None = None
+    method: str,
+    reference: Reference | None,
+    *,
+    crop_side: int | None = None,
+    weights: Path | None = None,
+    personal: Path | None = None,
 ) -> Filler:
-    """The filler of a method's name. weights: the file of a learned method, if not the one that comes with the pack.
+    """The filler of a method's name. weights: of evi-hrnet, if not those that come with the pack; personal: the file of
+    a personal model.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
     check_method(method)
     if method == "telea":
         return TeleaFiller(crop_side)
+    if method == "personal":
+        from .personal_filler import PersonalFiller
+        from .personal_model import on_best_device, read_personal
+
+        if personal is None:
+            raise InputError(
+                "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and "
+                "give its file with --personal."
+            )
+        return PersonalFiller(on_best_device(read_personal(personal)), crop_side)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "evi-hrnet":

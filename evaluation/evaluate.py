@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -24,6 +23,7 @@ from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.headset import HeadsetArtist, draw_headset, preset
 from ..faces.reference import Reference
+from ..faces.square import Square
 from ..faces.track import FaceTrack, FrameStatus, detect_track
 from ..faces.visible import Wearer, visible_track
 from ..metrics.report import METRICS, compute_metrics
@@ -38,7 +38,7 @@ MARGIN = 1.7  # crop side by face box
 @dataclass(frozen=True)
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
-    the file of a learned method.
+    the file of evi-hrnet; personal: that of a personal model, which gets the same reference as the other methods.
 
     landmarks: "oracle", "visible", or "detected", in which the mask is not known either, as in real footage; and to
     compare with "mediapipe": what a landmarker for uncovered faces sees of the covered one, the mask painted over.
@@ -52,6 +52,7 @@ class Protocol:
     reference: Path | None = None
     networks: bool = True
     weights: Path | None = None
+    personal: Path | None = None
 
     def check(self) -> None:
         """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
@@ -124,8 +125,8 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
             f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first second, are needed."
         )
     size = frames[0].shape[:2]
-    box = _face_box(detect_track(frames, size))
-    crops = np.stack([_cut(frame, box, protocol.size) for frame in frames])
+    square = Square.around(detect_track(frames, size), MARGIN)
+    crops = np.stack([square.cut(frame, protocol.size) for frame in frames])
     return TruthClip(crops, detect_track(crops, crops.shape[1:3]), first)
 
 
@@ -150,7 +151,7 @@ def _run(
         detection = time.perf_counter() - start
         known = "oracle" if mode == "oracle" else "visible"
         for method in protocol.methods:
-            filler = make_filler(method, reference, weights=protocol.weights)
+            filler = make_filler(method, reference, weights=protocol.weights, personal=protocol.personal)
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if given.any():
@@ -194,22 +195,6 @@ def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, t
 
 def _middle(truth: TruthClip) -> int:
     return (truth.first + len(truth.frames)) // 2
-
-
-def _face_box(track: FaceTrack) -> tuple[float, float, float]:
-    """(left, top, side) in pixels of a square that holds the face in every frame."""
-    points = track.points[track.status != FrameStatus.MISSING][..., :2]
-    low, high = points.min((0, 1)), points.max((0, 1))
-    side = max(MARGIN * np.median(np.ptp(points, axis=1).max(1)), 1.25 * (high - low).max())
-    left, top = (low + high) / 2 - side / 2
-    return float(left), float(top), float(side)
-
-
-def _cut(frame: np.ndarray, box: tuple[float, float, float], size: int) -> np.ndarray:
-    left, top, side = box
-    scale = size / side
-    matrix = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _means(clips: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def draw_face(frame: np.ndarray, face: TrackedFace, number: int) -> np.ndarray:
                 colour = sight if face.visibility[point] >= 0.5 else HIDDEN
                 cv2.circle(out, centre, round(float(face.deviation[point]) * 16), colour, 1, cv2.LINE_AA, 4)
     scale = max(frame.shape[0] / 900, 0.35)
-    _write(out, f"{number} {STATUS_WORDS[face.status]}", (round(14 * scale), round(32 * scale)), scale)
+    write(out, f"{number} {STATUS_WORDS[face.status]}", (round(14 * scale), round(32 * scale)), scale)
     return out
 
 
@@ -105,13 +105,17 @@ def outline_segments() -> np.ndarray:
     return np.concatenate([np.column_stack([ring, np.roll(ring, -1)]) for ring in OUTLINES])
 
 
-def _tile(image: np.ndarray, points: np.ndarray, score: FrameScore) -> np.ndarray:
-    """One reference picture, cut to the face, above its caption: (TILE + CAPTION, TILE, 3) uint8."""
+def face_tile(image: np.ndarray, points: np.ndarray, side: int) -> np.ndarray:
+    """The picture cut to the face, (side, side, 3) uint8. image: (H, W, 3) uint8; points: (478, 2 or 3) pixels."""
     oval = points[list(FACE_OVAL), :2]
     centre, reach = (oval.min(0) + oval.max(0)) / 2, 0.75 * float(np.ptp(oval, axis=0).max())
-    scale = TILE / (2 * reach)
-    matrix = np.array([[scale, 0, TILE / 2 - scale * centre[0]], [0, scale, TILE / 2 - scale * centre[1]]])
-    face = cv2.warpAffine(image, matrix, (TILE, TILE), flags=cv2.INTER_LINEAR, borderValue=PAPER)
+    scale = side / (2 * reach)
+    matrix = np.array([[scale, 0, side / 2 - scale * centre[0]], [0, scale, side / 2 - scale * centre[1]]])
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=PAPER)
+
+
+def _tile(image: np.ndarray, points: np.ndarray, score: FrameScore) -> np.ndarray:
+    """One reference picture, cut to the face, above its caption: (TILE + CAPTION, TILE, 3) uint8."""
     caption = np.full((CAPTION, TILE, 3), PAPER, np.uint8)
     lines = (
         f"frame {score.frame}",
@@ -119,11 +123,11 @@ def _tile(image: np.ndarray, points: np.ndarray, score: FrameScore) -> np.ndarra
         f"eyes {score.openness:.2f}, sharpness {score.sharpness:.0f}",
     )
     for row, line in enumerate(lines):
-        _write(caption, line, (8, 18 + 20 * row), 0.45)
-    return np.vstack([face, caption])
+        write(caption, line, (8, 18 + 20 * row), 0.45)
+    return np.vstack([face_tile(image, points, TILE), caption])
 
 
-def _write(picture: np.ndarray, text: str, corner: tuple[int, int], scale: float) -> None:
+def write(picture: np.ndarray, text: str, corner: tuple[int, int], scale: float) -> None:
     """Put text on a picture, outlined so that it is legible on any background; corner: left end of the base line."""
     x, y = corner
     for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):

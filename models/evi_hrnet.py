@@ -6,6 +6,7 @@ ones apart) with a causal temporal shift, and self-attention after the first dow
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -22,6 +23,10 @@ CHANNELS = {"paper": 8, "aligned": 14}
 VARIANTS = tuple(CHANNELS)
 UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
+
+# The share of what is remembered is sigmoid(DECISION * x - DOUBT): near 0 where x is, and soon near 1: a mixture of two
+# pictures that do not quite meet is blurred.
+DECISION, DOUBT = 10.0, 3.0
 
 State = list[torch.Tensor | None]
 
@@ -71,6 +76,15 @@ class EVIConfig:
                 "Expected weights of EVI-HRnet, whose header names variant, width, attention, keys and side, "
                 f"got {metadata}."
             ) from error
+
+
+class Inpainted(NamedTuple):
+    """picture: (B, T, 3, S, S), not clamped, to be composited with the frames; state: what the network keeps of them;
+    correction: how the variant "aligned" came to it."""
+
+    picture: torch.Tensor
+    state: State
+    correction: Correction | None = None
 
 
 class EVIHRnet(nn.Module):
@@ -131,7 +145,7 @@ class EVIHRnet(nn.Module):
         reference: torch.Tensor,
         memory: torch.Tensor | None = None,
         state: State | None = None,
-    ) -> tuple[torch.Tensor, State]:
+    ) -> Inpainted:
         """Fill the hole in consecutive frames.
 
         frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour: (B,
@@ -140,15 +154,14 @@ class EVIHRnet(nn.Module):
         it never was, and 1 where it was; None where nothing is remembered; "paper" does not look at it. state: what the
         call before returned, None at a clip's start.
 
-        Returns (B, T, 3, S, S), not clamped, to be composited with the frames; and the state for the frames that
-        follow, with which a clip given piece by piece equals the clip given at once.
+        The picture's state is for the frames that follow: a clip given piece by piece equals the clip given at once.
         """
         if self.config.variant == "paper":
             masked = torch.cat([frames * (1 - mask), mask, contour, reference * mask], 2)
             _, picture, kept = self._run(masked, state)
-            return picture, kept
+            return Inpainted(picture, kept)
         correction, kept = self.correct(frames, mask, contour, reference, memory, state)
-        return correction.of(reference, memory), kept
+        return Inpainted(correction.of(reference, memory), kept, correction)
 
     def correct(
         self,
@@ -171,9 +184,7 @@ class EVIHRnet(nn.Module):
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)
-        # Clamped, but where it is clamped it still learns.
-        recall = recall + (recall.clamp(0, 1) - recall).detach()
-        return Correction(displacement, addition, recall), kept
+        return Correction(displacement, addition, torch.sigmoid(DECISION * recall.float() - DOUBT)), kept
 
     def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
         """Features at a quarter of the size, what the last layer says, and the state."""

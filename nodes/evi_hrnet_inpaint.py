@@ -19,7 +19,7 @@ class EVIHRnetInpaint(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..deocclusion.evi_filler import PRECISIONS
+        from ..models.precision import PRECISIONS
 
         return known(
             io.Schema,

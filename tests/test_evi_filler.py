@@ -12,8 +12,9 @@ from torch import nn
 
 from hmd_removal.cli import main
 from hmd_removal.deocclusion.engine import Deoccluder
-from hmd_removal.deocclusion.evi_filler import EVIFiller, resized
+from hmd_removal.deocclusion.evi_filler import EVIFiller
 from hmd_removal.deocclusion.methods import make_filler
+from hmd_removal.deocclusion.resizing import resized
 from hmd_removal.errors import InputError
 from hmd_removal.faces.reference import Reference, make_reference
 from hmd_removal.faces.track import FaceTrack
@@ -25,8 +26,11 @@ def weights_of(config: EVIConfig, path: Path, *, still: bool) -> Path:
     """A file of random weights; still: such that the network's own part is nothing."""
     torch.manual_seed(0)
     net = EVIHRnet(config)
-    if not still:  # it starts as one that corrects nothing
+    if not still:  # it starts as one that corrects hardly anything
         nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
+    elif config.variant == "aligned":
+        recall = nn.Parameter(torch.tensor([0.0, 0.0, 0.0, -100.0]))
+        net.decoder[-1].feature.bias = recall
     save_file(net.state_dict(), path, metadata=config.metadata())
     return path
 

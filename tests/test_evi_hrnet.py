@@ -69,10 +69,10 @@ def test_a_clip_frame_by_frame_equals_the_clip_at_once(config: EVIConfig, pieces
     net, inputs = awake(EVIHRnet(config)), clip()
     inputs = (*inputs, memory_of(inputs[0]))
     with torch.no_grad():
-        whole, _ = net(*inputs)
+        whole = net(*inputs).picture
         parts, state, start = [], None, 0
         for count in pieces:
-            part, state = net(*(x[:, start : start + count] for x in inputs), state=state)
+            part, state, _ = net(*(x[:, start : start + count] for x in inputs), state=state)
             parts.append(part)
             start += count
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
@@ -104,8 +104,10 @@ def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_vari
         paper = awake(EVIHRnet(EVIConfig("paper", 8)))
         assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
         aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
-        for memory in (None, memory_of(frame)):
-            assert torch.allclose(aligned(frame, mask, contour, reference, memory)[0], reference, atol=1e-5)
+        assert torch.allclose(aligned(frame, mask, contour, reference).picture, reference, atol=1e-5)
+        memory = memory_of(frame)
+        recalled = reference + 0.0474 * memory[:, :, 3:] * (memory[:, :, :3] - reference)  # 1 / (1 + e^3)
+        assert torch.allclose(aligned(frame, mask, contour, reference, memory).picture, recalled, atol=1e-4)
 
 
 def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_frame() -> None:
@@ -130,13 +132,18 @@ def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
     assert torch.allclose(found[..., :32], torch.tensor(0.3)) and torch.allclose(found[..., 32:], torch.tensor(0.2))
 
 
-def test_a_share_that_is_clamped_still_learns() -> None:
-    net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)), clip()
-    nn.init.constant_(net.decoder[-1].feature.bias, -3.0)
-    correction, _ = net.correct(frame, mask, contour, reference, memory_of(frame))
-    assert not correction.recall.any()
-    correction.recall.sum().backward()
-    assert net.decoder[-1].feature.bias.grad[3] > 0
+def test_the_network_decides_between_reference_and_memory() -> None:
+    net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)).eval(), clip()
+    shares = []
+    for signal in (0.0, 0.3, 0.8):
+        nn.init.constant_(net.decoder[-1].feature.bias, signal)
+        with torch.no_grad():
+            gate = torch.sigmoid(net.decoder[-1].gate.bias[3])
+            nn.init.zeros_(net.decoder[-1].gate.weight)
+            correction, _ = net.correct(frame, mask, contour, reference, memory_of(frame))
+        assert torch.allclose(correction.recall, torch.sigmoid(10 * signal * gate - 3), atol=1e-5)
+        shares.append(float(correction.recall.mean()))
+    assert shares[0] < 0.05 < shares[1] < shares[2]
 
 
 def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:

@@ -15,6 +15,7 @@ from hmd_removal.training.losses import (
     LossWeights,
     adversarial_loss,
     around_holes,
+    choice_loss,
     critic_loss,
     expression_loss,
     face_squares,
@@ -116,3 +117,21 @@ def test_the_square_around_a_hole_is_cut_out_of_each_picture() -> None:
     (near,) = around_holes((picture,), hole, 0.5)
     assert torch.equal(near[0], picture[0, :, 2:6, 2:6]) and torch.equal(near[1], picture[1, :, 0:4, 4:8])
     assert around_holes((picture,), hole, 1.0)[0] is picture
+
+
+def test_a_choice_costs_the_error_around_what_is_chosen() -> None:
+    truth, where = torch.zeros(1, 3, 20, 20), torch.ones(1, 1, 20, 20)
+    first, second = torch.full_like(truth, 0.1), torch.full_like(truth, -0.3)
+    share = torch.full((1, 1, 20, 20), 0.25)  # this mixture is the truth itself, but neither picture is
+    assert choice_loss(share, first, second, truth, where).item() == pytest.approx(0.75 * 0.1 + 0.25 * 0.3)
+    where[..., 10:] = 0
+    assert choice_loss(0 * share, first, second, truth, where).item() == pytest.approx(0.1 / 2)
+
+
+def test_a_choice_is_judged_by_what_is_around() -> None:
+    truth, where = torch.zeros(1, 3, 20, 20), torch.zeros(1, 1, 20, 20)
+    where[..., 10, 10] = 1
+    dot = torch.zeros(1, 3, 20, 20)
+    dot[..., 12, 13] = 0.81  # within 9 x 9 pixels of the only place that counts
+    found = choice_loss(torch.zeros(1, 1, 20, 20), dot, truth, truth, where).item()
+    assert found == pytest.approx(0.81 / 81 / 400)

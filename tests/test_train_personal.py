@@ -16,7 +16,7 @@ from hmd_removal.faces.headset import HeadsetArtist, preset
 from hmd_removal.faces.reference import make_reference
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
-from hmd_removal.training.personal import PersonalTrainer, inputs, train
+from hmd_removal.training.personal import Look, PersonalTrainer, inputs, train
 from hmd_removal.training.personal_recipe import PersonalRecipe, Stage, read_recipe
 from hmd_removal.training.personal_samples import PersonalSamples
 from hmd_removal.training.takes import Take, TakeStore, make_take
@@ -67,7 +67,7 @@ def test_takes_of_another_size_are_refused(tmp_path: Path, take: Take) -> None:
 
 
 def test_stages_follow_one_another() -> None:
-    assert [RECIPE.stage_of(step).covered for step in range(5)] == [False, False, True, True, True]
+    assert [RECIPE.stage_at(step / 4).covered for step in range(5)] == [False, False, True, True, True]
     assert RECIPE.steps == 4
     with pytest.raises(InputError, match="at least one stage"):
         PersonalRecipe(())
@@ -95,25 +95,48 @@ def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights_which_say_what_they_are(tmp_path: Path, store: TakeStore) -> None:
-    def run(work: str) -> Path:
-        return train(store.folder, store.folder, tmp_path / work, RECIPE, "cpu", metadata={"person": "me"})
+    def run(work: str) -> list[Look]:
+        return list(train(store.folder, store.folder, tmp_path / work, RECIPE, "cpu"))
 
-    whole = run("whole")
+    looks, whole = run("whole"), tmp_path / "whole" / "personal.safetensors"
+    assert [look.done for look in looks] == [0, 0.5, 1]
+    best = max(look.scores["hole_psnr"] for look in looks)
+    assert best == max(look.scores["hole_psnr"] for look in looks if look.kept)
     trainer = PersonalTrainer(RECIPE, tmp_path / "stopped", "cpu")
     samples = PersonalSamples(store, batch=2, steps=4, seed=0)
     for step in range(3):
         trainer.learn(samples[step])
     trainer.save()
-    stopped = run("stopped")
-    one, two = load_file(whole), load_file(stopped)
+    assert [look.done for look in run("stopped")] == [1]
+    one, two = load_file(whole), load_file(tmp_path / "stopped" / "personal.safetensors")
     same = [name for name in one if torch.allclose(one[name].float(), two[name].float(), atol=2e-3)]
     assert len(same) > 0.9 * len(one)  # which of two looks was better may differ, by rounding
     with safe_open(whole, "pt") as file:
         about = file.metadata()
-    assert about["person"] == "me" and float(about["hole_psnr"]) > 0
+    assert float(about["hole_psnr"]) == pytest.approx(best, abs=0.01)
     PersonalDeocclusion(PersonalConfig.from_metadata(about)).load_state_dict({k: v.float() for k, v in one.items()})
     assert (tmp_path / "whole" / "sheet.png").stat().st_size > 1000
-    assert len((tmp_path / "whole" / "log.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "whole" / "log.csv").read_text().splitlines()) == 4
+
+
+def test_a_run_ends_by_the_clock_and_may_be_left_before_with_the_best_so_far_on_disk(
+    tmp_path: Path, store: TakeStore
+) -> None:
+    kept = []
+    run = train(
+        store.folder,
+        store.folder,
+        tmp_path,
+        replace(RECIPE, check_every=10**6),
+        "cpu",
+        minutes=1e-6,
+        keep=lambda net, about: kept.append(about),
+    )
+    first = next(run)
+    assert first.kept and kept[0]["step"] == "0"
+    assert (tmp_path / "personal.safetensors").is_file()
+    (last,) = run
+    assert last.done == 1
 
 
 def test_what_is_learnt_is_this_face(tmp_path: Path, store: TakeStore) -> None:

@@ -19,9 +19,10 @@ from ..errors import InputError
 from ..evaluation.files import write_png
 from ..models.evi_discriminator import EVIDiscriminator
 from ..models.evi_hrnet import EVIConfig, EVIHRnet, load
+from ..models.precision import mixed_precision
 from .clip_samples import Clips, ClipSamples, shrunk, window
 from .ema import Average
-from .losses import GAN_LOSSES, InpaintingLosses, LossWeights, adversarial_loss, critic_loss
+from .losses import GAN_LOSSES, InpaintingLosses, LossWeights, adversarial_loss, choice_loss, critic_loss
 from .run_folder import RunFolder, recipe_fields
 from .takes import TakeStore
 
@@ -37,9 +38,10 @@ class EVIRecipe:
     window; batch: windows a step, in all processes together. adversarial_from: step from which the discriminator takes
     part (stage 2; the authors of LGTSM train without it until convergence first), `steps` for never. focus: side of the
     square around the hole that the perceptual and style losses look at, in sides of the crop; 1 as in the paper, less
-    to save time. gan: "wgan" as in the paper, or "hinge". reconstruction: its weight in equation 8. rate: 9.7e-5 in the
-    paper; cosine: whether it falls to nothing at the end. average: decay of the averaged weights, which are measured
-    and shipped. check_every: steps between two looks at the split for validation.
+    to save time. gan: "wgan" as in the paper, or "hinge". reconstruction: its weight in equation 8; choice: that of
+    losses.choice_loss between warp and memory, in the variant "aligned". rate: 9.7e-5 in the paper; cosine: whether it
+    falls to nothing at the end. average: decay of the averaged weights, which are measured and shipped. check_every:
+    steps between two looks at the split for validation.
     """
 
     variant: str = "aligned"
@@ -54,6 +56,7 @@ class EVIRecipe:
     focus: float = 1.0
     gan: str = "wgan"
     reconstruction: float = 1.0
+    choice: float = 0.0
     critic_width: int = 64
     rate: float = 9.7e-5
     cosine: bool = False
@@ -154,8 +157,9 @@ class EVITrainer:
         frames, truth, reference, hole, contour, memory = inputs(clips, self.device)
         adversarial = self.step >= recipe.adversarial_from
         self.net.train()
-        with torch.autocast(self.device, torch.bfloat16):
-            result = composite(self._shared(frames, hole, contour, reference, memory)[0], truth, hole)
+        with mixed_precision(self.device):
+            inpainted = self._shared(frames, hole, contour, reference, memory)
+            result = composite(inpainted.picture, truth, hole)
             judged = {}
             if adversarial:
                 judged["critic"] = self._criticise(result.detach(), truth, hole, contour)
@@ -164,7 +168,11 @@ class EVITrainer:
             losses = self._compare(result, truth, hole, clips.points.to(self.device))
         if adversarial:
             losses["adversarial"] = judged["adversarial"]
-        weights = vars(LossWeights(reconstruction=recipe.reconstruction))
+        if recipe.choice and inpainted.correction is not None:
+            known = hole * memory[:, :, 3:]
+            compared = (inpainted.correction.recall, reference, memory[:, :, :3], truth, known)
+            losses["choice"] = choice_loss(*(x.flatten(0, 1) for x in compared))
+        weights = vars(LossWeights(reconstruction=recipe.reconstruction)) | {"choice": recipe.choice}
         self._optimiser.zero_grad(set_to_none=True)
         sum(weights[name] * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
@@ -263,7 +271,7 @@ def check(net: EVIHRnet, store: TakeStore, recipe: EVIRecipe, device: str) -> tu
         take = shrunk(take, slice(start, start + length), recipe.side)
         clips = window(take, variant=recipe.variant)
         frames, truth, reference, hole, contour, memory = inputs(clips, device)
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(device):
             result = composite(net(frames, hole, contour, reference, memory)[0], truth, hole).clamp(0, 1)
         warped = torch.from_numpy(np.array(take.warped)).to(device).permute(0, 3, 1, 2)[None].float()
         for method, picture in (("network", result), ("warp", composite(warped / 255, truth, hole))):

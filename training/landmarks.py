@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from ..models.covered_landmarks import CoveredLandmarkNet
+from ..models.precision import mixed_precision
 from .covered_samples import CoveredSamples, SampleMaker, draw_batch, face_shapes
 from .ema import Average
 from .face_store import FaceStore, open_store
@@ -99,7 +100,7 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = self.recipe.rate * self._schedule()
         self.net.train()
-        with torch.autocast(self.recipe.device, torch.bfloat16):
+        with mixed_precision(self.recipe.device):
             prediction = self.net(_float(batch["image"]))
         losses = landmark_losses(prediction, batch)
         self._optimiser.zero_grad(set_to_none=True)

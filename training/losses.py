@@ -15,6 +15,7 @@ from ..models.vgg import VGG16Features
 
 FACE = 1.2  # side of the square that the expression is read from, by the longer side of the face
 DRIFT = 1e-3  # weight of the real score's square, which keeps the critic's scores from wandering off
+AROUND = 9  # pixels: a choice between two pictures is judged by the error around a place
 GAN_LOSSES = ("wgan", "hinge")
 
 
@@ -105,6 +106,23 @@ def style_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.T
     """
     pairs = enumerate(zip(found, wanted, strict=True), 1)
     return sum(F.l1_loss(gram(a), gram(b)) / 2**layer for layer, (a, b) in pairs)
+
+
+def choice_loss(
+    share: torch.Tensor, first: torch.Tensor, second: torch.Tensor, truth: torch.Tensor, where: torch.Tensor
+) -> torch.Tensor:
+    """What choosing between two pictures costs: the mean over all places of the error around the one that is chosen.
+
+    Unlike the error of a mixture it is least for a share of 0 or 1. Not in the paper, which has one reference.
+
+    share: (N, 1, H, W) in [0, 1], of the second picture; first, second: (N, 3, H, W); where: (N, 1, H, W), 1 where
+    there is a choice.
+    """
+    errors = [
+        F.avg_pool2d((picture - truth).abs().mean(1, keepdim=True), AROUND, 1, AROUND // 2, count_include_pad=False)
+        for picture in (first, second)
+    ]
+    return (torch.lerp(*errors, share.float()) * where).mean()
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 import copy
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from ..evaluation.files import write_png
 from ..models.personal_deocclusion import PersonalDeocclusion, PictureDiscriminator
+from ..models.precision import mixed_precision
 from .ema import Average
 from .personal_losses import (
     PersonalLossWeights,
@@ -23,7 +26,7 @@ from .personal_losses import (
     reconstruction_loss,
     structure_loss,
 )
-from .personal_recipe import PersonalRecipe
+from .personal_recipe import PersonalRecipe, Stage
 from .personal_samples import Frames, PersonalSamples
 from .run_folder import RunFolder
 from .takes import TakeStore
@@ -32,6 +35,21 @@ BETAS = (0.0, 0.999)  # of Adam, as in 3FabRec
 CRITIC_EVERY, CRITIC_RATE = 2, 0.5  # steps between two of the discriminator's, and its learning rate by the generator's
 SETTLING = 16  # batches by which the statistics of batch normalisation are found anew
 SHEET = 6  # rows of the sheet
+MOST_STEPS = 1_000_000  # of a run that ends by the clock
+
+
+Keep = Callable[[PersonalDeocclusion, dict[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a run has reached. done: share of it; scores: of `check`; sheet: (H, W, 3) uint8, results on held-out takes;
+    kept: whether these weights are the best so far."""
+
+    done: float
+    scores: dict[str, float]
+    sheet: np.ndarray
+    kept: bool
 
 
 def train(
@@ -40,46 +58,44 @@ def train(
     work: Path,
     recipe: PersonalRecipe,
     device: str,
+    *,
     start: dict[str, torch.Tensor] | None = None,
-    metadata: dict[str, str] | None = None,
-) -> Path:
-    """Train on prepared takes; returns the safetensors file of the weights that did best on the held-out ones.
+    minutes: float | None = None,
+    keep: Keep | None = None,
+) -> Iterator[Look]:
+    """Train on prepared takes, yielding every look at the held-out ones; the first comes before anything is learnt.
 
     takes, held_out: folders of takes of 256 pixels: of many people for the part that is common to all users, or of one.
-    work: keeps checkpoint, log, weights and a sheet of results; called again after a stop the run goes on from its last
-    checkpoint. start: weights to begin with. metadata: what the file of weights is to say beside the recipe. Raises
+    work: keeps checkpoint, log, the best weights so far (personal.safetensors) and a sheet of results; called again
+    after a stop the run goes on from its last checkpoint. start: weights to begin with. minutes: how long to train, in
+    which case the recipe's stages are stretched to fill the time. keep: called with each network that is better than
+    those before and what is to be said of it, to write it elsewhere too. The run may be left after any look. Raises
     InputError for folders without takes.
     """
     cv2.setNumThreads(1)
-    trainer = PersonalTrainer(recipe, work, device, start)
+    trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
-    samples = PersonalSamples(store, batch=recipe.batch, steps=recipe.steps, seed=recipe.seed)
+    most = recipe.steps if minutes is None else MOST_STEPS
+    samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed)
+    if trainer.step == 0:
+        yield trainer.look(samples, validation, keep)
     loader = DataLoader(
-        Subset(samples, range(trainer.step, recipe.steps)),
+        Subset(samples, range(trainer.step, most)),
         batch_size=None,
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
-    seen: list[dict[str, float]] = []  # losses since the last look
-    with tqdm(total=recipe.steps, initial=trainer.step, desc="train personal", unit="step") as bar:
+    with tqdm(total=100, desc="train personal", unit="%") as bar:
         for batch in loader:
-            seen.append(trainer.learn(batch))
-            bar.update()
-            if trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps:
-                net = trainer.settled(samples)
-                scores, sheet = check(net, validation, recipe, device)
-                names = ("reconstruction", "structure", "mask", "adversarial")
-                losses = {n: float(np.mean([step.get(n, 0.0) for step in seen])) for n in names}
-                seen.clear()
-                trainer.run.record(trainer.step, {**losses, **scores})
-                write_png(work / "sheet.png", sheet)
-                if scores["hole_psnr"] > trainer.best:
-                    trainer.best = scores["hole_psnr"]
-                    about = {**recipe.network().metadata(), "hole_psnr": f"{trainer.best:.2f}", **(metadata or {})}
-                    trainer.run.save_weights(net.state_dict(), trainer.step, about)
-                trainer.save()
-                bar.set_postfix({name: f"{value:.2f}" for name, value in scores.items()})
-    return trainer.run.weights_file
+            trainer.learn(batch)
+            bar.update(int(100 * trainer.done) - bar.n)
+            ended = trainer.done >= 1
+            if ended or trainer.step % recipe.check_every == 0:
+                look = trainer.look(samples, validation, keep)
+                bar.set_postfix({name: f"{value:.2f}" for name, value in look.scores.items()})
+                yield look
+            if ended:
+                return
 
 
 @torch.inference_mode()
@@ -100,7 +116,7 @@ def check(
         take = store.open(name)
         one = Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])])
         covered, truth, warp, hole = inputs(one, device)
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(device):
             drawn = net(covered, hole, warp).float().clamp(0, 1)
         filled = torch.lerp(truth, drawn, hole)
         everywhere = torch.ones_like(hole)
@@ -121,11 +137,20 @@ def check(
 
 class PersonalTrainer:
     """Generator, discriminator, their optimisers and averaged weights. start: weights to begin with, of a network of
-    the same kind; where the attention differs it begins anew."""
+    the same kind; where the attention differs it begins anew. minutes: see `train`."""
 
-    def __init__(self, recipe: PersonalRecipe, work: Path, device: str, start: dict[str, torch.Tensor] | None = None):
+    def __init__(
+        self,
+        recipe: PersonalRecipe,
+        work: Path,
+        device: str,
+        start: dict[str, torch.Tensor] | None = None,
+        minutes: float | None = None,
+    ):
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step, self.best = recipe, device, 0, -math.inf
+        self._minutes = minutes
+        self._losses: list[dict[str, float]] = []  # since the last look
         self.run = RunFolder(work, recipe, "personal.safetensors")
         net = PersonalDeocclusion(recipe.network())
         if start is not None:
@@ -140,16 +165,23 @@ class PersonalTrainer:
         if (state := self.run.load(device)) is not None:
             self._go_on(state)
 
+    @property
+    def done(self) -> float:
+        """Share of the run, 1 at its end."""
+        if self._minutes is None:
+            return self.step / self.recipe.steps
+        return min(self.run.seconds / max(60 * self._minutes, 1e-9), 1.0)
+
     def learn(self, frames: Frames) -> dict[str, float]:
         """One step; returns the losses, unweighted."""
-        recipe, stage = self.recipe, self.recipe.stage_of(self.step)
-        rate = recipe.rate * self._schedule()
+        recipe, stage = self.recipe, self.recipe.stage_at(self.done)
+        rate = recipe.rate * (0.5 * (1 + math.cos(math.pi * self.done)) if recipe.cosine else 1.0)
         for optimiser, share in ((self._optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
             for group in optimiser.param_groups:
                 group["lr"] = share * rate
-        shown, truth, hole, warped = self._shown(frames)
+        shown, truth, hole, warped = _shown(frames, stage, self.device)
         self.net.train()
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             result = self.net(shown, hole, warped, attend=stage.covered).float()
             losses = {"reconstruction": reconstruction_loss(result, truth)}
             if stage.structure:
@@ -167,7 +199,28 @@ class PersonalTrainer:
         self._optimiser.step()
         self.average.update(self.net)
         self.step += 1
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        found = {name: float(loss.detach()) for name, loss in losses.items()}
+        self._losses.append(found)
+        return found
+
+    def look(self, samples: PersonalSamples, validation: TakeStore, keep: Keep | None = None) -> Look:
+        """Measure the averaged network, and keep its weights where they are the best so far."""
+        net = self.settled(samples)
+        scores, sheet = check(net, validation, self.recipe, self.device)
+        names = ("reconstruction", "structure", "mask", "adversarial")
+        losses = {n: float(np.mean([step.get(n, 0.0) for step in self._losses] or [0.0])) for n in names}
+        self._losses.clear()
+        self.run.record(self.step, {**losses, **scores})
+        write_png(self.run.folder / "sheet.png", sheet)
+        kept = scores["hole_psnr"] > self.best
+        if kept:
+            self.best = scores["hole_psnr"]
+            about = {name: f"{value:.2f}" for name, value in scores.items()}
+            self.run.save_weights(net.state_dict(), self.step, {**about, **net.config.metadata()})
+            if keep is not None:
+                keep(net, {"step": str(self.step), **about})
+        self.save()
+        return Look(self.done, scores, sheet, kept)
 
     @torch.no_grad()
     def settled(self, samples: PersonalSamples) -> PersonalDeocclusion:
@@ -181,7 +234,7 @@ class PersonalTrainer:
         net.train()
         for k in range(min(SETTLING, len(samples))):
             covered, _, warped, hole = inputs(samples[k], self.device)
-            with torch.autocast(self.device, torch.bfloat16):
+            with mixed_precision(self.device):
                 net(covered, hole, warped)
         return net.eval()
 
@@ -206,16 +259,6 @@ class PersonalTrainer:
         loss.backward()
         self._critic_optimiser.step()
 
-    def _shown(self, frames: Frames) -> tuple[torch.Tensor, ...]:
-        """What the network sees in this stage, the truth, the hole and the warp."""
-        covered, truth, warped, hole = inputs(frames, self.device)
-        if self.recipe.stage_of(self.step).covered:
-            return covered, truth, hole, warped
-        return truth, truth, torch.zeros_like(hole), truth
-
-    def _schedule(self) -> float:
-        return 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) if self.recipe.cosine else 1.0
-
     def _go_on(self, state: dict[str, Any]) -> None:
         self.step, self.best = state["step"], state["best"]
         self.net.load_state_dict(state["net"])
@@ -232,3 +275,9 @@ def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, ...]:
         for x in (frames.covered, frames.truth, frames.warped)
     )
     return *pictures, frames.hole.to(device).float()
+
+
+def _shown(frames: Frames, stage: Stage, device: str) -> tuple[torch.Tensor, ...]:
+    """What the network sees in a stage, the truth, the hole and the warp."""
+    covered, truth, warped, hole = inputs(frames, device)
+    return (covered, truth, hole, warped) if stage.covered else (truth, truth, torch.zeros_like(hole), truth)

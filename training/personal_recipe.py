@@ -7,6 +7,8 @@ from ..errors import InputError
 from ..models.personal_deocclusion import PersonalConfig
 from .run_folder import recipe_fields
 
+FAST = Path(__file__).with_name("recipes") / "personal_fast.json"
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -55,12 +57,13 @@ class PersonalRecipe:
         """Of all stages together."""
         return sum(stage.steps for stage in self.stages)
 
-    def stage_of(self, step: int) -> Stage:
-        """The stage that a step belongs to."""
+    def stage_at(self, done: float) -> Stage:
+        """The stage in which a run is of which so large a share is done."""
+        left = done * self.steps
         for stage in self.stages:
-            if step < stage.steps:
+            if left < stage.steps:
                 return stage
-            step -= stage.steps
+            left -= stage.steps
         return self.stages[-1]
 
 

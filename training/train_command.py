@@ -9,6 +9,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     _add_landmarks(networks)
     _add_evi_hrnet(networks)
+    _add_personal(networks)
+    _add_personal_generic(networks)
 
 
 def _add_landmarks(networks: argparse._SubParsersAction) -> None:
@@ -55,4 +57,80 @@ def _evi_hrnet(args: argparse.Namespace) -> int:
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device, args.start)
     print(f"{written}: averaged weights; {args.work / 'log.csv'} and sheet.png: what was reached on the split val.")
+    return 0
+
+
+def _add_personal(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("personal", help="a model of one person, on a minute or two of their own video")
+    parser.set_defaults(run=_personal)
+    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video of the person without a headset")
+    parser.add_argument("--out", type=Path, required=True, help="file of the model; usable as soon as it is there")
+    parser.add_argument("--minutes", type=float, help="how long to train (default: as the recipe says)")
+    parser.add_argument(
+        "--recipe", type=Path, help="JSON file, as training/recipes/personal_paper.json (default: personal_fast.json)"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="folder for what a stopped run goes on from (default: beside the model's file)"
+    )
+    parser.add_argument("--start", type=Path, help="weights to begin with (default: the pack's own)")
+    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+
+
+def _personal(args: argparse.Namespace) -> int:
+    import torch
+    from tqdm import tqdm
+
+    from ..errors import InputError
+    from .enrolment import Enrolment
+    from .person import train_person
+    from .personal_recipe import FAST, read_recipe
+
+    if args.minutes is not None and args.minutes <= 0:
+        raise InputError(f"Expected a time in minutes over 0, got {args.minutes}.")
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    work = args.work or args.out.with_name(f"{args.out.stem}_training")
+    bars: dict[str, tqdm] = {}
+
+    def progress(what: str, done: int, most: int) -> None:
+        bar = bars.setdefault(what, tqdm(total=most, desc=what, unit="piece"))
+        bar.update(done - bar.n)
+
+    recipe = read_recipe(args.recipe or FAST)
+    run = train_person(
+        args.clips, args.out, work, recipe, device, start=args.start, minutes=args.minutes, progress=progress
+    )
+    for news in run:
+        if isinstance(news, Enrolment):
+            print(f"{news.frames} frames of {len(args.clips)} clips; {work / 'enrolment.png'} shows what they hold.")
+            print("\n".join(news.advice))
+        elif news.kept:
+            print(f"{args.out}: {news.scores['hole_psnr']:.2f} dB on held-out footage.")
+    return 0
+
+
+def _add_personal_generic(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser(
+        "personal-generic", help="what all personal models begin with, on takes of many people"
+    )
+    parser.set_defaults(run=_personal_generic)
+    parser.add_argument("takes", type=Path, help="folder of takes of the split train, made by prepare-data")
+    parser.add_argument("--held-out", type=Path, required=True, help="folder of takes of the split val")
+    parser.add_argument("--config", type=Path, required=True, help="recipe, as training/recipes/personal_generic.json")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the run; a stopped run goes on from it")
+    parser.add_argument("--start", type=Path, help="weights that a new run begins with")
+    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+
+
+def _personal_generic(args: argparse.Namespace) -> int:
+    import torch
+
+    from .person import start_from
+    from .personal import train
+    from .personal_recipe import read_recipe
+
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    start = None if args.start is None else start_from(args.start)
+    for _ in train(args.takes, args.held_out, args.work, read_recipe(args.config), device, start=start):
+        pass
+    print(f"{args.work / 'personal.safetensors'}: the best weights; log.csv and sheet.png: what was reached.")
     return 0
