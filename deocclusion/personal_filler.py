@@ -46,6 +46,5 @@ class PersonalFiller:
                 return resized(self._net(frames, holes).float().clamp(0, 1).cpu(), large), None
             fitted, state = fitted_reference(window, state)
             found = self._net.correct(frames, holes, resized(fitted, SIDE).to(device))
-        # The whole crop is corrected as the network was taught to, the reference in its hole.
-        filled = torch.lerp(window.crops, fitted, (window.masks > 0.5).float()).to(device)
-        return found.of(filled[:, None])[:, 0].clamp(0, 1).cpu(), state
+        # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
+        return found.of(fitted.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), state

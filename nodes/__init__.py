@@ -23,7 +23,9 @@ class HMDRemovalExtension(ComfyExtension):
         from .draw_mask import DrawHMDMask
         from .evi_hrnet_inpaint import EVIHRnetInpaint
         from .load_video import LoadVideoFrames
+        from .personal_deocclude import PersonalDeocclude
         from .pick_reference import PickReferenceFrame
+        from .train_personal import TrainPersonal
         from .warp_reference import WarpReference
 
         return [
@@ -33,6 +35,8 @@ class HMDRemovalExtension(ComfyExtension):
             DrawHMDMask,
             PickReferenceFrame,
             EVIHRnetInpaint,
+            PersonalDeocclude,
+            TrainPersonal,
             WarpReference,
             ComputeMetrics,
             DeoccludeVideo,

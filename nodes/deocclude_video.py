@@ -22,7 +22,7 @@ from ..faces.headset import preset as headset_of
 from ..faces.reference import Reference
 from ..faces.track import MAX_GAP, ON_MISSING
 from ..faces.visible import box_of
-from .networks import managed_filler
+from .networks import managed_filler, own_file, personal_models
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
@@ -35,7 +35,7 @@ MASK_SOURCES = GIVEN, PLACED, SIMULATED, DETECTED = (
     "simulate headset",
     "detect headset",
 )
-AUTOMATIC = "auto"
+AUTOMATIC, NOBODY = "auto", "none"
 
 
 class DeoccludeVideo(io.ComfyNode):
@@ -105,8 +105,9 @@ class DeoccludeVideo(io.ComfyNode):
                     default=METHODS[0],
                     tooltip=(
                         "warp: the reference turned and shaped to the head. evi-hrnet: the network of EVI-HRnet "
-                        "Inpaint on top, experimental. static and telea are simple baselines to compare with: the "
-                        "reference pasted as it is, and filling in without knowing faces."
+                        "Inpaint on top, experimental. personal: the model of one person, see personal_model. static "
+                        "and telea are simple baselines to compare with: the reference pasted as it is, and filling "
+                        "in without knowing faces."
                     ),
                 ),
                 known(
@@ -138,6 +139,13 @@ class DeoccludeVideo(io.ComfyNode):
                 ),
                 *shift_inputs(", where it is not given"),
                 *detector_inputs(),
+                io.Combo.Input(
+                    "personal_model",
+                    options=[NOBODY, *personal_models()],
+                    default=NOBODY,
+                    optional=True,
+                    tooltip="For the method personal: a file in ComfyUI's models/hmd_removal/personal.",
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -169,9 +177,15 @@ class DeoccludeVideo(io.ComfyNode):
         shift_y: float = 0.0,
         detector: str = MODES[0],
         face_box: str = "",
+        personal_model: str = NOBODY,
     ) -> io.NodeOutput:
         from ..deocclusion.video import deocclude_video
 
+        personal = None if personal_model == NOBODY else own_file(personal_model)
+        if method == "personal" and personal is None:
+            raise InputError(
+                "The method 'personal' needs a personal_model: make one with Train Personal, and choose its file."
+            )
         target = temporary_video()
         with ExitStack() as stack:
             mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
@@ -180,7 +194,7 @@ class DeoccludeVideo(io.ComfyNode):
                 target,
                 mask=_mask_source(mask_source, preset, grow, (shift_x, shift_y), mask, mask_file),
                 reference=reference,
-                method=managed_filler(method, reference),
+                method=managed_filler(method, reference, personal),
                 landmarks=landmarks,
                 face=face,
                 on_missing=on_missing,

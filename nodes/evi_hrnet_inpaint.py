@@ -11,7 +11,7 @@ from .networks import evi_filler, evi_weights
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES
-from .widgets import covered_clip_inputs, hidden_landmarks_input
+from .widgets import covered_clip_inputs, crop_size_input, hidden_landmarks_input, precision_input
 
 
 class EVIHRnetInpaint(io.ComfyNode):
@@ -19,8 +19,6 @@ class EVIHRnetInpaint(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..models.precision import PRECISIONS
-
         return known(
             io.Schema,
             node_id="HMD_EVIHRnetInpaint",
@@ -42,27 +40,8 @@ class EVIHRnetInpaint(io.ComfyNode):
                     tooltip="The pack's own, or a file that you trained and put into ComfyUI's models/hmd_removal.",
                 ),
                 hidden_landmarks_input(),
-                known(
-                    io.Int.Input,
-                    "crop_size",
-                    default=0,
-                    min=0,
-                    max=1024,
-                    step=32,
-                    tooltip=(
-                        "Side in pixels of the square around the head that is worked on. 0: as large as it is in the "
-                        "first frame, so that no detail is lost; less is faster."
-                    ),
-                    advanced=True,
-                ),
-                known(
-                    io.Combo.Input,
-                    "precision",
-                    options=list(PRECISIONS),
-                    default="auto",
-                    tooltip="What the network calculates in. auto: bfloat16 where the device is faster in it.",
-                    advanced=True,
-                ),
+                crop_size_input(),
+                precision_input(),
             ],
             outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..faces.covered_detector import MODES
+from ..models.precision import PRECISIONS
+from .schema import known
 from .sockets import FaceTrackSocket, ReferenceSocket
 
 
@@ -39,13 +41,49 @@ def detector_inputs() -> list[io.Input]:
 def covered_clip_inputs() -> list[io.Input]:
     """The sockets `image`, `mask`, `face_track` and `reference` of a node that fills a clip in."""
     return [
+        *covered_face_inputs(),
+        ReferenceSocket.Input("reference", tooltip="The same person without the headset, from Pick Reference Frame."),
+    ]
+
+
+def covered_face_inputs() -> list[io.Input]:
+    """The same without `reference`."""
+    return [
         io.Image.Input("image", tooltip="The frames with the covered face."),
         io.Mask.Input(
             "mask", tooltip="White where the face is to be filled in: one mask for all frames, or one for each."
         ),
         FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
-        ReferenceSocket.Input("reference", tooltip="The same person without the headset, from Pick Reference Frame."),
     ]
+
+
+def crop_size_input() -> io.Input:
+    """Widget `crop_size`."""
+    return known(
+        io.Int.Input,
+        "crop_size",
+        default=0,
+        min=0,
+        max=1024,
+        step=32,
+        tooltip=(
+            "Side in pixels of the square around the head that is worked on. 0: as large as it is in the first frame, "
+            "so that no detail is lost; less is faster."
+        ),
+        advanced=True,
+    )
+
+
+def precision_input() -> io.Input:
+    """Widget `precision`."""
+    return known(
+        io.Combo.Input,
+        "precision",
+        options=list(PRECISIONS),
+        default="auto",
+        tooltip="What the network calculates in. auto: bfloat16 where the device is faster in it.",
+        advanced=True,
+    )
 
 
 def hidden_landmarks_input() -> io.Input:

@@ -7,7 +7,9 @@ from ..faces.preview import PAPER, face_tile, write
 from ..faces.track import FrameStatus
 from .enrolment import Enrolment
 
-YAWS, PITCHES = (-30, -15, 0, 15, 30), (-20, 0, 20)  # degrees in the middle of the columns and rows
+# Degrees in the middle of the columns and rows, and how it looks in the picture.
+YAWS = {-30: "far left", -15: "left", 0: "", 15: "right", 30: "far right"}
+PITCHES = {-20: "up", 0: "", 20: "down"}
 TILE, CAPTION = 128, 22  # pixels
 GAP = (225, 225, 225)
 
@@ -21,19 +23,21 @@ def enrolment_sheet(enrolment: Enrolment) -> np.ndarray:
         for t in np.flatnonzero(piece.track.status == FrameStatus.FOUND)
     ]
     angles = np.stack([a[:2] for _, _, a in faces])
-    columns = np.abs(angles[:, :1] - YAWS).argmin(1)
-    rows = np.abs(angles[:, 1:] - PITCHES).argmin(1)
+    columns, rows = np.array(list(YAWS)), np.array(list(PITCHES))
+    own_yaw = columns[np.abs(angles[:, :1] - columns).argmin(1)]
+    own_pitch = rows[np.abs(angles[:, 1:] - rows).argmin(1)]
 
-    def cell(r: int, c: int) -> np.ndarray:
-        return _cell(faces, angles, np.flatnonzero((rows == r) & (columns == c)), (YAWS[c], PITCHES[r]))
+    def cell(yaw: int, pitch: int) -> np.ndarray:
+        return _cell(faces, angles, np.flatnonzero((own_yaw == yaw) & (own_pitch == pitch)), (yaw, pitch))
 
-    return np.vstack([np.hstack([cell(r, c) for c in range(len(YAWS))]) for r in range(len(PITCHES))])
+    return np.vstack([np.hstack([cell(yaw, pitch) for yaw in YAWS]) for pitch in PITCHES])
 
 
 def _cell(faces: list, angles: np.ndarray, members: np.ndarray, middle: tuple[int, int]) -> np.ndarray:
     caption = np.full((CAPTION, TILE, 3), PAPER, np.uint8)
     if not len(members):
-        write(caption, "missing", (8, 16), 0.4)
+        where = " ".join(word for word in (PITCHES[middle[1]], YAWS[middle[0]]) if word) or "straight"
+        write(caption, f"none {where}", (8, 16), 0.4)
         return np.vstack([np.full((TILE, TILE, 3), GAP, np.uint8), caption])
     nearest = members[np.square(angles[members] - middle).sum(1).argmin()]
     image, points, _ = faces[nearest]

@@ -39,14 +39,15 @@ def train_person(
     start: Path | None = None,
     minutes: float | None = None,
     progress: Progress = lambda *_: None,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Enrolment | Look]:
     """Yields the enrolment, then every look at the held-out part of the footage; see training.personal.train.
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
     first look on, and again whenever there are better weights. work: keeps what is needed to go on after a stop. start:
     weights to begin with, if not those that come with the pack. minutes: how long to train. progress: called with (what
-    is being done, done, in all) before the training. Raises InputError for footage that will not do, or a `work` of
-    other footage.
+    is being done, done, in all) before the training; tick: with the share that is done, at every step of it. What they
+    raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other footage.
     """
     enrolment = enrol(clips, lambda done, most: progress("reading", done, most))
     work.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,21 @@ def train_person(
         start=generic_weights() if start is None else start_from(start),
         minutes=minutes,
         keep=keep,
+        tick=tick,
     )
+
+
+def described(enrolment: Enrolment, best: Look, out: Path) -> str:
+    """What came of a training, in sentences."""
+    model, warp = best.scores["hole_psnr"], best.scores["warp_hole_psnr"]
+    lines = [
+        f"{out}: learnt from {enrolment.frames} frames. On footage that was held back it comes as near to the truth as "
+        f"{model:.1f} dB in the hole; the warped reference alone to {warp:.1f} dB.",
+        *enrolment.advice,
+    ]
+    if model < warp:
+        lines.append("The warped reference alone is better: train longer, or on more footage, before you use it.")
+    return "\n".join(lines)
 
 
 def start_from(path: Path) -> dict[str, torch.Tensor]:

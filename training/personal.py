@@ -62,6 +62,7 @@ def train(
     start: dict[str, torch.Tensor] | None = None,
     minutes: float | None = None,
     keep: Keep | None = None,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Look]:
     """Train on prepared takes, yielding every look at the held-out ones; the first comes before anything is learnt.
 
@@ -69,8 +70,8 @@ def train(
     work: keeps checkpoint, log, the best weights so far (personal.safetensors) and a sheet of results; called again
     after a stop the run goes on from its last checkpoint. start: weights to begin with. minutes: how long to train, in
     which case the recipe's stages are stretched to fill the time. keep: called with each network that is better than
-    those before and what is to be said of it, to write it elsewhere too. The run may be left after any look. Raises
-    InputError for folders without takes.
+    those before and what is to be said of it, to write it elsewhere too. tick: called with the share that is done after
+    every step. The run may be left at any time. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
@@ -89,6 +90,7 @@ def train(
         for batch in loader:
             trainer.learn(batch)
             bar.update(int(100 * trainer.done) - bar.n)
+            tick(trainer.done)
             ended = trainer.done >= 1
             if ended or trainer.step % recipe.check_every == 0:
                 look = trainer.look(samples, validation, keep)

@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..models.personal_deocclusion import PersonalConfig
 from .run_folder import recipe_fields
 
-FAST = Path(__file__).with_name("recipes") / "personal_fast.json"
+RECIPES = {name: Path(__file__).with_name("recipes") / f"personal_{name}.json" for name in ("fast", "paper")}
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,7 @@ def _add_personal(networks: argparse._SubParsersAction) -> None:
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video of the person without a headset")
     parser.add_argument("--out", type=Path, required=True, help="file of the model; usable as soon as it is there")
     parser.add_argument("--minutes", type=float, help="how long to train (default: as the recipe says)")
-    parser.add_argument(
-        "--recipe", type=Path, help="JSON file, as training/recipes/personal_paper.json (default: personal_fast.json)"
-    )
+    parser.add_argument("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
     parser.add_argument(
         "--work", type=Path, help="folder for what a stopped run goes on from (default: beside the model's file)"
     )
@@ -82,8 +80,8 @@ def _personal(args: argparse.Namespace) -> int:
 
     from ..errors import InputError
     from .enrolment import Enrolment
-    from .person import train_person
-    from .personal_recipe import FAST, read_recipe
+    from .person import described, train_person
+    from .personal_recipe import RECIPES, read_recipe
 
     if args.minutes is not None and args.minutes <= 0:
         raise InputError(f"Expected a time in minutes over 0, got {args.minutes}.")
@@ -95,16 +93,17 @@ def _personal(args: argparse.Namespace) -> int:
         bar = bars.setdefault(what, tqdm(total=most, desc=what, unit="piece"))
         bar.update(done - bar.n)
 
-    recipe = read_recipe(args.recipe or FAST)
+    recipe = read_recipe(RECIPES.get(args.recipe, Path(args.recipe)))
     run = train_person(
         args.clips, args.out, work, recipe, device, start=args.start, minutes=args.minutes, progress=progress
     )
     for news in run:
         if isinstance(news, Enrolment):
-            print(f"{news.frames} frames of {len(args.clips)} clips; {work / 'enrolment.png'} shows what they hold.")
-            print("\n".join(news.advice))
+            enrolment = news
+            print("\n".join((f"{work / 'enrolment.png'} shows what the footage holds.", *news.advice)))
         elif news.kept:
-            print(f"{args.out}: {news.scores['hole_psnr']:.2f} dB on held-out footage.")
+            best = news
+    print(described(enrolment, best, args.out))
     return 0
 
 

@@ -1,0 +1,133 @@
+"""Train Personal: the model of one person from a video of theirs, inside ComfyUI."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import folder_paths
+import torch
+from comfy import model_management
+from comfy.utils import ProgressBar
+from comfy_api.input import VideoInput
+from comfy_api.latest import io
+from PIL import Image
+
+from ..training.personal_recipe import RECIPES
+from .frames import image_of
+from .networks import personal_target
+from .schema import known
+from .sockets import SEARCH_ALIASES, PersonalModelSocket
+from .video_source import encoded
+
+PREVIEW = 768  # pixels of the live picture's longer side
+PREPARING = 0.1  # of the bar
+
+
+class TrainPersonal(io.ComfyNode):
+    """VIDEO to HMD_PERSONAL_MODEL."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return known(
+            io.Schema,
+            node_id="HMD_TrainPersonal",
+            display_name="TrainPersonal",
+            category="HMD Removal/Personal",
+            description=(
+                "Learns one person's face from a minute or two of their video without the headset: look into the "
+                "camera, talk, blink, turn the head slowly. Writes models/hmd_removal/personal/NAME.safetensors, "
+                "which is usable after the first minute and gets better; cancelled, the best so far stays, and the "
+                "next run goes on from there."
+            ),
+            search_aliases=[*SEARCH_ALIASES, "my face", "enrolment", "fine-tune", "person-specific"],
+            inputs=[
+                io.Video.Input("video", tooltip="The person without a headset, alone, in good light; from Load Video."),
+                io.Video.Input("second_video", optional=True, tooltip="The same person on another day."),
+                io.String.Input("name", default="me", tooltip="Of the model's file."),
+                io.Float.Input(
+                    "minutes",
+                    default=45.0,
+                    min=0.1,
+                    max=1440.0,
+                    step=1.0,
+                    tooltip="How long to train: about 5 minutes with a GPU, 45 without one.",
+                ),
+                io.Combo.Input(
+                    "recipe",
+                    options=list(RECIPES),
+                    default="fast",
+                    tooltip=(
+                        "fast: corrects a reference that was turned to the head; learns in minutes. paper: draws the "
+                        "face anew, as the paper does; needs hours with a GPU."
+                    ),
+                ),
+            ],
+            outputs=[
+                PersonalModelSocket.Output(
+                    "model", display_name="model", tooltip="For trained_model of Personal Deocclude."
+                ),
+                io.Image.Output(
+                    "preview",
+                    display_name="preview",
+                    tooltip="On footage that was held back: covered, warp, model, model everywhere, truth.",
+                ),
+                io.Image.Output(
+                    "enrolment", display_name="enrolment", tooltip="The directions in which the face was seen."
+                ),
+                io.String.Output("report", display_name="report", tooltip="What was reached, and what is missing."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        video: VideoInput,
+        name: str,
+        minutes: float,
+        recipe: str,
+        second_video: VideoInput | None = None,
+    ) -> io.NodeOutput:
+        from ..training.enrolment import Enrolment
+        from ..training.enrolment_sheet import enrolment_sheet
+        from ..training.person import described, train_person
+        from ..training.personal_recipe import read_recipe
+
+        target = personal_target(name)
+        work = Path(folder_paths.get_output_directory()) / "hmd_removal" / f"{target.stem}_training"
+        bar = ProgressBar(1000)  # every update also looks whether the user has cancelled
+
+        def prepared(what: str, done: int, most: int) -> None:
+            bar.update_absolute(round(PREPARING * 1000 * done / max(most, 1)), 1000)
+
+        def learnt(done: float, preview: tuple | None = None) -> None:
+            bar.update_absolute(round(1000 * (PREPARING + (1 - PREPARING) * done)), 1000, preview)
+
+        model_management.unload_all_models()
+        # ComfyUI runs nodes in inference mode, in which nothing can be learnt.
+        with ExitStack() as stack, torch.inference_mode(False), torch.enable_grad():
+            clips = [stack.enter_context(encoded(v)) for v in (video, second_video) if v is not None]
+            run = train_person(
+                clips,
+                target,
+                work,
+                # Processes of its own would start ComfyUI once more where they are not forked.
+                replace(read_recipe(RECIPES[recipe]), workers=0),
+                model_management.get_torch_device().type,
+                minutes=minutes,
+                progress=prepared,
+                tick=learnt,
+            )
+            for news in run:
+                if isinstance(news, Enrolment):
+                    enrolment = news
+                    continue
+                if news.kept:
+                    best = news
+                learnt(news.done, ("JPEG", Image.fromarray(news.sheet), PREVIEW))
+        shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
+        report = described(enrolment, best, target)
+        return io.NodeOutput(target, image_of(best.sheet), image_of(enrolment_sheet(enrolment)), report)

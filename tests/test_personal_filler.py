@@ -1,0 +1,112 @@
+"""Personal models as files and as a method of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hmd_removal.cli import main
+from hmd_removal.deocclusion.engine import Deoccluder
+from hmd_removal.deocclusion.methods import make_filler
+from hmd_removal.deocclusion.personal_filler import PersonalFiller
+from hmd_removal.deocclusion.personal_model import PersonalModel, in_use, read_personal, write_personal
+from hmd_removal.errors import InputError
+from hmd_removal.faces.reference import Reference, make_reference
+from hmd_removal.faces.track import FaceTrack
+from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+
+ALIGNED = PersonalConfig("aligned", "slim", mask=True)
+
+
+@pytest.fixture(scope="module")
+def reference(talking_head: np.ndarray, talking_head_track: FaceTrack) -> Reference:
+    return make_reference([talking_head[0]], talking_head_track.points[:1])
+
+
+def model_of(reference: Reference, config: PersonalConfig, *, still: bool = True) -> PersonalModel:
+    """Random weights; still: as the variant "aligned" starts, correcting nothing."""
+    torch.manual_seed(0)
+    network = PersonalDeocclusion(config)
+    if not still:
+        nn.init.normal_(network.decoder.late[1].weight, std=0.1)
+    return PersonalModel(in_use(network), reference, np.eye(128, dtype=np.float32)[0], {"trained": "2026-11-25"})
+
+
+def run(filler: PersonalFiller | str, wearer: tuple, track: FaceTrack, reference: Reference, cuts: list[int]) -> list:
+    frames, masks = wearer
+    method = make_filler(filler, reference) if isinstance(filler, str) else filler
+    engine, done = Deoccluder(method, reference), []
+    for start, stop in zip(cuts, cuts[1:], strict=False):
+        faces = [track[t].covered_by(masks[t]) for t in range(start, stop)]
+        done += engine.process(list(frames[start:stop]), list(masks[start:stop]), faces)
+    return done
+
+
+def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: Path, reference: Reference) -> None:
+    model = model_of(reference, ALIGNED, still=False)
+    write_personal(tmp_path / "me.safetensors", model)
+    found = read_personal(tmp_path / "me.safetensors")
+    assert found.network.config == ALIGNED and found.about["trained"] == "2026-11-25"
+    assert not found.network.training and np.array_equal(found.identity, model.identity)
+    for one, two in zip(model.network.state_dict().values(), found.network.state_dict().values(), strict=True):
+        assert torch.allclose(one, two, rtol=1e-3, atol=1e-4)  # half precision
+    # The pictures show the face and what is next to it, and the landmarks lie on the same pixels.
+    (before,), (after,) = reference.images, found.reference.images
+    (left, top), *_ = np.round((reference.points - found.reference.points)[0, :, :2]).astype(int)
+    assert after.shape[0] <= before.shape[0]
+    assert np.array_equal(after, before[top : top + after.shape[0], left : left + after.shape[1]])
+    assert [p.name for p in tmp_path.iterdir()] == ["me.safetensors"]
+
+
+def test_a_model_that_corrects_nothing_gives_the_warp(
+    wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    filler = PersonalFiller(model_of(reference, ALIGNED), crop_side=96)
+    found = run(filler, wearer, talking_head_track, reference, [0, 3])
+    warp = Deoccluder(make_filler("warp", reference, crop_side=96), reference)
+    frames, masks = wearer
+    faces = [talking_head_track[t].covered_by(masks[t]) for t in range(3)]
+    expected = warp.process(list(frames[:3]), list(masks[:3]), faces)
+    assert np.abs(np.stack(found).astype(int) - np.stack(expected)).max() <= 2
+
+
+@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig("paper", "slim")])
+def test_a_clip_in_windows_equals_the_clip_at_once(
+    config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    model = model_of(reference, config, still=False)
+    whole = run(PersonalFiller(model, 96), wearer, talking_head_track, reference, [0, 3])
+    parts = run(PersonalFiller(model, 96), wearer, talking_head_track, reference, [0, 1, 3])
+    assert np.abs(np.stack(whole).astype(int) - np.stack(parts)).max() <= 1
+    frames, masks = wearer
+    assert any(not np.array_equal(a, b) for a, b in zip(whole, frames, strict=False))
+    for result, frame, mask in zip(whole, frames, masks, strict=False):
+        away = torch.nn.functional.max_pool2d(torch.from_numpy(mask).float()[None, None], 31, 1, 15)[0, 0] == 0
+        assert np.array_equal(result[away.numpy()], frame[away.numpy()])
+
+
+def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference: Reference) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_personal(tmp_path / "none.safetensors")
+    generic = tmp_path / "generic.safetensors"
+    save_file(PersonalDeocclusion(ALIGNED).state_dict(), generic, metadata=ALIGNED.metadata())
+    with pytest.raises(InputError, match="nobody's yet"):
+        read_personal(generic)
+    save_file({"x": torch.zeros(1)}, generic)
+    with pytest.raises(InputError, match="Expected a personal model"):
+        read_personal(generic)
+    with pytest.raises(InputError, match="needs the model of a person"):
+        make_filler("personal", reference)
+
+
+def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, reference: Reference) -> None:
+    write_personal(tmp_path / "me.safetensors", model_of(reference, ALIGNED))
+    arguments = ["deocclude", str(carphone), "--method", "personal", "--out", str(tmp_path / "out.mp4")]
+    assert main([*arguments, "--personal", str(tmp_path / "me.safetensors"), "--landmarks", "oracle"]) == 0
+    assert (tmp_path / "out.mp4").stat().st_size > 10_000
+    assert main(arguments) == 1
