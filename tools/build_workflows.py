@@ -31,6 +31,7 @@ WEIGHTS = {
     "HMD_PickReferenceFrame": ("face_landmarker",),
     "HMD_DeoccludeVideo": ("face_landmarker",),
     "HMD_EVIHRnetInpaint": ("evi_hrnet",),
+    "HMD_TrainPersonal": ("face_landmarker", "face_embedding"),
     "HMD_ComputeMetrics": ("lpips_alex", "face_embedding"),
 }
 
@@ -113,6 +114,33 @@ All frames are held in memory. For more than a minute of video use *video_to_vid
             {"Find": [5, 6], "Save the mask": [7, 8]},
             {"Remove": [9], "Save the result": [10, 11]},
         ],
+    ),
+    "train_personal_model": Layout(
+        note="""# Train a model of one person
+
+1. Upload a minute or two of the person **without** the headset: alone, in good light, talking, blinking, looking
+slowly to both sides, up and down.
+2. Run. The model is usable after the first minute and gets better; cancel when you like, the best so far stays.
+
+It is written to `models/hmd_removal/personal/me.safetensors`, and serves for every later video of that person: see
+*use_personal_model*. *How good it is* compares it with the warped reference on footage that was held back, and says
+what is missing in the video.
+
+45 minutes are for a computer without a GPU; with one, 5 will do.
+""",
+        columns=[{"Load": [1]}, {"Train": [2]}, {"Look at it": [3, 4, 5]}],
+    ),
+    "use_personal_model": Layout(
+        note="""# Remove a headset from a person with a model
+
+1. Train the model once, with *train_personal_model*.
+2. Upload footage of the same person with the headset on, and choose the model's file in *Fill the mask*.
+3. Run.
+
+The model brings its own pictures of the person. If light or hair have changed since, connect newer ones, from *Pick
+Reference Frame*, to `reference`.
+""",
+        columns=[{"Load": [1]}, {"Find": [2, 3]}, {"Remove": [4]}, {"Save": [5, 6]}],
     ),
     "video_to_video": Layout(
         note="""# Remove a headset from a long video

@@ -33,7 +33,7 @@ from .takes import TakeStore
 
 BETAS = (0.0, 0.999)  # of Adam, as in 3FabRec
 CRITIC_EVERY, CRITIC_RATE = 2, 0.5  # steps between two of the discriminator's, and its learning rate by the generator's
-SETTLING = 16  # batches by which the statistics of batch normalisation are found anew
+SETTLING = 8  # batches by which the statistics of batch normalisation are found anew
 SHEET = 6  # rows of the sheet
 MOST_STEPS = 1_000_000  # of a run that ends by the clock
 
@@ -207,7 +207,8 @@ class PersonalTrainer:
 
     def look(self, samples: PersonalSamples, validation: TakeStore, keep: Keep | None = None) -> Look:
         """Measure the averaged network, and keep its weights where they are the best so far."""
-        net = self.settled(samples)
+        # Weights that a run begins with have statistics of their own.
+        net = self.settled(samples) if self.step else self.average.network()
         scores, sheet = check(net, validation, self.recipe, self.device)
         names = ("reconstruction", "structure", "mask", "adversarial")
         losses = {n: float(np.mean([step.get(n, 0.0) for step in self._losses] or [0.0])) for n in names}

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from samples import LONG, example_inputs
+from samples import LONG, blank_model, example_inputs
 
 from hmd_removal.comfyui.client import ComfyClient, Workflow
 from hmd_removal.comfyui.server import ComfyServer
+from hmd_removal.deocclusion.personal_model import write_personal
 
 Value = TypeVar("Value")
 
@@ -34,9 +35,12 @@ def comfyui() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    """A running ComfyUI whose only pack is this one; its log is kept in out/test."""
-    with ComfyServer(comfyui, tmp_path_factory.mktemp("comfyui"), log=ARTEFACTS / "comfyui.log") as server:
+def server(comfyui: Path, carphone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """A running ComfyUI whose only pack is this one, with a personal model of the man in `carphone` that corrects
+    nothing; its log is kept in out/test."""
+    base = tmp_path_factory.mktemp("comfyui")
+    write_personal(base / "models" / "hmd_removal" / "personal" / "me.safetensors", blank_model(carphone))
+    with ComfyServer(comfyui, base, log=ARTEFACTS / "comfyui.log") as server:
         yield server
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 
+from hmd_removal.deocclusion.enrol import reference_from_frames
+from hmd_removal.deocclusion.personal_model import PersonalModel, in_use
 from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
 from hmd_removal.faces.track import FaceTrack, detect_track
+from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
 
 FRAMES = 24
 LONG = 120
@@ -87,7 +90,7 @@ def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, P
     """Every file that an example workflow names, by that name.
 
     clip.mp4 shows a face, headset.mp4 the same with a headset drawn on it, mask.mp4 is white where that is,
-    reference.png and enrolment.mp4 show the uncovered face at other times.
+    reference.png and enrolment.mp4 show the uncovered face at other times, person.mp4 for as long as there is.
     """
     frames = carphone_frames(clip, LONG)
     covered, masks, _ = worn(np.stack(frames[:count]))
@@ -96,6 +99,7 @@ def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, P
         "headset.mp4": write_video(folder / "headset.mp4", covered),
         "mask.mp4": write_video(folder / "mask.mp4", np.repeat(255 * masks[..., None], 3, axis=3)),
         "enrolment.mp4": write_video(folder / "enrolment.mp4", frames[ENROLMENT]),
+        "person.mp4": write_video(folder / "person.mp4", frames),
         "reference.png": write_image(folder / "reference.png", frames[ENROLMENT][0]),
     }
 
@@ -104,3 +108,11 @@ def worn(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, FaceTrack]:
     """(T, H, W, 3) uint8 frames of a face with a headset drawn on it, its (T, H, W) uint8 masks, and the face."""
     track = detect_track(frames, frames.shape[1:3])
     return *draw_headset(frames, track, HeadsetArtist(preset("quest"))), track
+
+
+def blank_model(clip: Path) -> PersonalModel:
+    """Of the man in `carphone`, a personal model as it starts: it corrects nothing."""
+    frames = carphone_frames(clip, LONG)[ENROLMENT]
+    reference = reference_from_frames(frames[:3], still=True)[0]
+    network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
+    return PersonalModel(in_use(network), reference, None, {})

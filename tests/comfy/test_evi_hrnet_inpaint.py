@@ -40,9 +40,12 @@ def workflow(node_type: str = NODE) -> Workflow:
 
 
 def untrained(path: Path, variant: str) -> Path:
-    """A network as it starts: in the variant "aligned" it corrects nothing."""
+    """A network as it starts, which in the variant "aligned" corrects nothing; nor does it recall anything."""
     config = EVIConfig(variant, 4, keys=8, side=64)
-    save_file(EVIHRnet(config).state_dict(), path, metadata=config.metadata())
+    state = EVIHRnet(config).state_dict()
+    if variant == "aligned":
+        state["decoder.4.feature.bias"][3] = -100.0
+    save_file(state, path, metadata=config.metadata())
     return path
 
 

@@ -20,10 +20,13 @@ from hmd_removal.comfyui.client import ComfyClient, Event
 from hmd_removal.comfyui.server import ComfyServer
 
 every_api_workflow = pytest.mark.parametrize("path", api_workflows(), ids=lambda path: path.stem)
+every_restoring_workflow = pytest.mark.parametrize(
+    "path", [path for path in api_workflows() if "SaveVideo" in path.read_text()], ids=lambda path: path.stem
+)
 every_ui_workflow = pytest.mark.parametrize("path", ui_workflows(), ids=lambda path: path.stem)
 
 
-SLOWEST = ("HMD_WarpReference", "HMD_DeoccludeVideo")
+SLOWEST = ("HMD_WarpReference", "HMD_DeoccludeVideo", "HMD_PersonalDeocclude", "HMD_TrainPersonal")
 
 
 def frame_count(file: Path) -> int:
@@ -65,7 +68,7 @@ def test_inputs_and_links_are_what_the_nodes_ask_for(path: Path, object_info: di
     assert faults(json.loads(path.read_text()), object_info) == []
 
 
-@every_api_workflow
+@every_restoring_workflow
 def test_runs_and_keeps_every_frame(
     path: Path, comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path
 ):
