@@ -53,6 +53,7 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument("--personal", type=Path, help="file of a personal model, which is its own reference")
+    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -100,7 +101,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     mask = _mask_source(args)
     face_box = box_of(args.face_box)
     reference = None if args.reference is None else load_reference(args.reference)
-    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal)
+    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
     if reference is None and isinstance(filler, PersonalFiller):
         reference = filler.model.reference
     with tqdm(unit="frame") as bar:
@@ -154,7 +155,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--landmarks",
         action="append",
-        help="oracle, visible, detected (the mask too) or mediapipe; may be repeated (default: oracle and visible)",
+        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask too) or mediapipe; may "
+        "be repeated (default: oracle and visible)",
     )
     parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
     parser.add_argument(

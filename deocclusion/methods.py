@@ -33,9 +33,10 @@ def make_filler(
     crop_side: int | None = None,
     weights: Path | None = None,
     personal: Path | None = None,
+    anyone: bool = False,
 ) -> Filler:
     """The filler of a method's name. weights: of evi-hrnet, if not those that come with the pack; personal: the file of
-    a personal model.
+    a personal model; anyone: whether it may be used on somebody else.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
@@ -51,7 +52,7 @@ def make_filler(
                 "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and "
                 "give its file with --personal."
             )
-        return PersonalFiller(on_best_device(read_personal(personal)), crop_side)
+        return PersonalFiller(on_best_device(read_personal(personal)), crop_side, anyone=anyone)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "evi-hrnet":

@@ -7,7 +7,7 @@ only frames after the first second are scored, so that no answer is an input.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..deocclusion.masks import DetectedHeadset
 from ..deocclusion.methods import check_method, make_filler
 from ..deocclusion.video import with_faces
 from ..errors import InputError
+from ..faces.driven import driven_points
 from ..faces.headset import HeadsetArtist, draw_headset, preset
 from ..faces.reference import Reference
 from ..faces.square import Square
@@ -31,7 +32,7 @@ from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
 from .files import write_png
 
-MEDIAPIPE, DETECTED = "mediapipe", "detected"
+MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
 MARGIN = 1.7  # crop side by face box
 
 
@@ -40,8 +41,9 @@ class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
     the file of evi-hrnet; personal: that of a personal model, which gets the same reference as the other methods.
 
-    landmarks: "oracle", "visible", or "detected", in which the mask is not known either, as in real footage; and to
-    compare with "mediapipe": what a landmarker for uncovered faces sees of the covered one, the mask painted over.
+    landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
+    "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
+    landmarker for uncovered faces sees of the covered one, the mask painted over.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -59,7 +61,7 @@ class Protocol:
         for method in self.methods:
             check_method(method)
         for mode in self.landmarks:
-            if mode not in (MEDIAPIPE, DETECTED):
+            if mode not in (MEDIAPIPE, DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -146,10 +148,13 @@ def _run(
             track = truth.track
         elif mode == DETECTED:
             track, given = _as_footage(covered, reference)
+        elif mode == DRIVEN:
+            track = _driven_track(_visible_track(covered, masks, reference, "visible"), truth.track, masks)
         else:
             track = _visible_track(covered, masks, reference, mode)
         detection = time.perf_counter() - start
-        known = "oracle" if mode == "oracle" else "visible"
+        # With "oracle" the engine takes the track for what it says it is.
+        known = "oracle" if mode in ("oracle", DRIVEN) else "visible"
         for method in protocol.methods:
             filler = make_filler(method, reference, weights=protocol.weights, personal=protocol.personal)
             start = time.perf_counter()
@@ -180,6 +185,13 @@ def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference,
         return visible_track(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)[0]
     except InputError:
         return FaceTrack.absent(len(covered), covered.shape[1:3])
+
+
+def _driven_track(visible: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> FaceTrack:
+    """What is seen beside the mask, and the shape of the eyes under it."""
+    beside = visible.covered_by(masks)
+    points, visibility = driven_points(truth.points, beside.points, beside.visibility)
+    return replace(beside, points=points, visibility=visibility)
 
 
 def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, torch.Tensor]:

@@ -64,7 +64,9 @@ def evi_filler(
     return EVIFiller(patcher.model, reference, crop_side, precision)
 
 
-def personal_filler(path: Path, *, crop_side: int | None = None, precision: str = "auto") -> PersonalFiller:
+def personal_filler(
+    path: Path, *, crop_side: int | None = None, precision: str = "auto", anyone: bool = False
+) -> PersonalFiller:
     """The method "personal" with the model of a file, on the device that ComfyUI chooses.
 
     Raises InputError for a file that is not there or holds no personal model.
@@ -73,7 +75,7 @@ def personal_filler(path: Path, *, crop_side: int | None = None, precision: str 
         raise InputError(f"The personal model {path.name} is not there any more; train it again, or choose another.")
     model, patcher = _personal(path, path.stat().st_mtime_ns)
     model_management.load_models_gpu([patcher])
-    return PersonalFiller(model, crop_side, precision)
+    return PersonalFiller(model, crop_side, precision, anyone=anyone)
 
 
 def managed_filler(method: str, reference: Reference, personal: Path | None = None) -> Filler:

@@ -59,6 +59,13 @@ class PersonalDeocclude(io.ComfyNode):
                 ),
                 crop_size_input(),
                 precision_input(),
+                known(
+                    io.Boolean.Input,
+                    "anyone",
+                    default=False,
+                    tooltip="Go on where the face in the frames is not the person whose model this is.",
+                    advanced=True,
+                ),
             ],
             outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
         )
@@ -75,11 +82,13 @@ class PersonalDeocclude(io.ComfyNode):
         reference: Reference | None = None,
         crop_size: int = 0,
         precision: str = "auto",
+        anyone: bool = False,
     ) -> io.NodeOutput:
         from ..deocclusion.clip import deocclude_clip
 
         progress = progress_bar()
-        filler = personal_filler(_chosen(model, trained_model), crop_side=crop_size or None, precision=precision)
+        path = _chosen(model, trained_model)
+        filler = personal_filler(path, crop_side=crop_size or None, precision=precision, anyone=anyone)
         restored = deocclude_clip(
             image[..., :3].cpu(),
             mask.cpu(),

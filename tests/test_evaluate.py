@@ -70,6 +70,14 @@ def test_a_detected_mask_is_scored_in_the_true_hole(carphone):
     assert detected["psnr"] != known["psnr"]
 
 
+def test_a_headset_that_tracks_the_eyes_tells_more_of_them(carphone):
+    protocol = Protocol(
+        methods=("warp",), landmarks=("visible", "driven", "oracle"), size=192, limit=16, networks=False
+    )
+    visible, driven, oracle = (row["hole_psnr"] for row in evaluate([carphone], protocol).mean)
+    assert visible < driven < oracle + 0.5
+
+
 def test_means_are_over_clips_with_an_interval(carphone, tmp_path):
     protocol = Protocol(methods=("static",), landmarks=("oracle",), size=128, limit=4, networks=False)
     evaluation = evaluate([carphone, carphone], protocol)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from skimage import data
 from torch import nn
 
 from hmd_removal.cli import main
 from hmd_removal.deocclusion.engine import Deoccluder
+from hmd_removal.deocclusion.enrol import reference_from_frames
 from hmd_removal.deocclusion.methods import make_filler
 from hmd_removal.deocclusion.personal_filler import PersonalFiller
 from hmd_removal.deocclusion.personal_model import PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.errors import InputError
 from hmd_removal.faces.reference import Reference, make_reference
 from hmd_removal.faces.track import FaceTrack
+from hmd_removal.models.face_embedding import FaceEmbedding
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
 
 ALIGNED = PersonalConfig("aligned", "slim", mask=True)
@@ -34,7 +39,7 @@ def model_of(reference: Reference, config: PersonalConfig, *, still: bool = True
     network = PersonalDeocclusion(config)
     if not still:
         nn.init.normal_(network.decoder.late[1].weight, std=0.1)
-    return PersonalModel(in_use(network), reference, np.eye(128, dtype=np.float32)[0], {"trained": "2026-11-25"})
+    return PersonalModel(in_use(network), reference, None, {"trained": "2026-11-25"})
 
 
 def run(filler: PersonalFiller | str, wearer: tuple, track: FaceTrack, reference: Reference, cuts: list[int]) -> list:
@@ -48,7 +53,7 @@ def run(filler: PersonalFiller | str, wearer: tuple, track: FaceTrack, reference
 
 
 def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: Path, reference: Reference) -> None:
-    model = model_of(reference, ALIGNED, still=False)
+    model = replace(model_of(reference, ALIGNED, still=False), identity=np.eye(128, dtype=np.float32)[0])
     write_personal(tmp_path / "me.safetensors", model)
     found = read_personal(tmp_path / "me.safetensors")
     assert found.network.config == ALIGNED and found.about["trained"] == "2026-11-25"
@@ -110,3 +115,25 @@ def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, re
     assert main([*arguments, "--personal", str(tmp_path / "me.safetensors"), "--landmarks", "oracle"]) == 0
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
     assert main(arguments) == 1
+
+
+def test_somebody_else_is_refused_unless_anyone_will_do(
+    wearer: tuple[np.ndarray, np.ndarray], talking_head: np.ndarray, talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    network = FaceEmbedding.pretrained()
+    frame = torch.from_numpy(talking_head[:1]).permute(0, 3, 1, 2).float() / 255
+    him = network.embed(frame, torch.from_numpy(talking_head_track.points[:1]))[0].numpy()
+    photo = data.astronaut()
+    her = reference_from_frames([photo], still=True)[0]
+    other = network.embed(torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255, torch.from_numpy(her.points))[
+        0
+    ].numpy()
+    for model, allowed, refused in (
+        (replace(model_of(reference, ALIGNED), identity=him), False, False),
+        (replace(model_of(her, ALIGNED), identity=other), False, True),
+        (replace(model_of(her, ALIGNED), identity=other), True, False),
+        (replace(model_of(her, ALIGNED), identity=None), False, False),
+    ):
+        filler = PersonalFiller(model, crop_side=256, anyone=allowed)
+        with pytest.raises(InputError, match="not seem to be the person") if refused else nullcontext():
+            run(filler, wearer, talking_head_track, model.reference, [0, 2])

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from ..errors import InputError
 from ..faces.contour import contour_image
-from ..faces.topology import EYES_AND_BROWS
+from ..faces.driven import driven_points
 from .repose import mirrored_points
 from .takes import FILM, Take, TakeStore
 
@@ -18,7 +18,6 @@ FILMED = 0.6  # share of windows of people who were filmed, where there are move
 UNKNOWN = 0.1  # share of windows without any hidden point
 FORGOTTEN, SHAKEN = 0.15, 0.15  # shares of windows without memory, and with a camera that was knocked against
 KNOCK = 0.04  # of the side: how far at most
-IRISES = tuple(range(468, 478))
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
     pictures = {name: np.asarray(a) for name, a in pictures.items()}
     hole = np.asarray(take.hole)
     if landmarks == "driven":
-        seen, known = _driven(points, seen, known)
+        seen, known = driven_points(points, seen, known)
     if mirrored:
         swap = mirrored_points()
         points, seen = (p[:, swap] * (-1, 1) + (side - 1, 0) for p in (points, seen))
@@ -158,16 +157,3 @@ def _misremembered(take: Take, rng: np.random.Generator) -> Take:
         moved = {name: np.roll(getattr(take, name), by, (1, 2)) for name in ("remembered", "in_memory")}
         return replace(take, **moved)
     return take
-
-
-def _driven(points: np.ndarray, seen: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The true shape of each eye with its brow where the landmarks put it, and that it is known."""
-    seen, known = seen.copy(), known.copy()
-    moving = np.array((*EYES_AND_BROWS, *IRISES))
-    nose = points[:, 168:169, 0]
-    for eye in (points[:, moving, 0] < nose, points[:, moving, 0] >= nose):
-        for t in range(len(points)):
-            own = moving[eye[t]]
-            seen[t, own] = points[t, own] + (seen[t, own] - points[t, own]).mean(0)
-            known[t, own] = True
-    return seen, known

@@ -11,6 +11,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     _add_evi_hrnet(networks)
     _add_personal(networks)
     _add_personal_generic(networks)
+    _add_curves(networks)
 
 
 def _add_landmarks(networks: argparse._SubParsersAction) -> None:
@@ -132,4 +133,19 @@ def _personal_generic(args: argparse.Namespace) -> int:
     for _ in train(args.takes, args.held_out, args.work, read_recipe(args.config), device, start=start):
         pass
     print(f"{args.work / 'personal.safetensors'}: the best weights; log.csv and sheet.png: what was reached.")
+    return 0
+
+
+def _add_curves(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("curves", help="what a run has reached so far, as a picture")
+    parser.set_defaults(run=_curves)
+    parser.add_argument("log", type=Path, help="log.csv of the run")
+    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+
+
+def _curves(args: argparse.Namespace) -> int:
+    from ..evaluation.files import write_png
+    from .curves import plot_log, read_log
+
+    write_png(args.out, plot_log(read_log(args.log)))
     return 0

@@ -1,0 +1,30 @@
+"""The curves of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from hmd_removal.cli import main
+
+LOG = """step,seconds,reconstruction,network_film_visible,warp_film_visible
+10,1,0.5,25,27
+20,2,0.3,28,27
+"""
+
+
+def test_a_log_becomes_a_picture_with_the_warp_beside_the_network(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    assert main(["train", "curves", str(tmp_path / "log.csv"), "--out", str(tmp_path / "curves.png")]) == 0
+    picture = cv2.imread(str(tmp_path / "curves.png"))
+    red, blue = ((abs(picture.astype(int) - colour).max(2) < 30).sum() for colour in ((91, 73, 209), (150, 130, 108)))
+    assert red > 100 and blue > 30 and picture.shape[1] > 1000
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "step\nx\n"])
+def test_other_files_are_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    assert main(["train", "curves", str(tmp_path / "log.csv"), "--out", str(tmp_path / "curves.png")]) == 1
+    assert "Expected the log.csv of a training run" in capsys.readouterr().err
