@@ -91,6 +91,7 @@ def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: st
     share each batch, and the first one writes. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
+    torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
     rank, world = _join(device)
     trainer = EVITrainer(recipe, work, device, start, lead=rank == 0)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
