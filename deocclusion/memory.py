@@ -3,6 +3,10 @@
 A frame fixed to a tripod shows the same wall all the time; what a headset covers of it now may have been in sight
 before, and is known then better than any reference of the face could tell. Where things have moved the memory is wrong,
 which shows around the hole: whoever uses it has to compare.
+
+Compared can only be what is as old. Next to the hole the frame before would tell nearly everything as it is now, and
+nothing of what the hole hid for a hundred frames; so what is near the hole is remembered from before the device came
+near.
 """
 
 import cv2
@@ -11,7 +15,7 @@ import numpy as np
 from ..faces.crop import Crop
 from ..faces.reference import Reference
 
-SEAM = 0.01  # of the frame's shorter side: so near to the hole a frame shows the device's edge and its shadow
+AROUND = 0.25  # of the side of a square as large as the hole: what is so near to it is not remembered anew
 
 
 class FrameMemory:
@@ -35,7 +39,7 @@ class FrameMemory:
         """Remember what a frame shows. frame: (H, W, 3) uint8, or float32 in [0, 1]; mask: (H, W), over 0.5 = hole."""
         self._begin(frame)
         hole = (mask > 0.5).astype(np.uint8)
-        reach = max(round(SEAM * min(hole.shape)), 2)
+        reach = max(round(AROUND * np.sqrt(hole.sum())), 2)
         shown = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
         np.copyto(self._picture, frame, where=shown[..., None])
         self._known[shown] = 1

@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import InputError
 from .correction import Correction
 from .gated_shift import GatedConv
+from .recall import prior_share
 from .self_attention import ChannelAttention, SpatialAttention
 
 # Of the input: masked frame (3), mask (1), contour (1), reference (3); and memory (4), how unlike the frame the
@@ -24,9 +25,8 @@ VARIANTS = tuple(CHANNELS)
 UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
 
-# The share of what is remembered is sigmoid(DECISION * x - DOUBT): near 0 where x is, and soon near 1: a mixture of two
-# pictures that do not quite meet is blurred.
-DECISION, DOUBT = 10.0, 3.0
+# What the network adds to the logit of the share of memory by an output of 1.
+DECISION = 10.0
 
 State = list[torch.Tensor | None]
 
@@ -91,11 +91,10 @@ class EVIHRnet(nn.Module):
     """The generator. At width 64: 12,248,088 parameters, and 46.0 GFLOP for a frame of 128 x 128 pixels (multiplying
     and adding count two). A quarter of the width costs a sixteenth of that.
 
-    The variant "aligned", which is not the paper's, starts as the warped reference itself and learns three corrections:
-    a displacement, read off the features at a quarter of the size, by which the reference is moved, since what is left
-    of errors in alignment is best undone by shifting what is sharp; and, from the last layer, how far what is
-    remembered of a place is better than the reference, as it is where neither camera nor wall nor head moves, and an
-    addition.
+    The variant "aligned", which is not the paper's, starts as the warped reference, or as what is remembered of a place
+    where that fits better (models.recall). It learns three corrections: a displacement, read off the features at a
+    quarter of the size, by which the reference is moved, since what is left of errors in alignment is best undone by
+    shifting what is sharp; and, from the last layer, how much more or less memory is to be believed, and an addition.
     """
 
     def __init__(self, config: EVIConfig = EVIConfig()) -> None:
@@ -184,7 +183,8 @@ class EVIHRnet(nn.Module):
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)
-        return Correction(displacement, addition, torch.sigmoid(DECISION * recall.float() - DOUBT)), kept
+        logit = prior_share(frames, mask, reference, memory) + DECISION * recall.float()
+        return Correction(displacement, addition, logit), kept
 
     def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
         """Features at a quarter of the size, what the last layer says, and the state."""

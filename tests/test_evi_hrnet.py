@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from hmd_removal.models.correction import Correction
 from hmd_removal.models.evi_discriminator import EVIDiscriminator, TemporalShift
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 from hmd_removal.models.gated_shift import CausalShift, GatedConv
+from hmd_removal.models.recall import prior_share
 from hmd_removal.models.self_attention import ChannelAttention, SpatialAttention
 
 VARIANTS = (
@@ -105,9 +107,8 @@ def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_vari
         assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
         aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
         assert torch.allclose(aligned(frame, mask, contour, reference).picture, reference, atol=1e-5)
-        memory = memory_of(frame)
-        recalled = reference + 0.0474 * memory[:, :, 3:] * (memory[:, :, :3] - reference)  # 1 / (1 + e^3)
-        assert torch.allclose(aligned(frame, mask, contour, reference, memory).picture, recalled, atol=1e-4)
+        nothing = torch.cat([frame, torch.zeros_like(mask)], 2)
+        assert torch.allclose(aligned(frame, mask, contour, reference, nothing).picture, reference, atol=1e-5)
 
 
 def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_frame() -> None:
@@ -127,23 +128,54 @@ def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_f
 def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
     picture, memory = torch.full((1, 1, 3, 64, 64), 0.2), torch.zeros(1, 1, 4, 64, 64)
     memory[..., :3, :, :32], memory[..., 3, :, :32] = 0.6, 1.0
-    share = torch.full((1, 1, 1, 16, 16), 0.25)
-    found = Correction(torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 16, 16), share).of(picture, memory)
-    assert torch.allclose(found[..., :32], torch.tensor(0.3)) and torch.allclose(found[..., 32:], torch.tensor(0.2))
+    logit = torch.full((1, 1, 1, 16, 16), -1.0986)  # of a share of a quarter
+    found = Correction(torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 16, 16), logit).of(picture, memory)
+    assert torch.allclose(found[..., :29], torch.tensor(0.3), atol=1e-4)
+    assert torch.allclose(found[..., 35:], torch.tensor(0.2), atol=1e-4)  # but for an edge as wide as the grain
 
 
-def test_the_network_decides_between_reference_and_memory() -> None:
+def test_what_is_fine_comes_from_one_of_the_two() -> None:
+    stripes = (torch.arange(64) % 2).float().expand(1, 1, 3, 64, 64)  # a pixel wide, without a coarse part
+    memory = torch.cat([0.5 + 0.2 * stripes, torch.ones(1, 1, 1, 64, 64)], 2)
+    nothing = torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 64, 64)
+    for logit, kept in ((-1.0, 0.0), (1.0, 1.0)):
+        found = Correction(*nothing, torch.full((1, 1, 1, 64, 64), logit)).of(torch.zeros_like(stripes), memory)
+        inner = found[..., 8:-8, 8:-8]
+        assert inner.amax() - inner.amin() == pytest.approx(0.2 * kept, abs=0.02)
+        assert inner.mean() == pytest.approx(0.6 / (1 + np.exp(-logit)), abs=0.01)
+
+
+def test_the_network_adds_to_what_memory_is_worth_by_its_fit() -> None:
     net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)).eval(), clip()
-    shares = []
-    for signal in (0.0, 0.3, 0.8):
+    memory = memory_of(frame)
+    prior = prior_share(frame, mask, reference, memory)
+    nn.init.zeros_(net.decoder[-1].gate.weight)
+    gate = torch.sigmoid(net.decoder[-1].gate.bias[3])
+    for signal in (0.0, 0.3):
         nn.init.constant_(net.decoder[-1].feature.bias, signal)
         with torch.no_grad():
-            gate = torch.sigmoid(net.decoder[-1].gate.bias[3])
-            nn.init.zeros_(net.decoder[-1].gate.weight)
-            correction, _ = net.correct(frame, mask, contour, reference, memory_of(frame))
-        assert torch.allclose(correction.recall, torch.sigmoid(10 * signal * gate - 3), atol=1e-5)
-        shares.append(float(correction.recall.mean()))
-    assert shares[0] < 0.05 < shares[1] < shares[2]
+            correction, _ = net.correct(frame, mask, contour, reference, memory)
+        assert torch.allclose(correction.recall, prior + 10 * signal * gate, atol=1e-4)
+
+
+def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_reference() -> None:
+    rng = torch.Generator().manual_seed(3)
+    truth = torch.rand(1, 1, 3, 64, 64, generator=rng)
+    mask = torch.zeros(1, 1, 1, 64, 64)
+    mask[..., 24:40, 20:44] = 1
+    covered = torch.where(mask > 0, 0.0, truth)
+
+    def logit(off_reference: float, off_memory: float, known: float = 1.0) -> torch.Tensor:
+        memory = torch.cat([truth + off_memory, torch.full_like(mask, known)], 2)
+        return prior_share(covered, mask, truth + off_reference, memory)[..., 32, 32]
+
+    def expected(off_reference: float, off_memory: float) -> float:
+        floor = 1 / 255
+        return 3 * np.log(1.4 * np.hypot(off_reference, floor) / np.hypot(off_memory, floor))
+
+    for offs in ((0.1, 0.1), (0.1, 0.02), (0.02, 0.1), (0.05, 0.0)):
+        assert logit(*offs).item() == pytest.approx(expected(*offs), abs=0.01)
+    assert logit(0.1, 0.0, known=0.0) == -10  # nothing is remembered around the hole
 
 
 def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:

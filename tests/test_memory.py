@@ -23,21 +23,22 @@ def hole_at(columns: slice) -> np.ndarray:
 
 def test_a_place_shows_what_it_showed_when_it_was_last_in_sight() -> None:
     memory = FrameMemory(None)
-    for value, columns in ((10, slice(0, 50)), (20, slice(50, 100)), (30, slice(60, 100))):
+    for value, columns in ((10, slice(0, 40)), (20, slice(50, 100)), (30, slice(60, 100))):
         memory.push(np.full((100, 100, 3), value, np.uint8), hole_at(columns))
     picture, known = memory.take(WHOLE, np.zeros((100, 100, 3), np.uint8))
     assert known.all()
     row = picture[50, :, 0]
-    assert (row[:58] == 30).all() and (row[58:] == 10).all()  # two pixels from the hole what is seen is not remembered
-    assert (picture[:35] == 30).all()
+    # A quarter of the side of a square as large as the hole, 7 pixels, around it what is seen is not remembered anew.
+    assert (row[:53] == 30).all() and (row[53:] == 10).all()
+    assert (picture[:33] == 30).all() and (picture[33, 53:] == 10).all()
 
 
 def test_what_was_never_in_sight_is_not_known_nor_what_lies_close_to_the_device() -> None:
     memory = FrameMemory(None)
     memory.push(np.full((100, 100, 3), 9, np.uint8), hole_at(slice(30, 70)))
     _, known = memory.take(WHOLE, np.zeros((100, 100, 3), np.uint8))
-    assert not known[40:60, 30:70].any() and not known[39, 50] and not known[50, 71]
-    assert known[30].all() and known[:, 80].all()
+    assert not known[40:60, 30:70].any() and not known[33, 50] and not known[50, 76]
+    assert known[32].all() and known[:, 77].all()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

@@ -20,6 +20,7 @@ from hmd_removal.deocclusion.methods import make_filler
 from hmd_removal.deocclusion.personal_filler import PersonalFiller
 from hmd_removal.deocclusion.personal_model import PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.errors import InputError
+from hmd_removal.evaluation.evaluate import Protocol, evaluate
 from hmd_removal.faces.reference import Reference, make_reference
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.face_embedding import FaceEmbedding
@@ -115,6 +116,15 @@ def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, re
     assert main([*arguments, "--personal", str(tmp_path / "me.safetensors"), "--landmarks", "oracle"]) == 0
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
     assert main(arguments) == 1
+
+
+def test_a_personal_model_is_measured_like_any_method(tmp_path: Path, carphone: Path, reference: Reference) -> None:
+    write_personal(tmp_path / "me.safetensors", model_of(reference, ALIGNED))
+    protocol = Protocol(
+        ("warp", "personal"), ("oracle",), limit=3, networks=False, personal=tmp_path / "me.safetensors"
+    )
+    warp, personal = evaluate([carphone], protocol).mean
+    assert personal["method"] == "personal" and personal["hole_psnr"] == pytest.approx(warp["hole_psnr"], abs=0.05)
 
 
 def test_somebody_else_is_refused_unless_anyone_will_do(

@@ -171,7 +171,7 @@ class EVITrainer:
             losses["adversarial"] = judged["adversarial"]
         if recipe.choice and inpainted.correction is not None:
             known = hole * memory[:, :, 3:]
-            compared = (inpainted.correction.recall, reference, memory[:, :, :3], truth, known)
+            compared = (inpainted.correction.recall.sigmoid(), reference, memory[:, :, :3], truth, known)
             losses["choice"] = choice_loss(*(x.flatten(0, 1) for x in compared))
         weights = vars(LossWeights(reconstruction=recipe.reconstruction)) | {"choice": recipe.choice}
         self._optimiser.zero_grad(set_to_none=True)

@@ -44,7 +44,7 @@ def untrained(path: Path, variant: str) -> Path:
     config = EVIConfig(variant, 4, keys=8, side=64)
     state = EVIHRnet(config).state_dict()
     if variant == "aligned":
-        state["decoder.4.feature.bias"][3] = -100.0
+        state["decoder.4.feature.bias"][3] = -1e4
     save_file(state, path, metadata=config.metadata())
     return path
 

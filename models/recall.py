@@ -1,0 +1,43 @@
+"""How far what is remembered of a place is to be believed: as far as it fits around the hole, better than the warp.
+
+Memory of what a device hides is as old as the last time it was in sight, and so is what is remembered next to it
+(deocclusion.memory). Where that does not meet the frame, head or camera have moved since, by about as much in the hole;
+where the warped reference does not meet the frame, landmarks or light are off, in the hole a little more so.
+"""
+
+import torch
+from torch.nn import functional as F
+
+RING = 0.08  # of the side: width of what is compared, around the hole
+REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
+FLOOR = 1 / 255  # differences below this are noise
+STEEPNESS, FAVOUR = 3.0, 1.4  # of the share; how much closer the memory must fit for an even chance is 1 / FAVOUR
+
+
+def prior_share(
+    frames: torch.Tensor, mask: torch.Tensor, reference: torch.Tensor, memory: torch.Tensor
+) -> torch.Tensor:
+    """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole alone.
+
+    frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; memory: (B, T, 4, S, S), see
+    EVIHRnet. Where nothing near the hole is remembered it is far below 0.
+    """
+    length = frames.shape[1]
+    frames, mask, reference, memory = (x.float().flatten(0, 1) for x in (frames, mask, reference, memory))
+    with torch.autocast(frames.device.type, enabled=False), torch.no_grad():
+        width = max(round(RING * frames.shape[-1]), 1)
+        seam = F.max_pool2d(mask, 3, 1, 1)  # the device's edge is blurred
+        ring = F.max_pool2d(mask, 2 * width + 1, 1, width) - seam
+        of_reference, _ = _difference(frames, reference, ring)
+        of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:])
+        logit = STEEPNESS * torch.log(FAVOUR * of_reference / of_memory)
+        return logit.where(compared > 1e-4, -10.0).unflatten(0, (-1, length))
+
+
+def _difference(frames: torch.Tensor, pictures: torch.Tensor, where: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Root mean square of the difference around each place, (N, 1, S, S), of what counts; and how much counts there."""
+    squares = (pictures - frames).square().mean(1, keepdim=True) * where
+    side = round(REACH * frames.shape[-1]) // 2 * 2 + 1
+    for _ in range(PASSES):
+        squares, where = (F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False) for x in (squares, where))
+    return (squares / (where + 1e-8) + FLOOR**2).sqrt(), where
