@@ -26,6 +26,7 @@ EXAMPLES = PACK / "example_workflows"
 WIDTH = 600  # pixels
 QUALITY = 88
 ENROLMENT = 72  # first frame of the clip without headset; what is shown lies before it
+TRAINING = 1.0  # minutes of a personal model
 HEADSET = "quest"  # on what the workflows for footage get
 
 # Rows of (beginning of a file's name, frame number). The files are what the workflow reads and what it saves.
@@ -61,12 +62,14 @@ def write_inputs(folder: Path) -> None:
         VideoWriter(folder / "headset.mp4", **look) as headset,
         VideoWriter(folder / "mask.mp4", **look) as mask,
         VideoWriter(folder / "enrolment.mp4", **look) as enrolment,
+        VideoWriter(folder / "person.mp4", **look) as person,
     ):
         for number, frame in enumerate(frames[ENROLMENT:]):
             enrolment.write(frame, number)
         covered = artist.cover(iter(frames), Wearer(on_missing="error"))
         for number, (frame, cover) in enumerate(zip(frames, covered, strict=True)):
             clip.write(frame, number)
+            person.write(frame, number)
             headset.write(cover.pixels, number)
             mask.write(np.repeat(255 * cover.mask[..., None], 3, axis=2), number)
     Image.fromarray(frames[0]).save(folder / "reference.png")
@@ -75,7 +78,11 @@ def write_inputs(folder: Path) -> None:
 async def run(url: str, name: str, folder: Path) -> None:
     """Run one example and leave what it saved in `folder`."""
     async with ComfyClient(url) as client:
-        outputs = await client.run(json.loads((EXAMPLES / "api" / f"{name}.json").read_text()))
+        workflow = json.loads((EXAMPLES / "api" / f"{name}.json").read_text())
+        for node in workflow.values():
+            if node["class_type"] == "HMD_TrainPersonal":
+                node["inputs"]["minutes"] = TRAINING
+        outputs = await client.run(workflow)
         await client.download(outputs, folder)
 
 
