@@ -49,7 +49,7 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--reference", type=Path, help="photo, folder of photos or clip of the uncovered face")
     parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
     parser.add_argument(
-        "--method", default="warp", help="warp, evi-hrnet, personal, static or telea (default: %(default)s)"
+        "--method", default="evi-hrnet", help="evi-hrnet, warp, personal, static or telea (default: %(default)s)"
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument("--personal", type=Path, help="file of a personal model, which is its own reference")

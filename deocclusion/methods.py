@@ -16,7 +16,7 @@ from ..faces.registration import Evidence, registered
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
 
-METHODS = ("warp", "evi-hrnet", "personal", "static", "telea")
+METHODS = ("evi-hrnet", "warp", "personal", "static", "telea")
 EVI_WEIGHTS = "evi_hrnet"  # the manifest's name for those that come with the pack
 
 

@@ -105,9 +105,9 @@ class DeoccludeVideo(io.ComfyNode):
                     default=METHODS[0],
                     tooltip=(
                         "warp: the reference turned and shaped to the head. evi-hrnet: the network of EVI-HRnet "
-                        "Inpaint on top, experimental. personal: the model of one person, see personal_model. static "
-                        "and telea are simple baselines to compare with: the reference pasted as it is, and filling "
-                        "in without knowing faces."
+                        "Inpaint on top, which also recalls what earlier frames showed. personal: the model of one "
+                        "person, see personal_model. static and telea are simple baselines to compare with: the "
+                        "reference pasted as it is, and filling in without knowing faces."
                     ),
                 ),
                 known(

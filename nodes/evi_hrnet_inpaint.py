@@ -25,11 +25,10 @@ class EVIHRnetInpaint(io.ComfyNode):
             display_name="EVIHRnetInpaint",
             category="HMD Removal/Inpaint",
             description=(
-                "Fills the masked part of the face with EVI-HRnet: the reference is turned to the head, and the "
-                "network puts right what does not meet its surroundings, frame after frame, and recalls what earlier "
-                "frames showed where the headset is now. Pixels outside the mask and a narrow feather stay bit for "
-                "bit as they were. Experimental: with the pack's weights it is on average no better yet than Warp "
-                "Reference."
+                "Fills the masked part of the face with EVI-HRnet: the reference is turned to the head and put right "
+                "where it does not meet its surroundings, frame after frame; and what earlier frames, or the "
+                "reference itself, showed where the headset is now is recalled where that fits better. Pixels outside "
+                "the mask and a narrow feather stay bit for bit as they were."
             ),
             search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
             inputs=[

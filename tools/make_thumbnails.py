@@ -35,7 +35,7 @@ PICTURES = {
     "remove_real_headset": [[("headset", 12), ("mask_preview", 12), ("restored", 12)]],
     "remove_headset_with_mask": [[("headset", 88), ("mask", 88), ("restored", 88)]],
     "train_personal_model": [[("person", number) for number in (8, 40, 88, 110)]],
-    "use_personal_model": [[("headset", 88), ("restored", 88)]],
+    "use_personal_model": [[("headset", 12), ("restored", 12)]],
     "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
 

@@ -26,7 +26,13 @@ every_restoring_workflow = pytest.mark.parametrize(
 every_ui_workflow = pytest.mark.parametrize("path", ui_workflows(), ids=lambda path: path.stem)
 
 
-SLOWEST = ("HMD_WarpReference", "HMD_DeoccludeVideo", "HMD_PersonalDeocclude", "HMD_TrainPersonal")
+SLOWEST = (
+    "HMD_WarpReference",
+    "HMD_EVIHRnetInpaint",
+    "HMD_DeoccludeVideo",
+    "HMD_PersonalDeocclude",
+    "HMD_TrainPersonal",
+)
 
 
 def frame_count(file: Path) -> int:
