@@ -12,7 +12,7 @@ import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_api.input import VideoInput
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 from PIL import Image
 
 from ..training.personal_recipe import RECIPES
@@ -130,4 +130,5 @@ class TrainPersonal(io.ComfyNode):
                 learnt(news.done, ("JPEG", Image.fromarray(news.sheet), PREVIEW))
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
         report = described(enrolment, best, target)
-        return io.NodeOutput(target, image_of(best.sheet), image_of(enrolment_sheet(enrolment)), report)
+        pictures = image_of(best.sheet), image_of(enrolment_sheet(enrolment))
+        return io.NodeOutput(target, *pictures, report, ui=ui.PreviewText(report))

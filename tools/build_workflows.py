@@ -123,12 +123,12 @@ slowly to both sides, up and down.
 2. Run. The model is usable after the first minute and gets better; cancel when you like, the best so far stays.
 
 It is written to `models/hmd_removal/personal/me.safetensors`, and serves for every later video of that person: see
-*use_personal_model*. *How good it is* compares it with the warped reference on footage that was held back, and says
-what is missing in the video.
+*use_personal_model*. Below the node it says how the model compares with the warped reference on footage that was held
+back, and what is missing in the video.
 
 45 minutes are for a computer without a GPU; with one, 5 will do.
 """,
-        columns=[{"Load": [1]}, {"Train": [2]}, {"Look at it": [3, 4, 5]}],
+        columns=[{"Load": [1]}, {"Train": [2]}, {"Look at it": [3, 4]}],
     ),
     "use_personal_model": Layout(
         note="""# Remove a headset from a person with a model
