@@ -12,6 +12,9 @@ RING = 0.08  # of the side: width of what is compared, around the hole
 REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
 FLOOR = 1 / 255  # differences below this are noise
 STEEPNESS, FAVOUR = 3.0, 1.4  # of the share; how much closer the memory must fit for an even chance is 1 / FAVOUR
+# Where memory is further off than this it shows something else, however far off the warp is; what each step of 1 / 255
+# beyond takes off the logit.
+FITTING, DISTRUST = 8 / 255, 0.5
 
 
 def prior_share(
@@ -31,6 +34,7 @@ def prior_share(
         of_reference, _ = _difference(frames, reference, ring)
         of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:])
         logit = STEEPNESS * torch.log(FAVOUR * of_reference / of_memory)
+        logit = logit - DISTRUST * 255 * (of_memory - FITTING).clamp(min=0)
         return logit.where(compared > 1e-4, -10.0).unflatten(0, (-1, length))
 
 

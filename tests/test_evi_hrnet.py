@@ -171,7 +171,8 @@ def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_re
 
     def expected(off_reference: float, off_memory: float) -> float:
         floor = 1 / 255
-        return 3 * np.log(1.4 * np.hypot(off_reference, floor) / np.hypot(off_memory, floor))
+        off_memory = np.hypot(off_memory, floor)
+        return 3 * np.log(1.4 * np.hypot(off_reference, floor) / off_memory) - 0.5 * max(255 * off_memory - 8, 0)
 
     for offs in ((0.1, 0.1), (0.1, 0.02), (0.02, 0.1), (0.05, 0.0)):
         assert logit(*offs).item() == pytest.approx(expected(*offs), abs=0.01)
