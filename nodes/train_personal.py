@@ -125,10 +125,9 @@ class TrainPersonal(io.ComfyNode):
                 if isinstance(news, Enrolment):
                     enrolment = news
                     continue
-                if news.kept:
-                    best = news
+                last = news
                 learnt(news.done, ("JPEG", Image.fromarray(news.sheet), PREVIEW))
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
-        report = described(enrolment, best, target)
-        pictures = image_of(best.sheet), image_of(enrolment_sheet(enrolment))
+        report = described(enrolment, last, target)
+        pictures = image_of(last.sheet), image_of(enrolment_sheet(enrolment))
         return io.NodeOutput(target, *pictures, report, ui=ui.PreviewText(report))

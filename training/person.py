@@ -79,9 +79,9 @@ def train_person(
     )
 
 
-def described(enrolment: Enrolment, best: Look, out: Path) -> str:
-    """What came of a training, in sentences."""
-    model, warp = best.scores["hole_psnr"], best.scores["warp_hole_psnr"]
+def described(enrolment: Enrolment, last: Look, out: Path) -> str:
+    """What came of a training, in sentences. last: the look at its end."""
+    model, warp = last.best, last.scores["warp_hole_psnr"]
     lines = [
         f"{out}: learnt from {enrolment.frames} frames. On footage that was held back it comes as near to the truth as "
         f"{model:.1f} dB in the hole; the warped reference alone to {warp:.1f} dB.",

@@ -44,12 +44,13 @@ Keep = Callable[[PersonalDeocclusion, dict[str, str]], None]
 @dataclass(frozen=True)
 class Look:
     """What a run has reached. done: share of it; scores: of `check`; sheet: (H, W, 3) uint8, results on held-out takes;
-    kept: whether these weights are the best so far."""
+    kept: whether these weights are the best so far; best: hole PSNR in dB of those that are."""
 
     done: float
     scores: dict[str, float]
     sheet: np.ndarray
     kept: bool
+    best: float
 
 
 def train(
@@ -64,7 +65,7 @@ def train(
     keep: Keep | None = None,
     tick: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Look]:
-    """Train on prepared takes, yielding every look at the held-out ones; the first comes before anything is learnt.
+    """Train on prepared takes, yielding every look at the held-out ones, the first before anything is learnt.
 
     takes, held_out: folders of takes of 256 pixels: of many people for the part that is common to all users, or of one.
     work: keeps checkpoint, log, the best weights so far (personal.safetensors) and a sheet of results; called again
@@ -74,12 +75,12 @@ def train(
     every step. The run may be left at any time. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
+    torch.set_flush_denormal(True)  # see training.evi_hrnet
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
     samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed)
-    if trainer.step == 0:
-        yield trainer.look(samples, validation, keep)
+    yield trainer.look(samples, validation, keep)
     loader = DataLoader(
         Subset(samples, range(trainer.step, most)),
         batch_size=None,
@@ -223,7 +224,7 @@ class PersonalTrainer:
             if keep is not None:
                 keep(net, {"step": str(self.step), **about})
         self.save()
-        return Look(self.done, scores, sheet, kept)
+        return Look(self.done, scores, sheet, kept, self.best)
 
     @torch.no_grad()
     def settled(self, samples: PersonalSamples) -> PersonalDeocclusion:

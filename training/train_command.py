@@ -102,9 +102,9 @@ def _personal(args: argparse.Namespace) -> int:
         if isinstance(news, Enrolment):
             enrolment = news
             print("\n".join((f"{work / 'enrolment.png'} shows what the footage holds.", *news.advice)))
-        elif news.kept:
-            best = news
-    print(described(enrolment, best, args.out))
+        else:
+            last = news
+    print(described(enrolment, last, args.out))
     return 0
 
 
