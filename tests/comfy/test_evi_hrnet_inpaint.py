@@ -30,13 +30,18 @@ def models(server: ComfyServer) -> Path:
 
 
 def workflow(node_type: str = NODE) -> Workflow:
-    """An example, with the network in the place of the warp unless it is wanted as it is."""
+    """An example, with the network in the place of the warp unless it is wanted as it is, and with its frames as
+    pictures: an encoder may make fifty levels out of one."""
     graph = json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
     for node in graph.values():
         if node["class_type"] == "HMD_WarpReference" and node_type == NODE:
             node["class_type"] = NODE
             node["inputs"] |= {"weights": "evi_hrnet", "crop_size": 0, "precision": "auto"}
-    return graph
+        if node["class_type"] == "CreateVideo":
+            frames = node["inputs"]["images"]
+        if node["class_type"] == "SaveVideo":
+            node |= {"class_type": "SaveImage", "inputs": {"images": frames, "filename_prefix": "filled"}}
+    return {name: node for name, node in graph.items() if node["class_type"] != "CreateVideo"}
 
 
 def untrained(path: Path, variant: str) -> Path:
@@ -62,10 +67,10 @@ def test_own_weights_are_offered_and_used(
     assert offered == ["evi_hrnet", "mine.safetensors"]
 
     async def restored(client: ComfyClient, graph: Workflow, folder: Path) -> np.ndarray:
-        folder.mkdir()
         outputs = await client.run(await upload(client, graph, inputs))
-        (video,) = [file for file in await client.download(outputs, folder) if file.suffix == ".mp4"]
-        return np.stack(carphone_frames(video, FRAMES)).astype(int)
+        files = [file for file in await client.download(outputs, folder) if file.name.startswith("filled")]
+        assert len(files) == FRAMES
+        return np.concatenate([carphone_frames(file, 1) for file in sorted(files)]).astype(int)
 
     async def scenario(client: ComfyClient) -> tuple[np.ndarray, ...]:
         warp = workflow("HMD_WarpReference")
@@ -75,7 +80,7 @@ def test_own_weights_are_offered_and_used(
         return tuple([await restored(client, graph, tmp_path / str(k)) for k, graph in enumerate(graphs)])
 
     warp, own, small, shipped = comfy(scenario)
-    assert np.abs(own - warp).max() <= 4  # both were encoded
+    assert np.abs(own - warp).max() <= 1
     assert np.abs(small - warp).max() > 4 and np.abs(small - warp).mean() < 4  # less sharp, but the same face
     assert np.abs(shipped - warp).max() > 4
 
