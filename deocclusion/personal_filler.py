@@ -9,7 +9,7 @@ import torch
 from ..errors import InputError
 from ..faces.registration import Evidence
 from ..models.face_embedding import FaceEmbedding
-from ..models.personal_deocclusion import SIDE
+from ..models.personal_deocclusion import SIDE, Past
 from ..models.precision import Precision, check_precision, mixed_precision
 from ..models.weights import WeightsMissing
 from .filler import Window, fill_in_parts
@@ -23,13 +23,15 @@ log = logging.getLogger(__name__)
 # frames: of 9 people at most 0.967, of the same person at least 0.981, on another day too.
 LIKENESS = 0.97
 WINDOW = 4  # frames that share one pass; the result does not depend on it
+HOLD = 0.5  # share of the frame before in the smoothed code
 
 
 @dataclass(frozen=True)
 class PersonalState:
-    """What has to be remembered of a clip: that it has begun, and where the reference belongs."""
+    """What has to be remembered of a clip: where the reference belongs, and what the network needs of its past."""
 
     evidence: Evidence | None
+    past: Past
 
 
 class PersonalFiller:
@@ -39,7 +41,8 @@ class PersonalFiller:
     crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
     the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
     bfloat16 where the device calculates faster in it. anyone: whether to go on where the face in a clip's first frames
-    is not the model's person; else that is an InputError. Raises InputError for an unknown precision.
+    is not the model's person; else that is an InputError. hold: how much the network's code is smoothed over time, in
+    [0, 1). Raises InputError for an unknown precision.
     """
 
     name = "personal"
@@ -53,12 +56,13 @@ class PersonalFiller:
         precision: Precision = "auto",
         *,
         anyone: bool = False,
+        hold: float = HOLD,
     ):
         check_precision(precision)
         self.model, self._net = model, model.network
         self.needs_alignment = self._net.config.variant == "aligned"
         self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
-        self._precision, self._anyone = precision, anyone
+        self._precision, self._anyone, self._hold = precision, anyone, hold
 
     def fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
         begins = state is None
@@ -87,12 +91,15 @@ class PersonalFiller:
         frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
         holes = (holes > 0).float()
         with torch.inference_mode(), mixed_precision(device, self._precision):
+            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._hold}
             if not self.needs_alignment:
-                return resized(self._net(frames, holes).float().clamp(0, 1).cpu(), large), PersonalState(None)
+                _, drawn, past = self._net.draw(frames, holes, **clip)
+                filled = (drawn.float() + self._net.mean).clamp(0, 1)
+                return resized(filled.cpu(), large), PersonalState(None, past)
             fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
-            found = self._net.correct(frames, holes, resized(fitted, SIDE).to(device))
+            found, past = self._net.correct(frames, holes, resized(fitted, SIDE).to(device), **clip)
         # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
-        return found.of(fitted.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), PersonalState(evidence)
+        return found.of(fitted.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), PersonalState(evidence, past)
 
 
 @lru_cache(maxsize=1)

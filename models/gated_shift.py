@@ -19,13 +19,13 @@ class CausalShift(nn.Module):
     """A quarter of the channels becomes a mixture of this frame and the two before it.
 
     One kernel (3,) for frames t - 2, t - 1 and t, shared by the shifted channels, starts as a shift by one frame,
-    (0, 1, 0). Before a clip's first frame there is nothing (zeros).
+    (0, 1, 0), unless `start` says otherwise. Before a clip's first frame there is nothing (zeros).
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, start: tuple[float, float, float] = (0.0, 1.0, 0.0)) -> None:
         super().__init__()
         self.shifted = channels // SHARE
-        self.kernel = nn.Parameter(torch.tensor([0.0, 1.0, 0.0]))
+        self.kernel = nn.Parameter(torch.tensor(start))
 
     def forward(
         self, x: torch.Tensor, frames: int, past: torch.Tensor | None = None

@@ -81,7 +81,7 @@ def test_a_model_that_corrects_nothing_gives_the_warp(
     assert np.abs(np.stack(found).astype(int) - np.stack(expected)).max() <= 2
 
 
-@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig("paper", "slim")])
+@pytest.mark.parametrize("config", [replace(ALIGNED, shift=True), PersonalConfig("paper", "slim")])
 def test_a_clip_in_windows_equals_the_clip_at_once(
     config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
@@ -94,6 +94,21 @@ def test_a_clip_in_windows_equals_the_clip_at_once(
     for result, frame, mask in zip(whole, frames, masks, strict=False):
         away = torch.nn.functional.max_pool2d(torch.from_numpy(mask).float()[None, None], 31, 1, 15)[0, 0] == 0
         assert np.array_equal(result[away.numpy()], frame[away.numpy()])
+
+
+def test_the_code_is_smoothed_over_time_unless_it_is_not_wanted(
+    wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    model = model_of(reference, PersonalConfig("paper", "none"), still=False)
+    for layer, gain in ((model.network.encoder.code, 3000), (model.network.decoder.late[1], 30)):
+        layer.weight.mul_(gain)  # untrained, all codes are nearly alike, and what is drawn from them nearly grey
+    alone, smooth = (
+        np.stack(run(PersonalFiller(model, 96, hold=hold), wearer, talking_head_track, reference, [0, 3])).astype(int)
+        for hold in (0.0, 0.9)
+    )
+    assert np.array_equal(alone[0], smooth[0]) and not np.array_equal(alone[1:], smooth[1:])
+    hole = wearer[1][:3].all(0) > 0
+    assert np.abs(np.diff(smooth, axis=0))[:, hole].mean() < np.abs(np.diff(alone, axis=0))[:, hole].mean()
 
 
 def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference: Reference) -> None:

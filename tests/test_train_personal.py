@@ -16,6 +16,7 @@ from hmd_removal.faces.headset import HeadsetArtist, preset
 from hmd_removal.faces.reference import make_reference
 from hmd_removal.faces.track import FaceTrack
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from hmd_removal.training import personal_samples
 from hmd_removal.training.personal import Look, PersonalTrainer, inputs, train
 from hmd_removal.training.personal_recipe import PersonalRecipe, Stage, read_recipe
 from hmd_removal.training.personal_samples import PersonalSamples
@@ -59,6 +60,18 @@ def test_a_batch_is_the_same_each_time_and_shows_headset_and_truth_in_the_same_p
     assert difference.mul(away).max() <= 2 and difference.mul(frames.hole).sum() / (3 * frames.hole.sum()) > 20
 
 
+def test_frames_in_a_row_are_moved_and_lit_alike(tmp_path: Path, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal_samples, "RELIT", 0.0)
+    grey = np.stack([np.full_like(take.truth[0], 10 * t) for t in range(len(take))])
+    store = TakeStore(tmp_path)
+    store.add("grey", replace(take, truth=grey, hole=take.hole[:1].repeat(len(take), 0)), {})
+    frames = PersonalSamples(store, batch=6, steps=1, seed=0, frames=3)[0]
+    shades = frames.truth.float().mean((1, 2, 3)).reshape(2, 3)
+    assert torch.equal(shades.diff(dim=1), torch.full((2, 2), 10.0))
+    holes = frames.hole.reshape(2, 3, -1)
+    assert torch.equal(holes[:, :1].expand_as(holes), holes) and not torch.equal(holes[0, 0], holes[1, 0])
+
+
 def test_takes_of_another_size_are_refused(tmp_path: Path, take: Take) -> None:
     store = TakeStore(tmp_path)
     store.add("small", replace(take, truth=take.truth[:, :128, :128]), {})
@@ -71,6 +84,8 @@ def test_stages_follow_one_another() -> None:
     assert RECIPE.steps == 4
     with pytest.raises(InputError, match="at least one stage"):
         PersonalRecipe(())
+    with pytest.raises(InputError, match="whole runs of 3 frames"):
+        replace(RECIPE, frames=3)
 
 
 def test_shipped_recipes_can_be_read_and_the_papers_has_its_epochs() -> None:

@@ -79,7 +79,7 @@ def train(
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
-    samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed)
+    samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed, frames=recipe.frames)
     yield trainer.look(samples, validation, keep)
     loader = DataLoader(
         Subset(samples, range(trainer.step, most)),
@@ -117,10 +117,12 @@ def check(
     for i in chosen:
         name, t = frames[i]
         take = store.open(name)
-        one = Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])])
-        covered, truth, warp, hole = inputs(one, device)
+        before = range(max(t - recipe.frames + 1, 0), t + 1)
+        clip = Frames.stack([(take.covered[i], take.truth[i], take.warped[i], take.hole[i]) for i in before])
+        covered, truth, warp, hole = inputs(clip, device)
         with mixed_precision(device):
-            drawn = net(covered, hole, warp).float().clamp(0, 1)
+            drawn = net(covered, hole, warp, length=len(before)).float().clamp(0, 1)
+        covered, truth, warp, hole, drawn = (x[-1:] for x in (covered, truth, warp, hole, drawn))
         filled = torch.lerp(truth, drawn, hole)
         everywhere = torch.ones_like(hole)
         for name, picture, where in (
@@ -185,7 +187,7 @@ class PersonalTrainer:
         shown, truth, hole, warped = _shown(frames, stage, self.device)
         self.net.train()
         with mixed_precision(self.device):
-            result = self.net(shown, hole, warped, attend=stage.covered).float()
+            result = self.net(shown, hole, warped, attend=stage.covered, length=recipe.frames).float()
             losses = {"reconstruction": reconstruction_loss(result, truth)}
             if stage.structure:
                 losses["structure"] = structure_loss(result, truth)
@@ -239,7 +241,7 @@ class PersonalTrainer:
         for k in range(min(SETTLING, len(samples))):
             covered, _, warped, hole = inputs(samples[k], self.device)
             with mixed_precision(self.device):
-                net(covered, hole, warped)
+                net(covered, hole, warped, length=self.recipe.frames)
         return net.eval()
 
     def save(self) -> None:

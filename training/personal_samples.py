@@ -1,4 +1,4 @@
-"""What a personal model learns from: single frames out of the takes of one person."""
+"""What a personal model learns from: frames out of the takes of one person, single ones or some in a row."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from ..errors import InputError
 from ..models.personal_deocclusion import SIDE
 from .photometry import relight
-from .takes import TakeStore
+from .takes import Take, TakeStore
 
 # How a frame is turned, scaled and moved, with its truth. 3FabRec turns by up to 45 degrees and mirrors; a person's two
 # halves are not alike, and the engine's crops stand upright.
@@ -36,40 +36,49 @@ class Frames:
 
 
 class PersonalSamples(Dataset):
-    """Batch k of a run, the same whatever was drawn before. Raises InputError for takes of another size than 256."""
+    """Batch k of a run, the same whatever was drawn before: `batch` frames, always `frames` of them consecutive.
 
-    def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int):
+    Raises InputError for takes of another size than 256.
+    """
+
+    def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int, frames: int = 1):
         for name in store.names():
             if (side := store.open(name).truth.shape[1]) != SIDE:
                 raise InputError(f"Expected takes with crops of {SIDE} pixels, got {side}.")
         # Takes are opened one at a time: each maps ten files, and a process may not have that many for hundreds.
-        self._store, self._frames = store, store.frames()
-        self._batch, self._steps, self._seed = batch, steps, seed
+        self._store = store
+        self._ends = [(name, t + 1) for name, t in store.frames() if t + 1 >= frames]
+        self._batch, self._steps, self._seed, self._length = batch, steps, seed, frames
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Frames:
         rng = np.random.default_rng((self._seed, step))
-        return Frames.stack([self._draw(rng) for _ in range(self._batch)])
+        return Frames.stack([one for _ in range(self._batch // self._length) for one in self._draw(rng)])
 
-    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        name, t = self._frames[int(rng.integers(len(self._frames)))]
+    def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, ...]]:
+        """Consecutive frames, all moved and lit alike."""
+        name, end = self._ends[int(rng.integers(len(self._ends)))]
         take = self._store.open(name)
         matrix = _wobble(rng)
-        *pictures, hole = (
-            cv2.warpAffine(np.asarray(p[t]), matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REFLECT)
-            for p, how in (
-                (take.covered, cv2.INTER_LINEAR),
-                (take.truth, cv2.INTER_LINEAR),
-                (take.warped, cv2.INTER_LINEAR),
-                (take.hole, cv2.INTER_NEAREST),
-            )
+        lamp = int(rng.integers(1 << 31)) if rng.random() < RELIT else None
+        return [_varied(take, t, matrix, lamp) for t in range(end - self._length, end)]
+
+
+def _varied(take: Take, t: int, matrix: np.ndarray, lamp: int | None) -> tuple[np.ndarray, ...]:
+    *pictures, hole = (
+        cv2.warpAffine(np.asarray(p[t]), matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REFLECT)
+        for p, how in (
+            (take.covered, cv2.INTER_LINEAR),
+            (take.truth, cv2.INTER_LINEAR),
+            (take.warped, cv2.INTER_LINEAR),
+            (take.hole, cv2.INTER_NEAREST),
         )
-        if rng.random() < RELIT:
-            lamp = int(rng.integers(1 << 31))
-            pictures = [relight(picture, np.random.default_rng(lamp)) for picture in pictures]
-        return *pictures, hole
+    )
+    if lamp is not None:
+        pictures = [relight(picture, np.random.default_rng(lamp)) for picture in pictures]
+    return *pictures, hole
 
 
 def _wobble(rng: np.random.Generator) -> np.ndarray:
