@@ -54,6 +54,7 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument("--personal", type=Path, help="file of a personal model, which is its own reference")
     parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    _add_steadiness(parser)
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -89,6 +90,15 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--covered", type=Path, help="also write the footage as the method sees it")
 
 
+def _add_steadiness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--steadiness",
+        type=float,
+        metavar="SHARE",
+        help="of the frame before in what a personal model makes of a frame, from 0 (default: 0.5)",
+    )
+
+
 def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
@@ -101,7 +111,14 @@ def _deocclude(args: argparse.Namespace) -> int:
     mask = _mask_source(args)
     face_box = box_of(args.face_box)
     reference = None if args.reference is None else load_reference(args.reference)
-    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
+    filler = make_filler(
+        args.method,
+        reference,
+        weights=args.weights,
+        personal=args.personal,
+        anyone=args.anyone,
+        steadiness=args.steadiness,
+    )
     if reference is None and isinstance(filler, PersonalFiller):
         reference = filler.model.reference
     with tqdm(unit="frame") as bar:
@@ -152,6 +169,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
     parser.add_argument("--personal", type=Path, help="file of a personal model, for the method personal")
+    _add_steadiness(parser)
     parser.add_argument(
         "--landmarks",
         action="append",
@@ -185,6 +203,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         networks=not args.no_networks,
         weights=args.weights,
         personal=args.personal,
+        steadiness=args.steadiness,
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
     print(table(evaluation))

@@ -34,9 +34,10 @@ def make_filler(
     weights: Path | None = None,
     personal: Path | None = None,
     anyone: bool = False,
+    steadiness: float | None = None,
 ) -> Filler:
     """The filler of a method's name. weights: of evi-hrnet, if not those that come with the pack; personal: the file of
-    a personal model; anyone: whether it may be used on somebody else.
+    a personal model; anyone: whether it may be used on somebody else; steadiness: of its code, if not the default.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
@@ -44,7 +45,7 @@ def make_filler(
     if method == "telea":
         return TeleaFiller(crop_side)
     if method == "personal":
-        from .personal_filler import PersonalFiller
+        from .personal_filler import STEADINESS, PersonalFiller
         from .personal_model import on_best_device, read_personal
 
         if personal is None:
@@ -52,7 +53,8 @@ def make_filler(
                 "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and "
                 "give its file with --personal."
             )
-        return PersonalFiller(on_best_device(read_personal(personal)), crop_side, anyone=anyone)
+        share = STEADINESS if steadiness is None else steadiness
+        return PersonalFiller(on_best_device(read_personal(personal)), crop_side, anyone=anyone, steadiness=share)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "evi-hrnet":

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # frames: of 9 people at most 0.967, of the same person at least 0.981, on another day too.
 LIKENESS = 0.97
 WINDOW = 4  # frames that share one pass; the result does not depend on it
-HOLD = 0.5  # share of the frame before in the smoothed code
+STEADINESS = 0.5  # share of the frame before in the smoothed code
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class PersonalFiller:
     crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
     the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
     bfloat16 where the device calculates faster in it. anyone: whether to go on where the face in a clip's first frames
-    is not the model's person; else that is an InputError. hold: how much the network's code is smoothed over time, in
-    [0, 1). Raises InputError for an unknown precision.
+    is not the model's person; else that is an InputError. steadiness: share in [0, 1) of the frame before in the
+    network's code, by which that is smoothed over time; 0 takes each frame alone. Raises InputError for an unknown
+    precision or a share out of range.
     """
 
     name = "personal"
@@ -56,13 +57,15 @@ class PersonalFiller:
         precision: Precision = "auto",
         *,
         anyone: bool = False,
-        hold: float = HOLD,
+        steadiness: float = STEADINESS,
     ):
         check_precision(precision)
+        if not 0 <= steadiness < 1:
+            raise InputError(f"Expected a steadiness from 0 to less than 1, got {steadiness}.")
         self.model, self._net = model, model.network
         self.needs_alignment = self._net.config.variant == "aligned"
         self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
-        self._precision, self._anyone, self._hold = precision, anyone, hold
+        self._precision, self._anyone, self._steadiness = precision, anyone, steadiness
 
     def fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
         begins = state is None
@@ -91,7 +94,7 @@ class PersonalFiller:
         frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
         holes = (holes > 0).float()
         with torch.inference_mode(), mixed_precision(device, self._precision):
-            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._hold}
+            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._steadiness}
             if not self.needs_alignment:
                 _, drawn, past = self._net.draw(frames, holes, **clip)
                 filled = (drawn.float() + self._net.mean).clamp(0, 1)

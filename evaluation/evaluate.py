@@ -39,7 +39,8 @@ MARGIN = 1.7  # crop side by face box
 @dataclass(frozen=True)
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
-    the file of evi-hrnet; personal: that of a personal model, which gets the same reference as the other methods.
+    the file of evi-hrnet; personal: that of a personal model, which gets the same reference as the other methods;
+    steadiness: of that one.
 
     landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
     "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
@@ -55,6 +56,7 @@ class Protocol:
     networks: bool = True
     weights: Path | None = None
     personal: Path | None = None
+    steadiness: float | None = None
 
     def check(self) -> None:
         """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
@@ -156,7 +158,13 @@ def _run(
         # With "oracle" the engine takes the track for what it says it is.
         known = "oracle" if mode in ("oracle", DRIVEN) else "visible"
         for method in protocol.methods:
-            filler = make_filler(method, reference, weights=protocol.weights, personal=protocol.personal)
+            filler = make_filler(
+                method,
+                reference,
+                weights=protocol.weights,
+                personal=protocol.personal,
+                steadiness=protocol.steadiness,
+            )
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if given.any():

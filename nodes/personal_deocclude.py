@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from comfy_api.latest import io
 
+from ..deocclusion.personal_filler import STEADINESS
 from ..errors import InputError
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack
@@ -66,6 +67,17 @@ class PersonalDeocclude(io.ComfyNode):
                     tooltip="Go on where the face in the frames is not the person whose model this is.",
                     advanced=True,
                 ),
+                known(
+                    io.Float.Input,
+                    "steadiness",
+                    default=STEADINESS,
+                    min=0.0,
+                    max=0.95,
+                    step=0.05,
+                    optional=True,
+                    tooltip="How much what the model makes of the frame before counts in the next one. 0: nothing.",
+                    advanced=True,
+                ),
             ],
             outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
         )
@@ -83,12 +95,15 @@ class PersonalDeocclude(io.ComfyNode):
         crop_size: int = 0,
         precision: str = "auto",
         anyone: bool = False,
+        steadiness: float = STEADINESS,
     ) -> io.NodeOutput:
         from ..deocclusion.clip import deocclude_clip
 
         progress = progress_bar()
         path = _chosen(model, trained_model)
-        filler = personal_filler(path, crop_side=crop_size or None, precision=precision, anyone=anyone)
+        filler = personal_filler(
+            path, crop_side=crop_size or None, precision=precision, anyone=anyone, steadiness=steadiness
+        )
         restored = deocclude_clip(
             image[..., :3].cpu(),
             mask.cpu(),

@@ -103,12 +103,16 @@ def test_the_code_is_smoothed_over_time_unless_it_is_not_wanted(
     for layer, gain in ((model.network.encoder.code, 3000), (model.network.decoder.late[1], 30)):
         layer.weight.mul_(gain)  # untrained, all codes are nearly alike, and what is drawn from them nearly grey
     alone, smooth = (
-        np.stack(run(PersonalFiller(model, 96, hold=hold), wearer, talking_head_track, reference, [0, 3])).astype(int)
-        for hold in (0.0, 0.9)
+        np.stack(
+            run(PersonalFiller(model, 96, steadiness=share), wearer, talking_head_track, reference, [0, 3])
+        ).astype(int)
+        for share in (0.0, 0.9)
     )
     assert np.array_equal(alone[0], smooth[0]) and not np.array_equal(alone[1:], smooth[1:])
     hole = wearer[1][:3].all(0) > 0
     assert np.abs(np.diff(smooth, axis=0))[:, hole].mean() < np.abs(np.diff(alone, axis=0))[:, hole].mean()
+    with pytest.raises(InputError, match="steadiness from 0 to less than 1, got 1"):
+        PersonalFiller(model, steadiness=1)
 
 
 def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference: Reference) -> None:
