@@ -15,6 +15,7 @@ from .training import prepare_command, train_command
 
 if TYPE_CHECKING:
     from .deocclusion.masks import MaskSource
+    from .deocclusion.personal_filler import Use
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,9 +53,7 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
         "--method", default="evi-hrnet", help="evi-hrnet, warp, personal, static or telea (default: %(default)s)"
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
-    parser.add_argument("--personal", type=Path, help="file of a personal model, which is its own reference")
-    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
-    _add_steadiness(parser)
+    _add_personal(parser)
     parser.add_argument(
         "--mask",
         default="simulate",
@@ -90,13 +89,26 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--covered", type=Path, help="also write the footage as the method sees it")
 
 
-def _add_steadiness(parser: argparse.ArgumentParser) -> None:
+def _add_personal(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the method personal; `_use` reads them, but for the file."""
+    parser.add_argument("--personal", type=Path, help="file of a personal model, which brings pictures of the person")
+    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
     parser.add_argument(
         "--steadiness",
         type=float,
+        default=0.5,
         metavar="SHARE",
-        help="of the frame before in what a personal model makes of a frame, from 0 (default: 0.5)",
+        help="of the frame before in what a personal model makes of a frame, 0 for nothing (default: %(default)s)",
     )
+    parser.add_argument(
+        "--whole", action="store_true", help="put in all that a personal model draws, not what is in the hole alone"
+    )
+
+
+def _use(args: argparse.Namespace) -> "Use":
+    from .deocclusion.personal_filler import Use
+
+    return Use(args.anyone, args.steadiness, args.whole)
 
 
 def _deocclude(args: argparse.Namespace) -> int:
@@ -116,8 +128,7 @@ def _deocclude(args: argparse.Namespace) -> int:
         reference,
         weights=args.weights,
         personal=args.personal,
-        anyone=args.anyone,
-        steadiness=args.steadiness,
+        use=_use(args),
     )
     if reference is None and isinstance(filler, PersonalFiller):
         reference = filler.model.reference
@@ -168,8 +179,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         help="telea, static, warp, evi-hrnet or personal; may be repeated (default: all but personal)",
     )
     parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
-    parser.add_argument("--personal", type=Path, help="file of a personal model, for the method personal")
-    _add_steadiness(parser)
+    _add_personal(parser)
     parser.add_argument(
         "--landmarks",
         action="append",
@@ -203,7 +213,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         networks=not args.no_networks,
         weights=args.weights,
         personal=args.personal,
-        steadiness=args.steadiness,
+        use=_use(args),
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
     print(table(evaluation))

@@ -11,7 +11,7 @@ from einops import rearrange
 
 from ..faces.align import ReferenceAligner
 from ..faces.blend import RING
-from ..faces.composite import FEATHER, paste
+from ..faces.composite import FEATHER, crop_area, paste
 from ..faces.crop import Crop, CropTrack, crop_side_for
 from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
@@ -69,9 +69,14 @@ class Deoccluder:
         filled, self._state = self._filler.fill(window_of(todo), self._state)
         crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
         return [
-            frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)
+            frame.copy() if p.crop is None else self._paste(frame, mask, next(crops), p.crop)
             for frame, mask, p in zip(frames, masks, prepared, strict=True)
         ]
+
+    def _paste(self, frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) -> np.ndarray:
+        if self._filler.whole:
+            mask = np.maximum(crop_area(crop, mask.shape), mask > 0.5)
+        return paste(frame, mask, filling, crop)
 
     def prepare(
         self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]

@@ -40,6 +40,7 @@ class EVIFiller:
 
     name = "evi-hrnet"
     needs_alignment = True
+    whole = False
     window = WINDOW
 
     def __init__(

@@ -44,6 +44,8 @@ class Filler(Protocol):
     """Whether Window.aligned is wanted."""
     needs_memory: bool
     """Whether Window.remembered is wanted."""
+    whole: bool
+    """Whether what it returns replaces the whole crop, and not the hole alone."""
     window: int
     """How many frames it likes to see at once; fewer may come. Work can be cancelled between windows."""
 
@@ -51,7 +53,8 @@ class Filler(Protocol):
         """Crops (T, 3, S, S) float32 in [0, 1] with the hole filled, and the state for the next window.
 
         `state` is None at the start of a clip. A causal method keeps here what it needs of the past, so that a clip
-        processed in windows equals the clip processed at once. Pixels outside the hole and its feather are ignored.
+        processed in windows equals the clip processed at once. Unless `whole`, pixels outside the hole and its feather
+        are ignored.
         """
 
 

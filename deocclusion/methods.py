@@ -1,6 +1,7 @@
 """The methods by name, and those without learning: the warped reference and the baselines that it has to beat."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from ..faces.reference import Reference
 from ..faces.registration import Evidence, registered
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
+
+if TYPE_CHECKING:
+    from .personal_filler import Use
 
 METHODS = ("evi-hrnet", "warp", "personal", "static", "telea")
 EVI_WEIGHTS = "evi_hrnet"  # the manifest's name for those that come with the pack
@@ -33,11 +37,10 @@ def make_filler(
     crop_side: int | None = None,
     weights: Path | None = None,
     personal: Path | None = None,
-    anyone: bool = False,
-    steadiness: float | None = None,
+    use: "Use | None" = None,
 ) -> Filler:
     """The filler of a method's name. weights: of evi-hrnet, if not those that come with the pack; personal: the file of
-    a personal model; anyone: whether it may be used on somebody else; steadiness: of its code, if not the default.
+    a personal model; use: how that is used, if not as usual.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
@@ -45,7 +48,7 @@ def make_filler(
     if method == "telea":
         return TeleaFiller(crop_side)
     if method == "personal":
-        from .personal_filler import STEADINESS, PersonalFiller
+        from .personal_filler import AS_USUAL, PersonalFiller
         from .personal_model import on_best_device, read_personal
 
         if personal is None:
@@ -53,8 +56,7 @@ def make_filler(
                 "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and "
                 "give its file with --personal."
             )
-        share = STEADINESS if steadiness is None else steadiness
-        return PersonalFiller(on_best_device(read_personal(personal)), crop_side, anyone=anyone, steadiness=share)
+        return PersonalFiller(on_best_device(read_personal(personal)), crop_side, use=use or AS_USUAL)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "evi-hrnet":
@@ -76,6 +78,7 @@ class WarpFiller:
     name = "warp"
     needs_alignment = True
     needs_memory = False
+    whole = False
     window = 1
 
     def __init__(self, crop_side: int | None = None):
@@ -122,6 +125,7 @@ class StaticFiller:
     name = "static"
     needs_alignment = False
     needs_memory = False
+    whole = False
     window = 1
 
     def __init__(self, reference: Reference, crop_side: int | None = None):
@@ -149,6 +153,7 @@ class TeleaFiller:
     name = "telea"
     needs_alignment = False
     needs_memory = False
+    whole = False
     window = 1
     RADIUS = 3
 

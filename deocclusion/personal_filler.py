@@ -23,7 +23,29 @@ log = logging.getLogger(__name__)
 # frames: of 9 people at most 0.967, of the same person at least 0.981, on another day too.
 LIKENESS = 0.97
 WINDOW = 4  # frames that share one pass; the result does not depend on it
-STEADINESS = 0.5  # share of the frame before in the smoothed code
+STEADINESS = 0.5
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a personal model is used.
+
+    anyone: whether to go on where the face in a clip's first frames is not the model's person; else that is an
+    InputError. steadiness: share in [0, 1) of the frame before in the network's code, by which that is smoothed over
+    time; 0 takes each frame alone. whole: whether all that the network draws comes out, as in the paper, and not what
+    is in the hole alone. Raises InputError for a share out of range.
+    """
+
+    anyone: bool = False
+    steadiness: float = STEADINESS
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.steadiness < 1:
+            raise InputError(f"Expected a steadiness from 0 to less than 1, got {self.steadiness}.")
+
+
+AS_USUAL = Use()
 
 
 @dataclass(frozen=True)
@@ -40,10 +62,7 @@ class PersonalFiller:
 
     crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
     the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
-    bfloat16 where the device calculates faster in it. anyone: whether to go on where the face in a clip's first frames
-    is not the model's person; else that is an InputError. steadiness: share in [0, 1) of the frame before in the
-    network's code, by which that is smoothed over time; 0 takes each frame alone. Raises InputError for an unknown
-    precision or a share out of range.
+    bfloat16 where the device calculates faster in it. Raises InputError for an unknown precision.
     """
 
     name = "personal"
@@ -56,21 +75,19 @@ class PersonalFiller:
         crop_side: int | None = None,
         precision: Precision = "auto",
         *,
-        anyone: bool = False,
-        steadiness: float = STEADINESS,
+        use: Use = AS_USUAL,
     ):
         check_precision(precision)
-        if not 0 <= steadiness < 1:
-            raise InputError(f"Expected a steadiness from 0 to less than 1, got {steadiness}.")
+        self.whole = use.whole
         self.model, self._net = model, model.network
         self.needs_alignment = self._net.config.variant == "aligned"
         self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
-        self._precision, self._anyone, self._steadiness = precision, anyone, steadiness
+        self._precision, self._use = precision, use
 
     def fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
         begins = state is None
         filled, state = fill_in_parts(self._fill, window, state)
-        if begins and not self._anyone:
+        if begins and not self._use.anyone:
             self._refuse_others(window, filled)
         return filled, state
 
@@ -94,7 +111,7 @@ class PersonalFiller:
         frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
         holes = (holes > 0).float()
         with torch.inference_mode(), mixed_precision(device, self._precision):
-            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._steadiness}
+            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._use.steadiness}
             if not self.needs_alignment:
                 _, drawn, past = self._net.draw(frames, holes, **clip)
                 filled = (drawn.float() + self._net.mean).clamp(0, 1)
@@ -102,7 +119,8 @@ class PersonalFiller:
             fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
             found, past = self._net.correct(frames, holes, resized(fitted, SIDE).to(device), **clip)
         # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
-        return found.of(fitted.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), PersonalState(evidence, past)
+        start = torch.lerp(window.crops, fitted, window.masks) if self.whole else fitted
+        return found.of(start.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), PersonalState(evidence, past)
 
 
 @lru_cache(maxsize=1)

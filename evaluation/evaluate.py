@@ -19,6 +19,7 @@ from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
 from ..deocclusion.masks import DetectedHeadset
 from ..deocclusion.methods import check_method, make_filler
+from ..deocclusion.personal_filler import AS_USUAL, Use
 from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.driven import driven_points
@@ -40,7 +41,7 @@ MARGIN = 1.7  # crop side by face box
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
     the file of evi-hrnet; personal: that of a personal model, which gets the same reference as the other methods;
-    steadiness: of that one.
+    use: how that one is used.
 
     landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
     "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
@@ -56,7 +57,7 @@ class Protocol:
     networks: bool = True
     weights: Path | None = None
     personal: Path | None = None
-    steadiness: float | None = None
+    use: Use = AS_USUAL
 
     def check(self) -> None:
         """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
@@ -163,7 +164,7 @@ def _run(
                 reference,
                 weights=protocol.weights,
                 personal=protocol.personal,
-                steadiness=protocol.steadiness,
+                use=protocol.use,
             )
             start = time.perf_counter()
             result = frames  # in which no headset was found

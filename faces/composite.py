@@ -21,6 +21,14 @@ def blend_weights(mask: np.ndarray, feather: int) -> np.ndarray:
     return np.clip(1 - distance / (feather + 1), 0, 1).astype(np.float32)
 
 
+def crop_area(crop: Crop, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8: 1 where the crop shows the frame, of `size` (height, width), less the feather at its rim."""
+    rim = max(round(FEATHER * crop.side), 1) + 1
+    inner = np.zeros((crop.side, crop.side), np.uint8)
+    inner[rim:-rim, rim:-rim] = 1
+    return cv2.warpAffine(inner, crop.matrix, size[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+
+
 def paste(frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) -> np.ndarray:
     """The frame with its hole filled from the crop.
 

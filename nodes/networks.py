@@ -13,7 +13,7 @@ from torch import nn
 from ..deocclusion.evi_filler import EVIFiller
 from ..deocclusion.filler import Filler
 from ..deocclusion.methods import EVI_WEIGHTS, make_filler
-from ..deocclusion.personal_filler import STEADINESS, PersonalFiller
+from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
 from ..deocclusion.personal_model import PersonalModel, read_personal
 from ..errors import InputError
 from ..faces.reference import Reference
@@ -69,8 +69,7 @@ def personal_filler(
     *,
     crop_side: int | None = None,
     precision: str = "auto",
-    anyone: bool = False,
-    steadiness: float = STEADINESS,
+    use: Use = AS_USUAL,
 ) -> PersonalFiller:
     """The method "personal" with the model of a file, on the device that ComfyUI chooses.
 
@@ -80,7 +79,7 @@ def personal_filler(
         raise InputError(f"The personal model {path.name} is not there any more; train it again, or choose another.")
     model, patcher = _personal(path, path.stat().st_mtime_ns)
     model_management.load_models_gpu([patcher])
-    return PersonalFiller(model, crop_side, precision, anyone=anyone, steadiness=steadiness)
+    return PersonalFiller(model, crop_side, precision, use=use)
 
 
 def managed_filler(method: str, reference: Reference, personal: Path | None = None) -> Filler:

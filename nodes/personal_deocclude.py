@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from comfy_api.latest import io
 
-from ..deocclusion.personal_filler import STEADINESS
+from ..deocclusion.personal_filler import STEADINESS, Use
 from ..errors import InputError
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack
@@ -78,6 +78,17 @@ class PersonalDeocclude(io.ComfyNode):
                     tooltip="How much what the model makes of the frame before counts in the next one. 0: nothing.",
                     advanced=True,
                 ),
+                known(
+                    io.Boolean.Input,
+                    "whole",
+                    default=False,
+                    optional=True,
+                    tooltip=(
+                        "Put in all that the model draws of the head, as its paper does, and not what is under the "
+                        "mask alone. To look at what it has learnt."
+                    ),
+                    advanced=True,
+                ),
             ],
             outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
         )
@@ -96,14 +107,14 @@ class PersonalDeocclude(io.ComfyNode):
         precision: str = "auto",
         anyone: bool = False,
         steadiness: float = STEADINESS,
+        whole: bool = False,
     ) -> io.NodeOutput:
         from ..deocclusion.clip import deocclude_clip
 
         progress = progress_bar()
         path = _chosen(model, trained_model)
-        filler = personal_filler(
-            path, crop_side=crop_size or None, precision=precision, anyone=anyone, steadiness=steadiness
-        )
+        use = Use(anyone, steadiness, whole)
+        filler = personal_filler(path, crop_side=crop_size or None, precision=precision, use=use)
         restored = deocclude_clip(
             image[..., :3].cpu(),
             mask.cpu(),

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ from hmd_removal.cli import main
 from hmd_removal.deocclusion.engine import Deoccluder
 from hmd_removal.deocclusion.enrol import reference_from_frames
 from hmd_removal.deocclusion.methods import make_filler
-from hmd_removal.deocclusion.personal_filler import PersonalFiller
+from hmd_removal.deocclusion.personal_filler import PersonalFiller, Use
 from hmd_removal.deocclusion.personal_model import PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.errors import InputError
 from hmd_removal.evaluation.evaluate import Protocol, evaluate
@@ -102,17 +103,36 @@ def test_the_code_is_smoothed_over_time_unless_it_is_not_wanted(
     model = model_of(reference, PersonalConfig("paper", "none"), still=False)
     for layer, gain in ((model.network.encoder.code, 3000), (model.network.decoder.late[1], 30)):
         layer.weight.mul_(gain)  # untrained, all codes are nearly alike, and what is drawn from them nearly grey
-    alone, smooth = (
-        np.stack(
-            run(PersonalFiller(model, 96, steadiness=share), wearer, talking_head_track, reference, [0, 3])
-        ).astype(int)
-        for share in (0.0, 0.9)
-    )
+
+    def result(share: float) -> np.ndarray:
+        filler = PersonalFiller(model, 96, use=Use(steadiness=share))
+        return np.stack(run(filler, wearer, talking_head_track, reference, [0, 3])).astype(int)
+
+    alone, smooth = result(0.0), result(0.9)
     assert np.array_equal(alone[0], smooth[0]) and not np.array_equal(alone[1:], smooth[1:])
     hole = wearer[1][:3].all(0) > 0
     assert np.abs(np.diff(smooth, axis=0))[:, hole].mean() < np.abs(np.diff(alone, axis=0))[:, hole].mean()
     with pytest.raises(InputError, match="steadiness from 0 to less than 1, got 1"):
-        PersonalFiller(model, steadiness=1)
+        Use(steadiness=1)
+
+
+@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig("paper", "none")])
+def test_all_that_the_network_draws_can_be_had_within_the_crop(
+    config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    model = model_of(reference, config)
+    if config.variant == "aligned":
+        nn.init.constant_(model.network.displacement.bias, 1.0)
+    (hole_alone,), (whole,) = (
+        run(PersonalFiller(model, 96, use=Use(whole=w)), wearer, talking_head_track, reference, [0, 1])
+        for w in (False, True)
+    )
+    frames, masks = wearer
+    changed, anew = ((result != frames[0]).any(-1) for result in (hole_alone, whole))
+    assert changed.mean() < 0.2 and anew.mean() > 1.5 * changed.mean()
+    assert not anew[[0, -1]].any() and not anew[:, [0, -1]].any()  # the corners of the frame lie outside the crop
+    hole = cv2.erode((masks[0] > 0).astype(np.uint8), np.ones((9, 9))) > 0
+    assert np.abs(whole[hole].astype(int) - hole_alone[hole]).max() <= 1
 
 
 def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference: Reference) -> None:
@@ -163,6 +183,6 @@ def test_somebody_else_is_refused_unless_anyone_will_do(
         (replace(model_of(her, ALIGNED), identity=other), True, False),
         (replace(model_of(her, ALIGNED), identity=None), False, False),
     ):
-        filler = PersonalFiller(model, crop_side=256, anyone=allowed)
+        filler = PersonalFiller(model, crop_side=256, use=Use(anyone=allowed))
         with pytest.raises(InputError, match="not seem to be the person") if refused else nullcontext():
             run(filler, wearer, talking_head_track, model.reference, [0, 2])
