@@ -137,15 +137,23 @@ def _personal_generic(args: argparse.Namespace) -> int:
 
 
 def _add_curves(networks: argparse._SubParsersAction) -> None:
-    parser = networks.add_parser("curves", help="what a run has reached so far, as a picture")
+    parser = networks.add_parser("curves", help="what runs have reached so far, as a picture")
     parser.set_defaults(run=_curves)
-    parser.add_argument("log", type=Path, help="log.csv of the run")
+    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="log.csv of a run")
+    parser.add_argument("--name", action="append", help="of a run, as often as there are (default: its folder's)")
+    parser.add_argument("--over", choices=("step", "minutes"), default="step", help="default: %(default)s")
+    parser.add_argument("--only", action="append", default=[], metavar="COLUMN", help="may be repeated (default: all)")
     parser.add_argument("--out", type=Path, required=True, help="PNG to write")
 
 
 def _curves(args: argparse.Namespace) -> int:
+    from ..errors import InputError
     from ..evaluation.files import write_png
-    from .curves import plot_log, read_log
+    from .curves import plot_logs, read_log
 
-    write_png(args.out, plot_log(read_log(args.log)))
+    names = args.name or [log.resolve().parent.name for log in args.logs]
+    if len(set(names)) != len(args.logs):
+        raise InputError(f"Expected another name for each of {len(args.logs)} runs, got {', '.join(names)}.")
+    logs = {name: read_log(log) for name, log in zip(names, args.logs, strict=True)}
+    write_png(args.out, plot_logs(logs, over=args.over, only=args.only))
     return 0
