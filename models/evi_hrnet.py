@@ -183,7 +183,7 @@ class EVIHRnet(nn.Module):
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)
-        logit = prior_share(frames, mask, reference, memory) + DECISION * recall.float()
+        logit = prior_share(frames, mask, contour, reference, memory) + DECISION * recall.float()
         return Correction(displacement, addition, logit), kept
 
     def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:

@@ -8,24 +8,31 @@ where the warped reference does not meet the frame, landmarks or light are off, 
 import torch
 from torch.nn import functional as F
 
+from ..faces.contour import GUESSED
+
 RING = 0.08  # of the side: width of what is compared, around the hole
 REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
+SURE_LINES = 0.3  # share of a line's pixels that are bright, edges not being so, where most of it is known
 FLOOR = 1 / 255  # differences below this are noise
-STEEPNESS, FAVOUR = 3.0, 1.4  # of the share; how much closer the memory must fit for an even chance is 1 / FAVOUR
+STEEPNESS = 3.0  # of the share
+# How much worse than the warp memory may fit around the hole for an even chance: in the hole the warp is off by more than
+# there, above all where the landmarks in it are guesses.
+FAVOUR, FAVOUR_GUESSED = 1.4, 2.0
 # Where memory is further off than this it shows something else, however far off the warp is; what each step of 1 / 255
 # beyond takes off the logit.
 FITTING, DISTRUST = 8 / 255, 0.5
 
 
 def prior_share(
-    frames: torch.Tensor, mask: torch.Tensor, reference: torch.Tensor, memory: torch.Tensor
+    frames: torch.Tensor, mask: torch.Tensor, contour: torch.Tensor, reference: torch.Tensor, memory: torch.Tensor
 ) -> torch.Tensor:
     """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole alone.
 
-    frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; memory: (B, T, 4, S, S), see
-    EVIHRnet. Where nothing near the hole is remembered it is far below 0.
+    frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), see
+    faces.contour; memory: (B, T, 4, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far below 0.
     """
     length = frames.shape[1]
+    favour = torch.where(guessed(contour, mask), FAVOUR_GUESSED, FAVOUR).flatten(0, 1)
     frames, mask, reference, memory = (x.float().flatten(0, 1) for x in (frames, mask, reference, memory))
     with torch.autocast(frames.device.type, enabled=False), torch.no_grad():
         width = max(round(RING * frames.shape[-1]), 1)
@@ -33,9 +40,16 @@ def prior_share(
         ring = F.max_pool2d(mask, 2 * width + 1, 1, width) - seam
         of_reference, _ = _difference(frames, reference, ring)
         of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:])
-        logit = STEEPNESS * torch.log(FAVOUR * of_reference / of_memory)
+        logit = STEEPNESS * torch.log(favour * of_reference / of_memory)
         logit = logit - DISTRUST * 255 * (of_memory - FITTING).clamp(min=0)
         return logit.where(compared > 1e-4, -10.0).unflatten(0, (-1, length))
+
+
+def guessed(contour: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Whether most of the lines in the hole are guesses, or there are none; (B, T, 1, 1, 1) bool."""
+    lines, sure = ((contour > value) * mask for value in (GUESSED / 2, 1.1 * GUESSED))
+    lines, sure = (x.sum((2, 3, 4), keepdim=True) for x in (lines, sure))
+    return sure <= SURE_LINES * lines
 
 
 def _difference(frames: torch.Tensor, pictures: torch.Tensor, where: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

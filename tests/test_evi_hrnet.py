@@ -148,7 +148,7 @@ def test_what_is_fine_comes_from_one_of_the_two() -> None:
 def test_the_network_adds_to_what_memory_is_worth_by_its_fit() -> None:
     net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)).eval(), clip()
     memory = memory_of(frame)
-    prior = prior_share(frame, mask, reference, memory)
+    prior = prior_share(frame, mask, contour, reference, memory)
     nn.init.zeros_(net.decoder[-1].gate.weight)
     gate = torch.sigmoid(net.decoder[-1].gate.bias[3])
     for signal in (0.0, 0.3):
@@ -165,17 +165,21 @@ def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_re
     mask[..., 24:40, 20:44] = 1
     covered = torch.where(mask > 0, 0.0, truth)
 
-    def logit(off_reference: float, off_memory: float, known: float = 1.0) -> torch.Tensor:
+    def logit(off_reference: float, off_memory: float, *, known: float = 1.0, line: float = 1.0) -> torch.Tensor:
         memory = torch.cat([truth + off_memory, torch.full_like(mask, known)], 2)
-        return prior_share(covered, mask, truth + off_reference, memory)[..., 32, 32]
+        contour = torch.zeros_like(mask)
+        contour[..., 30, :] = line
+        return prior_share(covered, mask, contour, truth + off_reference, memory)[..., 32, 32]
 
-    def expected(off_reference: float, off_memory: float) -> float:
+    def expected(off_reference: float, off_memory: float, favour: float = 1.4) -> float:
         floor = 1 / 255
         off_memory = np.hypot(off_memory, floor)
-        return 3 * np.log(1.4 * np.hypot(off_reference, floor) / off_memory) - 0.5 * max(255 * off_memory - 8, 0)
+        return 3 * np.log(favour * np.hypot(off_reference, floor) / off_memory) - 0.5 * max(255 * off_memory - 8, 0)
 
     for offs in ((0.1, 0.1), (0.1, 0.02), (0.02, 0.1), (0.05, 0.0)):
         assert logit(*offs).item() == pytest.approx(expected(*offs), abs=0.01)
+        for line in (0.5, 0.0):  # where the face in the hole is a guess the warp is worth less
+            assert logit(*offs, line=line).item() == pytest.approx(expected(*offs, favour=2.0), abs=0.01)
     assert logit(0.1, 0.0, known=0.0) == -10  # nothing is remembered around the hole
 
 
