@@ -15,8 +15,8 @@ REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differenc
 SURE_LINES = 0.3  # share of a line's pixels that are bright, edges not being so, where most of it is known
 FLOOR = 1 / 255  # differences below this are noise
 STEEPNESS = 3.0  # of the share
-# How much worse than the warp memory may fit around the hole for an even chance: in the hole the warp is off by more than
-# there, above all where the landmarks in it are guesses.
+# How much worse than the warp memory may fit around the hole for an even chance: in the hole the warp is off by more
+# than there, above all where the landmarks in it are guesses.
 FAVOUR, FAVOUR_GUESSED = 1.4, 2.0
 # Where memory is further off than this it shows something else, however far off the warp is; what each step of 1 / 255
 # beyond takes off the logit.
