@@ -7,32 +7,10 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .gated_shift import SHARE, SLOPE
+from .gated_shift import SLOPE, TemporalShift
 
 CHANNELS = 5  # of the input: composited frame (3), mask (1), contour (1)
 WIDTHS = (1, 2, 4, 4, 4, 4)  # of the six layers, by the base width
-
-
-class TemporalShift(nn.Module):
-    """A quarter of the channels comes from the frame before and a quarter from the one after, each through a learnable
-    kernel of three frames that starts as that shift (LGTSM's code). The discriminator is not used live: it may look
-    ahead."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.shifted = channels // SHARE
-        self.kernels = nn.Parameter(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))  # for t - 1, t, t + 1
-
-    def forward(self, x: torch.Tensor, frames: int) -> torch.Tensor:
-        """(B * T, C, H, W), clip by clip, to the same shape; beyond a clip's ends there is nothing."""
-        clip = rearrange(x, "(b t) c h w -> b t c h w", t=frames)
-        mixed = []
-        for kernel, part in zip(
-            self.kernels.to(x.dtype), clip[:, :, : 2 * self.shifted].split(self.shifted, 2), strict=True
-        ):
-            padded = F.pad(part, (0, 0, 0, 0, 0, 0, 1, 1))
-            mixed.append(sum(tap * padded[:, k : k + frames] for k, tap in enumerate(kernel)))
-        return rearrange(torch.cat([*mixed, clip[:, :, 2 * self.shifted :]], 2), "b t c h w -> (b t) c h w")
 
 
 class EVIDiscriminator(nn.Module):
@@ -49,7 +27,8 @@ class EVIDiscriminator(nn.Module):
             spectral_norm(nn.Conv2d(a, b, 5, stride=2, padding=1 if i == 0 else 2))
             for i, (a, b) in enumerate(zip(channels, channels[1:], strict=False))
         )
-        # A quarter of the five input channels would be one colour: the first layer sees single frames.
+        # The discriminator is not used live: it may look ahead. A quarter of the five input channels would be one
+        # colour: the first layer sees single frames.
         self.shifts = nn.ModuleList(TemporalShift(c) for c in channels[1:-1])
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor, contour: torch.Tensor) -> torch.Tensor:
@@ -64,5 +43,6 @@ class EVIDiscriminator(nn.Module):
                 _ = [convolution.weight for convolution in self.convolutions]
             x = self.convolutions[0](x)
             for shift, convolution in zip(self.shifts, self.convolutions[1:], strict=True):
-                x = convolution(shift(F.leaky_relu(x, SLOPE), length))
+                moved, _ = shift(F.leaky_relu(x, SLOPE), length)
+                x = convolution(moved)
         return rearrange(x, "(b t) c h w -> b t c h w", t=length)

@@ -103,7 +103,7 @@ class EVIHRnet(nn.Module):
         w = config.width
         attention = ATTENTIONS[config.attention]
         self.encoder = nn.ModuleList(
-            [GatedConv(CHANNELS[config.variant], w, 5, shift=False), GatedConv(w, 2 * w, 4, stride=2, padding=2)]
+            [GatedConv(CHANNELS[config.variant], w, 5, shift=None), GatedConv(w, 2 * w, 4, stride=2, padding=2)]
         )
         self.early_attention = attention(2 * w, config.keys)
         self.middle = nn.ModuleList(

@@ -1,8 +1,8 @@
 """Gated convolutions whose features look into the past: the learnable gated temporal shift module (LGTSM).
 
-Source: Chang et al. 2019, "Learnable gated temporal shift module for deep video inpainting", in the causal form that
-EVI-HRnet uses (section 3.1: "we only shift from past frames to current frames"). Frames of B clips lie in one batch,
-(B * T, C, H, W), clip by clip.
+Source: Chang et al. 2019, "Learnable gated temporal shift module for deep video inpainting", also in the causal form
+that EVI-HRnet uses (section 3.1: "we only shift from past frames to current frames"). Frames of B clips lie in one
+batch, (B * T, C, H, W), clip by clip.
 """
 
 import torch
@@ -46,11 +46,33 @@ class CausalShift(nn.Module):
         return mixed.permute(0, 3, 1, 2), known[:, -PAST:]
 
 
+class TemporalShift(nn.Module):
+    """LGTSM's own: a quarter of the channels comes from the frame before and a quarter from the one after, each through
+    a learnable kernel of three frames that starts as that shift. It looks ahead, so it needs a clip as a whole."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shifted = channels // SHARE
+        self.kernels = nn.Parameter(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))  # for t - 1, t, t + 1
+
+    def forward(self, x: torch.Tensor, frames: int, past: None = None) -> tuple[torch.Tensor, None]:
+        """(B * T, C, H, W), clip by clip, to the same shape, and no past; beyond a clip's ends there is nothing."""
+        clip = rearrange(x, "(b t) c h w -> b t c h w", t=frames)
+        mixed = []
+        for kernel, part in zip(
+            self.kernels.to(x.dtype), clip[:, :, : 2 * self.shifted].split(self.shifted, 2), strict=True
+        ):
+            padded = F.pad(part, (0, 0, 0, 0, 0, 0, 1, 1))
+            mixed.append(sum(tap * padded[:, k : k + frames] for k, tap in enumerate(kernel)))
+        return rearrange(torch.cat([*mixed, clip[:, :, 2 * self.shifted :]], 2), "b t c h w -> (b t) c h w"), None
+
+
 class GatedConv(nn.Module):
     """activation(W_f * shift(x)) x sigmoid(W_g * x): the gate tells the hole from what is known.
 
-    The shift is on the features only, as in LGTSM's code. shift, activate: without them the layer is the network's
-    first or last one. scale: factor by which the input is enlarged before (bilinear, EVI-HRnet section 4.3).
+    The shift is on the features only, as in LGTSM's code. shift: CausalShift or TemporalShift, None for the network's
+    first layer; activate: not for its last one. scale: factor by which the input is enlarged before (bilinear,
+    EVI-HRnet section 4.3).
     """
 
     def __init__(
@@ -63,7 +85,7 @@ class GatedConv(nn.Module):
         dilation: int = 1,
         padding: int = 1,
         scale: int = 1,
-        shift: bool = True,
+        shift: type[CausalShift | TemporalShift] | None = CausalShift,
         activate: bool = True,
     ) -> None:
         super().__init__()
@@ -75,7 +97,7 @@ class GatedConv(nn.Module):
         with torch.no_grad():
             self.feature.weight.mul_(2)
         nn.init.zeros_(self.feature.bias)
-        self.shift = CausalShift(channels_in) if shift else None
+        self.shift = None if shift is None else shift(channels_in)
         self._scale, self._activate = scale, activate
 
     def forward(

@@ -10,9 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hmd_removal.errors import InputError
 from hmd_removal.models.correction import Correction
-from hmd_removal.models.evi_discriminator import EVIDiscriminator, TemporalShift
+from hmd_removal.models.evi_discriminator import EVIDiscriminator
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
-from hmd_removal.models.gated_shift import CausalShift, GatedConv
+from hmd_removal.models.gated_shift import CausalShift, GatedConv, TemporalShift
 from hmd_removal.models.recall import prior_share
 from hmd_removal.models.self_attention import ChannelAttention, SpatialAttention
 
@@ -328,4 +328,4 @@ def test_the_discriminator_judges_patches_and_sees_both_neighbours() -> None:
 def test_a_temporal_shift_by_hand() -> None:
     shift = TemporalShift(4)
     x = torch.tensor([[1.0, 10, 0, 0], [2.0, 20, 0, 0], [3.0, 30, 0, 0]]).view(3, 4, 1, 1)
-    assert shift(x, 3)[:, :2, 0, 0].tolist() == [[0, 20], [1, 30], [2, 0]]
+    assert shift(x, 3)[0][:, :2, 0, 0].tolist() == [[0, 20], [1, 30], [2, 0]]
