@@ -16,6 +16,7 @@ from .methods import fitted_reference, reference_crop
 from .resizing import known_whole, resized
 
 WINDOW = 8  # frames that share one pass; the result does not depend on it
+LOOK_AHEAD = 32  # frames of one that looks ahead: those at its ends are seen without their neighbours
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ class EVIFiller:
     name = "evi-hrnet"
     needs_alignment = True
     whole = False
-    window = WINDOW
 
     def __init__(
         self, network: EVIHRnet, reference: Reference, crop_side: int | None = None, precision: Precision = "auto"
@@ -50,6 +50,7 @@ class EVIFiller:
         self._draws = network.config.variant == "paper"
         self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
+        self.window = LOOK_AHEAD if network.config.shift == "bidirectional" else WINDOW
         self._net, self._reference, self._precision = network, reference, precision
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:

@@ -5,6 +5,7 @@ ones apart) with a causal temporal shift, and self-attention after the first dow
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torch import nn
 
 from ..errors import InputError
 from .correction import Correction
-from .gated_shift import GatedConv
+from .gated_shift import CausalShift, GatedConv, TemporalShift
 from .recall import prior_share
 from .self_attention import ChannelAttention, SpatialAttention
 
@@ -23,7 +24,10 @@ from .self_attention import ChannelAttention, SpatialAttention
 CHANNELS = {"paper": 8, "aligned": 14}
 VARIANTS = tuple(CHANNELS)
 UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
-ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention}
+# The last ones are for ablations.
+ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention, "none": None}
+SHIFTS = {"causal": CausalShift, "bidirectional": TemporalShift, "none": None}
+ADDED = {"shift": "causal", "landmarks": "True"}  # what files that do not say yet have
 
 # What the network adds to the logit of the share of memory by an output of 1.
 DECISION = 10.0
@@ -38,9 +42,11 @@ class EVIConfig:
     variant: "paper", whose reference is another frame as it is, zeroed outside the hole; or "aligned", whose reference
     is the person's re-posed and colour-matched face (faces.align, faces.blend), which it corrects: what the alignment
     gets right need not be learnt; and which is also told what each place showed before (deocclusion.memory). width:
-    channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN) or "channel" (the paper's words). keys:
-    side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the network
-    learnt from; larger ones are shrunk for it. Raises InputError for an unknown name.
+    channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or "none".
+    keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the
+    network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
+    "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the contour is looked at.
+    Raises InputError for an unknown name.
     """
 
     variant: str = "aligned"
@@ -48,12 +54,13 @@ class EVIConfig:
     attention: str = "spatial"
     keys: int | None = None
     side: int = 128
+    shift: str = "causal"
+    landmarks: bool = True
 
     def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise InputError(f"Expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}.")
-        if self.attention not in ATTENTIONS:
-            raise InputError(f"Expected an attention out of {', '.join(ATTENTIONS)}, got {self.attention!r}.")
+        for name, known in (("variant", VARIANTS), ("attention", ATTENTIONS), ("shift", SHIFTS)):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"Expected as {name} one of {', '.join(known)}, got {value!r}.")
 
     def metadata(self) -> dict[str, str]:
         """As text, for the header of a safetensors file."""
@@ -62,6 +69,7 @@ class EVIConfig:
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> "EVIConfig":
         """From `metadata`; other entries are left alone. Raises InputError for a file that does not say."""
+        metadata = ADDED | metadata
         try:
             keys = metadata["keys"]
             return cls(
@@ -70,6 +78,8 @@ class EVIConfig:
                 metadata["attention"],
                 None if keys == "None" else int(keys),
                 int(metadata["side"]),
+                metadata["shift"],
+                {"True": True, "False": False}[metadata["landmarks"]],
             )
         except (KeyError, ValueError) as error:
             raise InputError(
@@ -101,34 +111,39 @@ class EVIHRnet(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        attention = ATTENTIONS[config.attention]
+
+        def attention(channels: int) -> nn.Module:
+            kind = ATTENTIONS[config.attention]
+            return nn.Identity() if kind is None else kind(channels, config.keys)
+
+        layer = partial(GatedConv, shift=SHIFTS[config.shift])
         self.encoder = nn.ModuleList(
-            [GatedConv(CHANNELS[config.variant], w, 5, shift=None), GatedConv(w, 2 * w, 4, stride=2, padding=2)]
+            [GatedConv(CHANNELS[config.variant], w, 5, shift=None), layer(w, 2 * w, 4, stride=2, padding=2)]
         )
-        self.early_attention = attention(2 * w, config.keys)
+        self.early_attention = attention(2 * w)
         self.middle = nn.ModuleList(
             [
-                GatedConv(2 * w, 2 * w),
-                GatedConv(2 * w, 4 * w, 4, stride=2),
-                GatedConv(4 * w, 4 * w),
-                GatedConv(4 * w, 4 * w),
+                layer(2 * w, 2 * w),
+                layer(2 * w, 4 * w, 4, stride=2),
+                layer(4 * w, 4 * w),
+                layer(4 * w, 4 * w),
             ]
         )
-        self.late_attention = attention(4 * w, config.keys)
+        self.late_attention = attention(4 * w)
         self.dilated = nn.ModuleList(
             [
-                *(GatedConv(4 * w, 4 * w, dilation=d, padding=d) for d in (2, 4, 8, 16)),
-                GatedConv(4 * w, 4 * w),
-                GatedConv(4 * w, 4 * w),
+                *(layer(4 * w, 4 * w, dilation=d, padding=d) for d in (2, 4, 8, 16)),
+                layer(4 * w, 4 * w),
+                layer(4 * w, 4 * w),
             ]
         )
         self.decoder = nn.ModuleList(
             [
-                GatedConv(4 * w, 2 * w, scale=2),
-                GatedConv(2 * w, 2 * w),
-                GatedConv(2 * w, w, scale=2),
-                GatedConv(w, w // 2),
-                GatedConv(w // 2, 3 if config.variant == "paper" else 4, activate=False),
+                layer(4 * w, 2 * w, scale=2),
+                layer(2 * w, 2 * w),
+                layer(2 * w, w, scale=2),
+                layer(w, w // 2),
+                layer(w // 2, 3 if config.variant == "paper" else 4, activate=False),
             ]
         )
         if config.variant == "aligned":
@@ -156,6 +171,7 @@ class EVIHRnet(nn.Module):
         The picture's state is for the frames that follow: a clip given piece by piece equals the clip given at once.
         """
         if self.config.variant == "paper":
+            contour = contour * self.config.landmarks
             masked = torch.cat([frames * (1 - mask), mask, contour, reference * mask], 2)
             _, picture, kept = self._run(masked, state)
             return Inpainted(picture, kept)
@@ -179,7 +195,8 @@ class EVIHRnet(nn.Module):
             UNLIKE * (frames - picture).abs().mean(2, keepdim=True) * seen
             for picture, seen in ((reference, shown), (memory[:, :, :3], shown * memory[:, :, 3:]))
         ]
-        inputs = torch.cat([frames * shown, mask, contour, reference, memory, *unlike], 2)
+        lines = contour * self.config.landmarks
+        inputs = torch.cat([frames * shown, mask, lines, reference, memory, *unlike], 2)
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)

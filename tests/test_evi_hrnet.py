@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -211,14 +213,42 @@ def test_the_result_has_the_size_of_the_frames(side: int) -> None:
 
 
 def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() -> None:
-    for config in (*VARIANTS, EVIConfig()):
+    for config in (*VARIANTS, EVIConfig(), EVIConfig(attention="none", shift="none", landmarks=False)):
         assert EVIConfig.from_metadata({**config.metadata(), "steps": "9"}) == config
+    early = {name: value for name, value in EVIConfig().metadata().items() if name not in ("shift", "landmarks")}
+    assert EVIConfig.from_metadata(early) == EVIConfig()
     with pytest.raises(InputError, match="EVI-HRnet"):
         EVIConfig.from_metadata({"format": "pt"})
     with pytest.raises(InputError, match="'magic'"):
         EVIConfig("magic")
     with pytest.raises(InputError, match="'axial'"):
         EVIConfig("paper", 64, "axial")
+    with pytest.raises(InputError, match="Expected as shift one of causal, bidirectional, none, got 'future'"):
+        EVIConfig(shift="future")
+
+
+def seen_by(config: EVIConfig, *, frame: int | None = None) -> list[bool]:
+    """Whether the network's picture of each of five frames changes with that frame, or with all contours."""
+    torch.manual_seed(0)
+    net, given = EVIHRnet(config).eval(), list(clip())
+    changed = [x.clone() for x in given]
+    if frame is None:
+        changed[2] = 1 - changed[2]
+    else:
+        changed[0][:, frame] = 1 - changed[0][:, frame]
+    with torch.no_grad():
+        difference = (net(*given).picture - net(*changed).picture).abs().amax((0, 2, 3, 4))
+    return (difference > 1e-6).tolist()
+
+
+def test_what_an_ablation_leaves_out_is_not_there() -> None:
+    paper = EVIConfig("paper", 8)
+    assert seen_by(paper, frame=2) == [False, False, True, True, True]
+    assert seen_by(replace(paper, shift="none"), frame=2) == [False, False, True, False, False]
+    assert seen_by(replace(paper, shift="bidirectional"), frame=2) == [True] * 5
+    assert seen_by(paper) == [True] * 5 and seen_by(replace(paper, landmarks=False)) == [False] * 5
+    names = {name.split(".")[0] for name in EVIHRnet(replace(paper, attention="none")).state_dict()}
+    assert names == {"encoder", "middle", "dilated", "decoder"}
 
 
 def test_a_causal_shift_by_hand() -> None:

@@ -34,20 +34,23 @@ SHEET = 8  # windows of the validation sheet
 class EVIRecipe:
     """A training run.
 
-    variant, width, attention, keys (0: all): of the network (models.evi_hrnet). side: pixels of the crops. frames: of a
-    window; batch: windows a step, in all processes together. adversarial_from: step from which the discriminator takes
-    part (stage 2; the authors of LGTSM train without it until convergence first), `steps` for never. focus: side of the
-    square around the hole that the perceptual and style losses look at, in sides of the crop; 1 as in the paper, less
-    to save time. gan: "wgan" as in the paper, or "hinge". reconstruction: its weight in equation 8; choice: that of
-    losses.choice_loss between warp and memory, in the variant "aligned". rate: 9.7e-5 in the paper; cosine: whether it
-    falls to nothing at the end. average: decay of the averaged weights, which are measured and shipped. check_every:
-    steps between two looks at the split for validation.
+    variant, width, attention, keys (0: all), shift, landmarks: of the network (models.evi_hrnet). side: pixels of
+    the crops. frames: of a window; batch: windows a step, in all processes together. adversarial_from: step from
+    which the discriminator takes part (stage 2; the authors of LGTSM train without it until convergence first),
+    `steps` for never. focus: side of the square around the hole that the perceptual and style losses look at, in
+    sides of the crop; 1 as in the paper, less to save time. gan: "wgan" as in the paper, or "hinge".
+    reconstruction, expression: their weights in equation 8; choice: that of losses.choice_loss between warp and
+    memory, in the variant "aligned". rate: 9.7e-5 in the paper; cosine: whether it falls to nothing at the end.
+    average: decay of the averaged weights, which are measured and shipped. check_every: steps between two looks at
+    the split for validation.
     """
 
     variant: str = "aligned"
     width: int = 64
     attention: str = "spatial"
     keys: int = 0
+    shift: str = "causal"
+    landmarks: bool = True
     side: int = 128
     frames: int = 32
     batch: int = 2
@@ -56,6 +59,7 @@ class EVIRecipe:
     focus: float = 1.0
     gan: str = "wgan"
     reconstruction: float = 1.0
+    expression: float = 2.0
     choice: float = 0.0
     critic_width: int = 64
     rate: float = 9.7e-5
@@ -74,7 +78,8 @@ class EVIRecipe:
 
     def network(self) -> EVIConfig:
         """The configuration of the generator."""
-        return EVIConfig(self.variant, self.width, self.attention, self.keys or None, self.side)
+        keys = self.keys or None
+        return EVIConfig(self.variant, self.width, self.attention, keys, self.side, self.shift, self.landmarks)
 
 
 def read_recipe(path: Path) -> EVIRecipe:
@@ -173,7 +178,8 @@ class EVITrainer:
             known = hole * memory[:, :, 3:]
             compared = (inpainted.correction.recall.sigmoid(), reference, memory[:, :, :3], truth, known)
             losses["choice"] = choice_loss(*(x.flatten(0, 1) for x in compared))
-        weights = vars(LossWeights(reconstruction=recipe.reconstruction)) | {"choice": recipe.choice}
+        weights = vars(LossWeights(reconstruction=recipe.reconstruction, expression=recipe.expression))
+        weights["choice"] = recipe.choice
         self._optimiser.zero_grad(set_to_none=True)
         sum(weights[name] * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
