@@ -11,6 +11,7 @@ import torch
 from ..errors import InputError
 from ..faces.pose import head_pose, pose_angles
 from ..faces.reference import OPEN_EYES, Reference, pick_reference, score_frames
+from ..faces.shading import mean_shading
 from ..faces.square import Square
 from ..faces.topology import eye_openness
 from ..faces.track import FaceTrack, FrameStatus, detect_track
@@ -26,6 +27,7 @@ MARGIN = 2.6  # of the square that is kept, in sizes of the face: the engine's c
 FEWEST, ENOUGH = 75, 500  # frames with open eyes: without which nothing is learnt, and which are no longer a few
 YAWS, PITCHES = 20.0, 10.0  # degrees from one side to the other that are no longer little
 SAME_PERSON = 0.93  # cosine of two mean descriptors: of one person in two recordings 0.96 at least, see FaceEmbedding
+AVERAGED = 60  # frames that the pictures' shading is the mean of
 EMBEDDED = 5  # frames of a piece whose descriptor is taken
 
 
@@ -79,7 +81,7 @@ def enrol(clips: Sequence[Source], progress: Callable[[int, int], None] | None =
 
 
 def reference_of(pieces: Sequence[Piece], count: int = 5) -> Reference:
-    """The best frames of some pieces. Raises InputError where no eyes are open."""
+    """The best frames of some pieces, shaded as the person is on average. Raises InputError where no eyes are open."""
     best: list[tuple[np.ndarray, int, FaceTrack]] = []
     for piece in pieces:
         # One frame of a piece is enough: within two seconds a face hardly turns.
@@ -90,7 +92,11 @@ def reference_of(pieces: Sequence[Piece], count: int = 5) -> Reference:
     if not best:
         raise InputError("The reference needs a face with open eyes, but the eyes look shut in all pictures.")
     track = FaceTrack.stack([track[t] for _, t, track in best], best[0][2].size)
-    return pick_reference([frame for frame, _, _ in best], track, count=count)[0]
+    reference, *_ = pick_reference([frame for frame, _, _ in best], track, count=count)
+    found = [(piece, t) for piece in pieces for t in np.flatnonzero(piece.track.status == FrameStatus.FOUND)]
+    chosen = [found[i] for i in np.linspace(0, len(found) - 1, min(AVERAGED, len(found))).round().astype(int)]
+    points = np.stack([piece.track.points[t] for piece, t in chosen])
+    return mean_shading(reference, [piece.frames[t] for piece, t in chosen], points)
 
 
 def _length(clip: Source) -> int:
