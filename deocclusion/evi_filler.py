@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from ..faces.contour import contour_image
 from ..faces.reference import Reference
 from ..faces.registration import Evidence
 from ..models.evi_hrnet import EVIHRnet, State, load
 from ..models.precision import Precision, check_precision, mixed_precision
 from .filler import Window, fill_in_parts
 from .methods import fitted_reference, reference_crop
+from .network_inputs import contours, memory_of
 from .resizing import known_whole, resized
 
 WINDOW = 8  # frames that share one pass; the result does not depend on it
@@ -65,17 +64,15 @@ class EVIFiller:
             evidence = None
         else:
             reference, evidence = fitted_reference(window, None if state is None else state.evidence)
-        points = (window.points[..., :2] + 0.5) * (side / large) - 0.5
-        lines = [contour_image(p, side, known) for p, known in zip(points, window.visibility, strict=True)]
         hole = (resized(window.masks, side) > 0).float()
         small = [
             resized(window.crops, side),
             hole,
-            torch.from_numpy(np.stack(lines))[:, None],
+            contours(window, side),
             resized(reference, side),
         ]
         if not self._draws:
-            memory = torch.cat([window.remembered * window.in_memory, window.in_memory.float()], 1)
+            memory = memory_of(window)
             small.append(known_whole(resized(memory, side)))
         clip = [x.to(device)[None] for x in small]
         past = None if state is None else state.features

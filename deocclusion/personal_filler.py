@@ -1,7 +1,7 @@
 """The method "personal": a network of one person fills the crops, frame by frame."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -11,11 +11,13 @@ from ..faces.registration import Evidence
 from ..models.face_embedding import FaceEmbedding
 from ..models.personal_deocclusion import SIDE, Past
 from ..models.precision import Precision, check_precision, mixed_precision
+from ..models.recall import prior_share
 from ..models.weights import WeightsMissing
 from .filler import Window, fill_in_parts
 from .methods import fitted_reference
+from .network_inputs import contours, memory_of
 from .personal_model import PersonalModel
-from .resizing import resized
+from .resizing import known_whole, resized
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ class PersonalState:
 
 class PersonalFiller:
     """Fills holes with a personal model (deocclusion.personal_model); the engine may be given the model's own reference
-    or a newer one.
+    or a newer one. Where the network corrects the aligned reference, what each place showed before takes part as in
+    evi-hrnet (models.recall).
 
     crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
     the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
@@ -66,7 +69,6 @@ class PersonalFiller:
     """
 
     name = "personal"
-    needs_memory = False
     window = WINDOW
 
     def __init__(
@@ -80,7 +82,7 @@ class PersonalFiller:
         check_precision(precision)
         self.whole = use.whole
         self.model, self._net = model, model.network
-        self.needs_alignment = self._net.config.variant == "aligned"
+        self.needs_alignment = self.needs_memory = self._net.config.variant == "aligned"
         self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
         self._precision, self._use = precision, use
 
@@ -107,20 +109,26 @@ class PersonalFiller:
 
     def _fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
         device = next(self._net.parameters()).device
-        large = window.crops.shape[-1]
         frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
         holes = (holes > 0).float()
+        past = None if state is None else state.past
+        clip = {"length": len(frames), "past": past, "hold": self._use.steadiness}
         with torch.inference_mode(), mixed_precision(device, self._precision):
-            clip = {"length": len(frames), "past": None if state is None else state.past, "hold": self._use.steadiness}
             if not self.needs_alignment:
                 _, drawn, past = self._net.draw(frames, holes, **clip)
                 filled = (drawn.float() + self._net.mean).clamp(0, 1)
-                return resized(filled.cpu(), large), PersonalState(None, past)
+                return resized(filled.cpu(), window.crops.shape[-1]), PersonalState(None, past)
             fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
-            found, past = self._net.correct(frames, holes, resized(fitted, SIDE).to(device), **clip)
+            reference, memory = resized(fitted, SIDE).to(device), memory_of(window)
+            correction, past = self._net.correct(frames, holes, reference, **clip)
+            known = (holes, contours(window, SIDE).to(device), reference, known_whole(resized(memory, SIDE)).to(device))
+            correction = replace(correction, recall=prior_share(*(x[:, None] for x in (frames, *known))))
         # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
-        start = torch.lerp(window.crops, fitted, window.masks) if self.whole else fitted
-        return found.of(start.to(device)[:, None])[:, 0].clamp(0, 1).cpu(), PersonalState(evidence, past)
+        start = fitted
+        if self.whole:
+            start, memory = torch.lerp(window.crops, fitted, window.masks), memory * window.masks
+        filled = correction.of(*(x.to(device)[:, None] for x in (start, memory)))[:, 0]
+        return filled.clamp(0, 1).cpu(), PersonalState(evidence, past)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,19 @@
+"""What networks are told of a window besides its pictures."""
+
+import numpy as np
+import torch
+
+from ..faces.contour import contour_image
+from .filler import Window
+
+
+def contours(window: Window, side: int) -> torch.Tensor:
+    """The faces' lines in pictures of another size, (T, 1, side, side), see faces.contour."""
+    points = (window.points[..., :2] + 0.5) * (side / window.crops.shape[-1]) - 0.5
+    lines = [contour_image(p, side, known) for p, known in zip(points, window.visibility, strict=True)]
+    return torch.from_numpy(np.stack(lines))[:, None]
+
+
+def memory_of(window: Window) -> torch.Tensor:
+    """(T, 4, S, S): what each place showed when it was last in sight, black where it never was, and 1 where it was."""
+    return torch.cat([window.remembered * window.in_memory, window.in_memory.float()], 1)
