@@ -22,7 +22,7 @@ LOOK_AHEAD = 32  # frames of one that looks ahead: those at its ends are seen wi
 class EVIState:
     """What has to be remembered of a clip. features: the network's; evidence: of where the reference belongs."""
 
-    features: State
+    features: State | None
     evidence: Evidence | None
 
 

@@ -93,7 +93,7 @@ class Inpainted(NamedTuple):
     correction: how the variant "aligned" came to it."""
 
     picture: torch.Tensor
-    state: State
+    state: State | None
     correction: Correction | None = None
 
 
@@ -186,10 +186,15 @@ class EVIHRnet(nn.Module):
         reference: torch.Tensor,
         memory: torch.Tensor | None = None,
         state: State | None = None,
-    ) -> tuple[Correction, State]:
+    ) -> tuple[Correction, State | None]:
         """`forward` of the variant "aligned" up to what it does to the reference, which may have another size."""
         if memory is None:
             memory = torch.cat([torch.zeros_like(reference), torch.zeros_like(mask)], 2)
+        prior = prior_share(frames, mask, contour, reference, memory)
+        if not self.training and self.silent():  # what it would say need not be calculated
+            batch, length, _, height, width = frames.shape
+            still = frames.new_zeros(batch, length, 2, height // 4, width // 4)
+            return Correction(still, torch.zeros_like(frames), prior), None
         shown = 1 - mask
         unlike = [
             UNLIKE * (frames - picture).abs().mean(2, keepdim=True) * seen
@@ -200,8 +205,12 @@ class EVIHRnet(nn.Module):
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)
-        logit = prior_share(frames, mask, contour, reference, memory) + DECISION * recall.float()
-        return Correction(displacement, addition, logit), kept
+        return Correction(displacement, addition, prior + DECISION * recall.float()), kept
+
+    def silent(self) -> bool:
+        """Whether the last layers of the variant "aligned" are zero, as at the start and in the shipped weights."""
+        last = (*self.displacement.parameters(), *self.decoder[-1].feature.parameters())
+        return not any(parameter.any() for parameter in last)
 
     def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
         """Features at a quarter of the size, what the last layer says, and the state."""

@@ -116,7 +116,7 @@ def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_vari
 def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_frame() -> None:
     frame, mask, contour, reference = clip()
     memory = memory_of(frame)
-    net, seen = EVIHRnet(EVIConfig("aligned", 4)).eval(), []
+    net, seen = EVIHRnet(EVIConfig("aligned", 4)), []
     net.encoder[0].feature.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     with torch.no_grad():
         net(frame, mask, contour, reference, memory)
@@ -158,6 +158,21 @@ def test_the_network_adds_to_what_memory_is_worth_by_its_fit() -> None:
         with torch.no_grad():
             correction, _ = net.correct(frame, mask, contour, reference, memory)
         assert torch.allclose(correction.recall, prior + 10 * signal * gate, atol=1e-4)
+
+
+def test_a_network_that_says_nothing_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, given = EVIHRnet(EVIConfig("aligned", 4)), clip()
+    memory = memory_of(given[0])
+    with torch.no_grad():
+        expected = net(*given, memory).picture
+        net.eval()
+        assert net.silent() and torch.allclose(net(*given, memory).picture, expected, atol=1e-6)
+        monkeypatch.setattr(net, "_run", None)
+        net(*given, memory)
+        nn.init.constant_(net.decoder[-1].feature.bias, 0.1)
+        assert not net.silent()
+        with pytest.raises(TypeError):
+            net(*given, memory)
 
 
 def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_reference() -> None:
