@@ -6,6 +6,8 @@ import torch
 from einops import rearrange
 from torch.nn import functional as F
 
+from .box import box_mean
+
 STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
 GRAIN = 1 / 128  # of the side: standard deviation of what divides what is coarse in a picture from what is fine
 DECIDED = 10.0  # how much steeper the share of memory is for what is fine
@@ -29,17 +31,23 @@ class Correction:
         flat, steps, added = (
             rearrange(x.float(), "b t c h w -> (b t) c h w") for x in (reference, self.displacement, self.addition)
         )
-        steps = F.interpolate(STEP * steps, size=size, mode="bilinear", align_corners=False)
-        # Middles of pixels in [-1, 1]. Not by affine_grid: under autocast it rounds them to a quarter of a pixel.
-        down, across = ((2 * torch.arange(n, device=flat.device) + 1) / n - 1 for n in size)
-        still = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
-        grid = still + rearrange(steps, "n c h w -> n h w c")
-        # Bilinear interpolation would blur once more what the warp has interpolated already.
-        moved = F.grid_sample(flat, grid, mode="bicubic", padding_mode="border", align_corners=False)
+        moved = _moved(flat, steps) if torch.is_grad_enabled() or steps.any() else flat
         if memory is not None and self.recall is not None:
             remembered, known = memory.float().flatten(0, 1).split((3, 1), 1)
             moved = _recalled(moved, remembered, known, _sized(self.recall.float().flatten(0, 1), size))
         return rearrange(moved + _sized(added, size), "(b t) c h w -> b t c h w", t=length)
+
+
+def _moved(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """(N, 3, H, W), each pixel taken from `steps`, (N, 2, h, w) in units of STEP, away."""
+    size = pictures.shape[-2:]
+    steps = F.interpolate(STEP * steps, size=size, mode="bilinear", align_corners=False)
+    # Middles of pixels in [-1, 1]. Not by affine_grid: under autocast it rounds them to a quarter of a pixel.
+    down, across = ((2 * torch.arange(n, device=pictures.device) + 1) / n - 1 for n in size)
+    still = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
+    grid = still + rearrange(steps, "n c h w -> n h w c")
+    # Bilinear interpolation would blur once more what the warp has interpolated already.
+    return F.grid_sample(pictures, grid, mode="bicubic", padding_mode="border", align_corners=False)
 
 
 def _recalled(
@@ -59,7 +67,7 @@ def _coarse(pictures: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) without what is fine: two passes of a box, whose variances add up to that of GRAIN."""
     side = max(round((6 * (GRAIN * pictures.shape[-1]) ** 2 + 1) ** 0.5) // 2 * 2 + 1, 3)
     for _ in range(2):
-        pictures = F.avg_pool2d(pictures, side, 1, side // 2, count_include_pad=False)
+        pictures = box_mean(pictures, side)
     return pictures
 
 

@@ -6,9 +6,9 @@ where the warped reference does not meet the frame, landmarks or light are off, 
 """
 
 import torch
-from torch.nn import functional as F
 
 from ..faces.contour import GUESSED
+from .box import box_max, box_mean
 
 RING = 0.08  # of the side: width of what is compared, around the hole
 REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
@@ -36,8 +36,8 @@ def prior_share(
     frames, mask, reference, memory = (x.float().flatten(0, 1) for x in (frames, mask, reference, memory))
     with torch.autocast(frames.device.type, enabled=False), torch.no_grad():
         width = max(round(RING * frames.shape[-1]), 1)
-        seam = F.max_pool2d(mask, 3, 1, 1)  # the device's edge is blurred
-        ring = F.max_pool2d(mask, 2 * width + 1, 1, width) - seam
+        seam = box_max(mask, 3)  # the device's edge is blurred
+        ring = box_max(mask, 2 * width + 1) - seam
         of_reference, _ = _difference(frames, reference, ring)
         of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:])
         logit = STEEPNESS * torch.log(favour * of_reference / of_memory)
@@ -57,5 +57,5 @@ def _difference(frames: torch.Tensor, pictures: torch.Tensor, where: torch.Tenso
     squares = (pictures - frames).square().mean(1, keepdim=True) * where
     side = round(REACH * frames.shape[-1]) // 2 * 2 + 1
     for _ in range(PASSES):
-        squares, where = (F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False) for x in (squares, where))
+        squares, where = box_mean(squares, side), box_mean(where, side)
     return (squares / (where + 1e-8) + FLOOR**2).sqrt(), where
