@@ -61,7 +61,8 @@ def _report(name: str, times: list[float], device: str, precision: torch.dtype) 
 
 def remembered(pictures: torch.Tensor) -> torch.Tensor:
     """As much memory as there can be of (B, T, 3, S, S) pictures."""
-    return torch.cat([pictures, torch.ones_like(pictures[:, :, :1])], 2)
+    flat = torch.zeros_like(pictures[:, :, :1])
+    return torch.cat([pictures, flat + 1, flat], 2)
 
 
 def _inpaint(net: EVIHRnet, side: int, device: str, state: Any) -> Any:

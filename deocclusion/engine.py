@@ -16,7 +16,7 @@ from ..faces.crop import Crop, CropTrack, crop_side_for
 from ..faces.reference import Reference
 from ..faces.track import FrameStatus, TrackedFace
 from .filler import Filler, Window
-from .memory import FrameMemory
+from .memory import FrameMemory, Memory
 
 
 @dataclass
@@ -24,8 +24,8 @@ class Prepared:
     """One frame on its way through the engine, in its crop of S x S pixels.
 
     crop: None where there is nothing to fill, as is all else then. pixels: (S, S, 3) of the frame's type. hole: (S, S)
-    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind, remembered, in_memory: see Window; None for
-    a filler that does not ask for them.
+    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind: see Window. Those and memory are None for a
+    filler that does not ask for them.
     """
 
     crop: Crop | None
@@ -35,8 +35,7 @@ class Prepared:
     visibility: np.ndarray | None = None
     aligned: np.ndarray | None = None
     kind: np.ndarray | None = None
-    remembered: np.ndarray | None = None
-    in_memory: np.ndarray | None = None
+    memory: Memory | None = None
 
 
 class Deoccluder:
@@ -86,7 +85,7 @@ class Deoccluder:
         for frame, mask, face in zip(frames, masks, faces, strict=True):
             prepared.append(self._prepare(frame, mask, face))
             if self._memory is not None:
-                self._memory.push(frame, mask)
+                self._memory.push(frame, mask, face)
         return prepared
 
     def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
@@ -106,13 +105,14 @@ class Deoccluder:
                 prepared.points, prepared.visibility, region, face.deviation * crop.scale
             )
         if self._memory is not None:
-            prepared.remembered, prepared.in_memory = self._memory.take(crop, frame)
+            prepared.memory = self._memory.take(crop, frame, face)
         return prepared
 
 
 def window_of(frames: Sequence[Prepared]) -> Window:
     """Consecutive frames that have something to fill as a filler sees them."""
-    aligned, remembered = frames[0].aligned is not None, frames[0].remembered is not None
+    aligned, remembered = frames[0].aligned is not None, frames[0].memory is not None
+    memories = [p.memory for p in frames]
     return Window(
         crops=_pictures([p.pixels for p in frames]),
         masks=torch.from_numpy(np.stack([p.hole for p in frames])).float()[:, None],
@@ -120,8 +120,9 @@ def window_of(frames: Sequence[Prepared]) -> Window:
         visibility=np.stack([p.visibility for p in frames]),
         aligned=_pictures([p.aligned for p in frames]) if aligned else None,
         aligned_kind=torch.from_numpy(np.stack([p.kind for p in frames]))[:, None] if aligned else None,
-        remembered=_pictures([p.remembered for p in frames]) if remembered else None,
-        in_memory=torch.from_numpy(np.stack([p.in_memory for p in frames]))[:, None] if remembered else None,
+        remembered=_pictures([m.picture for m in memories]) if remembered else None,
+        in_memory=torch.from_numpy(np.stack([m.known for m in memories]))[:, None] if remembered else None,
+        moved=torch.from_numpy(np.stack([m.moved for m in memories]))[:, None] if remembered else None,
     )
 
 

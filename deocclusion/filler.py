@@ -16,7 +16,8 @@ class Window:
     1 = hole. points: (T, 478, 3) crop pixels, hidden ones as the detector left them. visibility: (T, 478).
     aligned: (T, 3, S, S) the reference re-posed to each frame, valid where aligned_kind, (T, 1, S, S) uint8, is not 0
     (1 around the face, 2 on its mesh). remembered: (T, 3, S, S) what each place showed when it was last in sight, valid
-    where in_memory, (T, 1, S, S) uint8, is 1. Either pair is None for a filler that does not ask for it.
+    where in_memory, (T, 1, S, S) uint8, is 1; moved: (T, 1, S, S) float32, how far the face has moved since, in crop
+    sides, where it is. Either group is None for a filler that does not ask for it.
     """
 
     crops: torch.Tensor
@@ -27,6 +28,7 @@ class Window:
     aligned_kind: torch.Tensor | None
     remembered: torch.Tensor | None = None
     in_memory: torch.Tensor | None = None
+    moved: torch.Tensor | None = None
 
     def part(self, start: int, stop: int) -> "Window":
         """Some of its frames."""

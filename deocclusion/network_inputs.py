@@ -15,5 +15,6 @@ def contours(window: Window, side: int) -> torch.Tensor:
 
 
 def memory_of(window: Window) -> torch.Tensor:
-    """(T, 4, S, S): what each place showed when it was last in sight, black where it never was, and 1 where it was."""
-    return torch.cat([window.remembered * window.in_memory, window.in_memory.float()], 1)
+    """(T, 5, S, S): what each place showed when it was last in sight, black where it never was; 1 where it was; and how
+    far the face has moved since, in sides of the crop."""
+    return torch.cat([window.remembered * window.in_memory, window.in_memory.float(), window.moved], 1)

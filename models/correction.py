@@ -25,15 +25,15 @@ class Correction:
 
     def of(self, reference: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
         """The corrected reference, float32, not clamped. reference: (B, T, 3, S, S), of any size: a large one keeps its
-        details, since they are moved and not drawn anew. Beyond its edge the picture repeats. memory: (B, T, 4, S, S),
-        what each place showed when it was last in sight, and 1 where it was."""
+        details, since they are moved and not drawn anew. Beyond its edge the picture repeats. memory: (B, T, 4 or more,
+        S, S), what each place showed when it was last in sight, and 1 where it was."""
         length, size = reference.shape[1], reference.shape[-2:]
         flat, steps, added = (
             rearrange(x.float(), "b t c h w -> (b t) c h w") for x in (reference, self.displacement, self.addition)
         )
         moved = _moved(flat, steps) if torch.is_grad_enabled() or steps.any() else flat
         if memory is not None and self.recall is not None:
-            remembered, known = memory.float().flatten(0, 1).split((3, 1), 1)
+            remembered, known = memory[:, :, :4].float().flatten(0, 1).split((3, 1), 1)
             moved = _recalled(moved, remembered, known, _sized(self.recall.float().flatten(0, 1), size))
         return rearrange(moved + _sized(added, size), "(b t) c h w -> b t c h w", t=length)
 

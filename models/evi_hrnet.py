@@ -164,9 +164,10 @@ class EVIHRnet(nn.Module):
 
         frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour: (B,
         T, 1, S, S), see faces.contour. What the hole shows in `frames` is not looked at, nor, in the variant "paper",
-        the reference outside it. memory: (B, T, 4, S, S), what each place showed when it was last in sight, black where
-        it never was, and 1 where it was; None where nothing is remembered; "paper" does not look at it. state: what the
-        call before returned, None at a clip's start.
+        the reference outside it. memory: (B, T, 5, S, S), what each place showed when it was last in sight, black where
+        it never was; 1 where it was; and how far the face has moved since, in sides, which only the rule looks at.
+        None where nothing is remembered; "paper" does not look at it. state: what the call before returned, None at a
+        clip's start.
 
         The picture's state is for the frames that follow: a clip given piece by piece equals the clip given at once.
         """
@@ -189,7 +190,7 @@ class EVIHRnet(nn.Module):
     ) -> tuple[Correction, State | None]:
         """`forward` of the variant "aligned" up to what it does to the reference, which may have another size."""
         if memory is None:
-            memory = torch.cat([torch.zeros_like(reference), torch.zeros_like(mask)], 2)
+            memory = torch.cat([torch.zeros_like(reference), torch.zeros_like(mask), torch.zeros_like(mask)], 2)
         prior = prior_share(frames, mask, contour, reference, memory)
         if not self.training and self.silent():  # what it would say need not be calculated
             batch, length, _, height, width = frames.shape
@@ -198,10 +199,10 @@ class EVIHRnet(nn.Module):
         shown = 1 - mask
         unlike = [
             UNLIKE * (frames - picture).abs().mean(2, keepdim=True) * seen
-            for picture, seen in ((reference, shown), (memory[:, :, :3], shown * memory[:, :, 3:]))
+            for picture, seen in ((reference, shown), (memory[:, :, :3], shown * memory[:, :, 3:4]))
         ]
         lines = contour * self.config.landmarks
-        inputs = torch.cat([frames * shown, mask, lines, reference, memory, *unlike], 2)
+        inputs = torch.cat([frames * shown, mask, lines, reference, memory[:, :, :4], *unlike], 2)
         features, last, kept = self._run(inputs, state)
         displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
         addition, recall = last.split((3, 1), 2)

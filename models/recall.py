@@ -2,7 +2,8 @@
 
 Memory of what a device hides is as old as the last time it was in sight, and so is what is remembered next to it
 (deocclusion.memory). Where that does not meet the frame, head or camera have moved since, by about as much in the hole;
-where the warped reference does not meet the frame, landmarks or light are off, in the hole a little more so.
+where the warped reference does not meet the frame, landmarks or light are off, in the hole a little more so. How far
+the face has moved is known besides, from its landmarks.
 """
 
 import torch
@@ -17,10 +18,13 @@ FLOOR = 1 / 255  # differences below this are noise
 STEEPNESS = 3.0  # of the share
 # How much worse than the warp memory may fit around the hole for an even chance: in the hole the warp is off by more
 # than there, above all where the landmarks in it are guesses.
-FAVOUR, FAVOUR_GUESSED = 1.4, 2.0
+FAVOUR, FAVOUR_GUESSED = 1.7, 2.0
 # Where memory is further off than this it shows something else, however far off the warp is; what each step of 1 / 255
 # beyond takes off the logit.
 FITTING, DISTRUST = 8 / 255, 0.5
+# How far the face may have moved, in sides, before what is remembered of it is believed less: skin fits around the hole
+# where eyes in it do not any more. What each side beyond takes off the logit.
+STILL, RESTLESS = 0.004, 600.0
 
 
 def prior_share(
@@ -29,7 +33,7 @@ def prior_share(
     """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole alone.
 
     frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), see
-    faces.contour; memory: (B, T, 4, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far below 0.
+    faces.contour; memory: (B, T, 5, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far below 0.
     """
     length = frames.shape[1]
     favour = torch.where(guessed(contour, mask), FAVOUR_GUESSED, FAVOUR).flatten(0, 1)
@@ -39,9 +43,10 @@ def prior_share(
         seam = box_max(mask, 3)  # the device's edge is blurred
         ring = box_max(mask, 2 * width + 1) - seam
         of_reference, _ = _difference(frames, reference, ring)
-        of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:])
+        of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:4])
         logit = STEEPNESS * torch.log(favour * of_reference / of_memory)
         logit = logit - DISTRUST * 255 * (of_memory - FITTING).clamp(min=0)
+        logit = logit - RESTLESS * (memory[:, 4:] - STILL).clamp(min=0)
         return logit.where(compared > 1e-4, -10.0).unflatten(0, (-1, length))
 
 

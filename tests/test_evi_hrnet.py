@@ -36,9 +36,9 @@ def clip(frames: int = 5, side: int = 32) -> tuple[torch.Tensor, ...]:
 
 
 def memory_of(frame: torch.Tensor) -> torch.Tensor:
-    """Of two clips, in which only the left half was ever in sight."""
-    memory = torch.rand(*frame.shape[:2], 4, *frame.shape[3:], generator=torch.Generator().manual_seed(1))
-    memory[:, :, 3] = 1
+    """Of two clips, in which only the left half was ever in sight, and the face does not move."""
+    memory = torch.rand(*frame.shape[:2], 5, *frame.shape[3:], generator=torch.Generator().manual_seed(1))
+    memory[:, :, 3], memory[:, :, 4] = 1, 0
     memory[..., frame.shape[-1] // 2 :] = 0
     return memory
 
@@ -109,7 +109,7 @@ def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_vari
         assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
         aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
         assert torch.allclose(aligned(frame, mask, contour, reference).picture, reference, atol=1e-5)
-        nothing = torch.cat([frame, torch.zeros_like(mask)], 2)
+        nothing = torch.cat([frame, torch.zeros_like(mask), torch.zeros_like(mask)], 2)
         assert torch.allclose(aligned(frame, mask, contour, reference, nothing).picture, reference, atol=1e-5)
 
 
@@ -182,13 +182,15 @@ def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_re
     mask[..., 24:40, 20:44] = 1
     covered = torch.where(mask > 0, 0.0, truth)
 
-    def logit(off_reference: float, off_memory: float, *, known: float = 1.0, line: float = 1.0) -> torch.Tensor:
-        memory = torch.cat([truth + off_memory, torch.full_like(mask, known)], 2)
+    def logit(
+        off_reference: float, off_memory: float, *, known: float = 1.0, line: float = 1.0, moved: float = 0.0
+    ) -> torch.Tensor:
+        memory = torch.cat([truth + off_memory, torch.full_like(mask, known), torch.full_like(mask, moved)], 2)
         contour = torch.zeros_like(mask)
         contour[..., 30, :] = line
         return prior_share(covered, mask, contour, truth + off_reference, memory)[..., 32, 32]
 
-    def expected(off_reference: float, off_memory: float, favour: float = 1.4) -> float:
+    def expected(off_reference: float, off_memory: float, favour: float = 1.7) -> float:
         floor = 1 / 255
         off_memory = np.hypot(off_memory, floor)
         return 3 * np.log(favour * np.hypot(off_reference, floor) / off_memory) - 0.5 * max(255 * off_memory - 8, 0)
@@ -197,6 +199,9 @@ def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_re
         assert logit(*offs).item() == pytest.approx(expected(*offs), abs=0.01)
         for line in (0.5, 0.0):  # where the face in the hole is a guess the warp is worth less
             assert logit(*offs, line=line).item() == pytest.approx(expected(*offs, favour=2.0), abs=0.01)
+    still, restless = logit(0.1, 0.02), logit(0.1, 0.02, moved=0.009)
+    assert logit(0.1, 0.02, moved=0.004) == still and (still - restless).item() == pytest.approx(600 * 0.005, abs=1e-3)
+    assert logit(0.1, 0.02, moved=1.0) < -500
     assert logit(0.1, 0.0, known=0.0) == -10  # nothing is remembered around the hole
 
 

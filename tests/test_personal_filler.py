@@ -180,12 +180,13 @@ def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
     write_personal(tmp_path / "me.safetensors", model_of(reference, ALIGNED))
     cv2.imwrite(str(tmp_path / "me.png"), reference.images[0][..., ::-1])
     protocol = Protocol(
-        ("warp", "personal"), ("oracle",), limit=3, networks=False, personal=tmp_path / "me.safetensors"
+        ("evi-hrnet", "personal"), ("oracle",), limit=3, networks=False, personal=tmp_path / "me.safetensors"
     )
     first_second, personal = evaluate([carphone], protocol).mean
-    warp, _ = evaluate([carphone], replace(protocol, reference=tmp_path / "me.png")).mean
-    assert personal["method"] == "personal" and personal["hole_psnr"] == pytest.approx(warp["hole_psnr"], abs=0.1)
-    assert first_second["hole_psnr"] > warp["hole_psnr"] + 1
+    same_pictures, _ = evaluate([carphone], replace(protocol, reference=tmp_path / "me.png")).mean
+    assert personal["method"] == "personal"
+    assert personal["hole_psnr"] == pytest.approx(same_pictures["hole_psnr"], abs=0.2)
+    assert first_second["hole_psnr"] > same_pictures["hole_psnr"] + 1
 
 
 def test_somebody_else_is_refused_unless_anyone_will_do(

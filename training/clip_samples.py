@@ -24,7 +24,8 @@ KNOCK = 0.04  # of the side: how far at most
 class Clips:
     """B windows of T frames. frames, truth, reference: (B, T, 3, S, S) uint8; hole: (B, T, 1, S, S) uint8; contour:
     (B, T, 1, S, S) float32; memory: (B, T, 4, S, S) uint8, what each place showed when it was last in sight, and 255
-    where it ever was; points: (B, T, 478, 2) float32 pixels of the true face."""
+    where it ever was; moved: (B, T, 1, S, S) float32, how far the face has moved since, in sides; points: (B, T,
+    478, 2) float32 pixels of the true face."""
 
     frames: torch.Tensor
     truth: torch.Tensor
@@ -32,6 +33,7 @@ class Clips:
     hole: torch.Tensor
     contour: torch.Tensor
     memory: torch.Tensor
+    moved: torch.Tensor
     points: torch.Tensor
 
     @classmethod
@@ -114,6 +116,7 @@ def shrunk(take: Take, frames: slice, side: int) -> Take:
         in_memory=(small(part.in_memory * np.uint8(255)) == 255).astype(np.uint8),
         points=(part.points + 0.5) * scale - 0.5,
         seen=(part.seen + 0.5) * scale - 0.5,
+        moved=np.stack([cv2.resize(m, size, interpolation=cv2.INTER_NEAREST) for m in part.moved.astype(np.float32)]),
         reference=small(part.reference[None])[0],
     )
 
@@ -128,13 +131,13 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
     memory = np.concatenate([take.remembered * known_before, known_before * np.uint8(255)], 3)
     pictures = {"frames": take.covered, "truth": take.truth, "reference": reference, "memory": memory}
     pictures = {name: np.asarray(a) for name, a in pictures.items()}
-    hole = np.asarray(take.hole)
+    hole, moved = np.asarray(take.hole), np.asarray(take.moved, np.float32)
     if landmarks == "driven":
         seen, known = driven_points(points, seen, known)
     if mirrored:
         swap = mirrored_points()
         points, seen = (p[:, swap] * (-1, 1) + (side - 1, 0) for p in (points, seen))
-        known, hole = known[:, swap], hole[:, :, ::-1]
+        known, hole, moved = known[:, swap], hole[:, :, ::-1], moved[:, :, ::-1]
         pictures = {name: picture[:, :, ::-1] for name, picture in pictures.items()}
     contour = np.stack([contour_image(p, side, k) for p, k in zip(seen, known, strict=True)])
     if landmarks == "none":
@@ -143,6 +146,7 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
         **{name: torch.from_numpy(picture.transpose(0, 3, 1, 2).copy())[None] for name, picture in pictures.items()},
         hole=torch.from_numpy(hole.copy())[None, :, None],
         contour=torch.from_numpy(contour)[None, :, None],
+        moved=torch.from_numpy(moved.copy())[None, :, None],
         points=torch.from_numpy(points.astype(np.float32))[None],
     )
 
@@ -154,6 +158,6 @@ def _misremembered(take: Take, rng: np.random.Generator) -> Take:
         return replace(take, in_memory=np.zeros_like(take.in_memory))
     if chance < FORGOTTEN + SHAKEN:
         by = np.round(rng.uniform(-KNOCK, KNOCK, 2) * take.truth.shape[1]).astype(int)
-        moved = {name: np.roll(getattr(take, name), by, (1, 2)) for name in ("remembered", "in_memory")}
+        moved = {name: np.roll(getattr(take, name), by, (1, 2)) for name in ("remembered", "in_memory", "moved")}
         return replace(take, **moved)
     return take

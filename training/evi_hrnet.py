@@ -175,7 +175,7 @@ class EVITrainer:
         if adversarial:
             losses["adversarial"] = judged["adversarial"]
         if recipe.choice and inpainted.correction is not None:
-            known = hole * memory[:, :, 3:]
+            known = hole * memory[:, :, 3:4]
             compared = (inpainted.correction.recall.sigmoid(), reference, memory[:, :, :3], truth, known)
             losses["choice"] = choice_loss(*(x.flatten(0, 1) for x in compared))
         weights = vars(LossWeights(reconstruction=recipe.reconstruction, expression=recipe.expression))
@@ -247,6 +247,7 @@ def inputs(clips: Clips, device: str) -> tuple[torch.Tensor, ...]:
     """Frames, truth, reference, hole, contour and memory as the networks take them: float32, pictures in [0, 1]."""
     pictures = (clips.frames, clips.truth, clips.reference, clips.memory)
     frames, truth, reference, memory = (x.to(device).float() / 255 for x in pictures)
+    memory = torch.cat([memory, clips.moved.to(device)], 2)
     return frames, truth, reference, clips.hole.to(device).float(), clips.contour.to(device), memory
 
 

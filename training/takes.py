@@ -28,9 +28,9 @@ class Take:
 
     truth, covered, warped: (T, S, S, 3) uint8: without the headset, with it, and what the method "warp" makes of it.
     remembered: (T, S, S, 3) uint8, what each place showed when it was last in sight; in_memory: (T, S, S) uint8, 1
-    where it ever was. hole: (T, S, S) uint8. points: (T, 478, 2) float32 crop pixels of the true face; seen: the same
-    as the landmarks say; known: (T, 478) bool, which of `seen` are in sight. reference: (S, S, 3) uint8, the person as
-    in the reference picture.
+    where it ever was; moved: (T, S, S) float16, how far the face has moved since, in sides. hole: (T, S, S) uint8.
+    points: (T, 478, 2) float32 crop pixels of the true face; seen: the same as the landmarks say; known: (T, 478) bool,
+    which of `seen` are in sight. reference: (S, S, 3) uint8, the person as in the reference picture.
     """
 
     truth: np.ndarray
@@ -38,6 +38,7 @@ class Take:
     warped: np.ndarray
     remembered: np.ndarray
     in_memory: np.ndarray
+    moved: np.ndarray
     hole: np.ndarray
     points: np.ndarray
     seen: np.ndarray
@@ -90,8 +91,9 @@ def make_take(
             "truth": prepared.crop.take(frames[t]),
             "covered": prepared.pixels,
             "warped": np.round(fitted[0].permute(1, 2, 0).numpy().clip(0, 1) * 255).astype(np.uint8),
-            "remembered": prepared.remembered,
-            "in_memory": prepared.in_memory,
+            "remembered": prepared.memory.picture,
+            "in_memory": prepared.memory.known,
+            "moved": prepared.memory.moved.astype(np.float16),
             "hole": prepared.hole,
             "points": prepared.crop.to_crop(track.points[t])[:, :2].astype(np.float32),
             "seen": prepared.points[:, :2].astype(np.float32),
