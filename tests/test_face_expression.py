@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from skimage import data
+from torchvision.models import efficientnet_b0
 
+from hmd_removal.errors import InputError
 from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.track import FaceTrack
-from hmd_removal.models.face_expression import LABELS, FaceExpression
+from hmd_removal.models.face_expression import LABELS, FaceExpression, SuppliedExpression
 from hmd_removal.models.weights import WeightsMissing
-from hmd_removal.training.losses import face_squares
+from hmd_removal.training.losses import InpaintingLosses, face_squares
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +45,44 @@ def test_a_man_who_talks_does_not_smile(network: FaceExpression, talking_head, t
     frames = torch.from_numpy(talking_head[:4].copy()).permute(0, 3, 1, 2).float() / 255
     chances = network(face_squares(frames, torch.from_numpy(talking_head_track.points[:4])))
     assert (chances[:, LABELS.index("happy")] < 0.5).all()
+
+
+@pytest.fixture(scope="module")
+def supplied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.nn.Module]:
+    """An EfficientNet-B0 of eight classes, as the paper's, with random weights, and its file."""
+    torch.manual_seed(0)
+    network = efficientnet_b0(num_classes=8).eval()
+    path = tmp_path_factory.mktemp("expression") / "enet_b0_8.ts"
+    torch.jit.trace(network, torch.rand(1, 3, 224, 224)).save(path)
+    return path, network
+
+
+def test_a_classifier_can_be_supplied_and_gradients_pass_through_it(supplied: tuple[Path, torch.nn.Module]) -> None:
+    path, network = supplied
+    classifier = SuppliedExpression(path)
+    faces = torch.rand(2, 3, 224, 224, requires_grad=True)
+    found = classifier(faces)
+    mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = network((faces - mean[:, None, None]) / spread[:, None, None]).softmax(1)
+    assert classifier.NAME == "enet_b0_8.ts" and torch.allclose(found, expected, atol=1e-5)
+    found[:, 0].sum().backward()
+    assert faces.grad.abs().sum() > 0 and not any(p.requires_grad for p in classifier.parameters())
+
+
+def test_other_files_are_no_classifiers(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Expected a TorchScript file"):
+        SuppliedExpression(tmp_path / "none.ts")
+    (tmp_path / "text.ts").write_text("no network")
+    with pytest.raises(InputError, match="Expected a TorchScript file"):
+        SuppliedExpression(tmp_path / "text.ts")
+    torch.jit.trace(torch.nn.Conv2d(3, 2, 3), torch.rand(1, 3, 224, 224)).save(tmp_path / "maps.ts")
+    with pytest.raises(InputError, match=r"gives \(N, classes\)"):
+        SuppliedExpression(tmp_path / "maps.ts")
+
+
+def test_training_names_the_classifier_that_was_supplied(
+    supplied: tuple[Path, torch.nn.Module], network: FaceExpression
+) -> None:
+    path, _ = supplied
+    assert InpaintingLosses(SuppliedExpression(path)).expression.NAME == "enet_b0_8.ts"
+    assert "face-api" in InpaintingLosses().expression.NAME

@@ -87,18 +87,29 @@ def read_recipe(path: Path) -> EVIRecipe:
     return EVIRecipe(**recipe_fields(path, EVIRecipe))
 
 
-def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: str, start: Path | None = None) -> Path:
+def train(
+    takes: Path,
+    held_out: Path,
+    work: Path,
+    recipe: EVIRecipe,
+    device: str,
+    start: Path | None = None,
+    expression: nn.Module | None = None,
+) -> Path:
     """Train on prepared takes; returns the safetensors file of the averaged weights.
 
     takes, held_out: folders of prepare-data, of the splits `train` and `val`. work: keeps checkpoint, log, weights and
     a sheet of results; called again after a stop the run goes on from its last checkpoint. start: weights that a new
-    run begins with, as those of a run at a smaller size. Under torchrun the processes
-    share each batch, and the first one writes. Raises InputError for folders without takes.
+    run begins with, as those of a run at a smaller size. expression: the classifier of the FER loss, if not
+    face-api's; to be given again when a run goes on. Under torchrun the processes share each batch, and the first one
+    writes. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
     torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
     rank, world = _join(device)
-    trainer = EVITrainer(recipe, work, device, start, lead=rank == 0)
+    trainer = EVITrainer(recipe, work, device, start, expression, lead=rank == 0)
+    if rank == 0:
+        tqdm.write(f"Expressions are compared by {trainer.expression}.")
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     samples = ClipSamples(
         store,
@@ -136,7 +147,16 @@ def train(takes: Path, held_out: Path, work: Path, recipe: EVIRecipe, device: st
 class EVITrainer:
     """Generator, discriminator, their optimisers and averaged weights. lead: whether this process keeps the files."""
 
-    def __init__(self, recipe: EVIRecipe, work: Path, device: str, start: Path | None = None, *, lead: bool = True):
+    def __init__(
+        self,
+        recipe: EVIRecipe,
+        work: Path,
+        device: str,
+        start: Path | None = None,
+        expression: nn.Module | None = None,
+        *,
+        lead: bool = True,
+    ):
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
         self.run = RunFolder(work, recipe, "evi_hrnet.safetensors")
@@ -146,7 +166,8 @@ class EVITrainer:
         self.net = net.to(device, memory_format=torch.channels_last)
         self.critic = EVIDiscriminator(recipe.critic_width).to(device, memory_format=torch.channels_last)
         self.average = Average(self.net, recipe.average)
-        self._losses = InpaintingLosses().to(device)
+        self._losses = InpaintingLosses(expression).to(device)
+        self.expression: str = self._losses.expression.NAME
         self._optimiser = torch.optim.Adam(self.net.parameters(), lr=recipe.rate)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=recipe.rate)
         if (state := self.run.load(device)) is not None:
@@ -207,7 +228,7 @@ class EVITrainer:
         self.run.save_weights(
             self.average.network().state_dict(),
             self.step,
-            {**self.recipe.network().metadata(), "expression_loss": getattr(self._losses.expression, "NAME", "?")},
+            {**self.recipe.network().metadata(), "expression_loss": self.expression},
         )
 
     def _criticise(

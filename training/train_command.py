@@ -47,16 +47,22 @@ def _add_evi_hrnet(networks: argparse._SubParsersAction) -> None:
     parser.add_argument("--config", type=Path, required=True, help="recipe, as training/recipes/evi_aligned.json")
     parser.add_argument("--work", type=Path, required=True, help="folder for the run; a stopped run goes on from it")
     parser.add_argument("--start", type=Path, help="weights that a new run begins with")
+    parser.add_argument(
+        "--expression", type=Path, help="TorchScript file of the classifier for the FER loss (default: face-api's)"
+    )
     parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
 
 
 def _evi_hrnet(args: argparse.Namespace) -> int:
     import torch
 
+    from ..models.face_expression import SuppliedExpression
     from .evi_hrnet import read_recipe, train
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device, args.start)
+    expression = None if args.expression is None else SuppliedExpression(args.expression)
+    recipe = read_recipe(args.config)
+    written = train(args.takes, args.held_out, args.work, recipe, device, args.start, expression)
     print(f"{written}: averaged weights; {args.work / 'log.csv'} and sheet.png: what was reached on the split val.")
     return 0
 
