@@ -25,6 +25,10 @@ class Square:
         left, top = (low + high) / 2 - side / 2
         return cls(float(left), float(top), float(side))
 
+    def on_pixels(self) -> "Square":
+        """About the same one, of whole pixels: what is cut out without another size is not blurred."""
+        return Square(float(round(self.left)), float(round(self.top)), float(round(self.side)))
+
     def cut(self, frame: np.ndarray, size: int) -> np.ndarray:
         """(H, W, 3) to (size, size, 3); beyond the picture its edge repeats."""
         scale = size / self.side

@@ -50,6 +50,12 @@ def test_landmarks_move_with_the_square() -> None:
     assert np.allclose(square.moved(np.array([51.0, 41.0, 8.0]), 30), [*middle, 4.0], atol=0.3)
 
 
+def test_a_square_of_whole_pixels_cuts_out_what_is_there() -> None:
+    square = Square(20.4, 10.6, 59.7).on_pixels()
+    frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    assert np.array_equal(square.cut(frame, 60), frame[11:71, 20:80])
+
+
 def test_what_is_missing_is_said_and_shown(enrolment: Enrolment) -> None:
     assert any("frames with open eyes" in line for line in enrolment.advice)
     sheet = enrolment_sheet(enrolment)

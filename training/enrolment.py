@@ -124,8 +124,8 @@ def _cut_to_face(frames: np.ndarray, clip: int) -> Piece | None:
         track = detect_track(frames, frames.shape[1:3])
     except InputError:
         return None
-    square = Square.around(track, MARGIN)
-    side = int(min(np.ceil(square.side), SIDE))
+    square = Square.around(track, MARGIN).on_pixels()
+    side = int(min(square.side, SIDE))
     points = square.moved(track.points, side)
     cut_track = replace(track, points=points, pose=np.stack([head_pose(p) for p in points]), size=(side, side))
     return Piece(np.stack([square.cut(frame, side) for frame in frames]), cut_track, clip)
