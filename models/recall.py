@@ -30,7 +30,8 @@ STILL, RESTLESS = 0.004, 600.0
 def prior_share(
     frames: torch.Tensor, mask: torch.Tensor, contour: torch.Tensor, reference: torch.Tensor, memory: torch.Tensor
 ) -> torch.Tensor:
-    """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole alone.
+    """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole and how far the
+    face has moved.
 
     frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), see
     faces.contour; memory: (B, T, 5, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far below 0.
