@@ -118,6 +118,14 @@ def test_takes_come_back_as_they_were_kept_and_unfinished_ones_do_not_count(
     assert [len(take) for take in store] == [12, 12]
 
 
+def test_takes_of_an_earlier_version_are_told_apart(tmp_path: Path, takes: dict[str, Take]) -> None:
+    store = TakeStore(tmp_path)
+    store.add("old", takes["oracle"], {"person": "a"})
+    (tmp_path / "old" / "moved.npy").unlink()
+    with pytest.raises(InputError, match=r"lacks moved.npy: it was made by an earlier version"):
+        store.open("old")
+
+
 def test_a_portrait_moves_as_the_filmed_person_did(talking_head: np.ndarray, talking_head_track: FaceTrack) -> None:
     motion = motion_of(talking_head_track)
     assert np.allclose(motion.angles.mean(0), 0, atol=1e-6) and np.allclose(motion.shape.mean(0), 0, atol=1e-6)

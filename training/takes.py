@@ -161,10 +161,16 @@ class TakeStore:
         return [(name, t) for name in self.names() for t in range(int(self.about(name)["frames"]))]
 
     def open(self, name: str) -> Take:
-        """The take, its arrays mapped from disk."""
-        arrays = {
-            field.name: np.load(self.folder / name / f"{field.name}.npy", mmap_mode="r") for field in fields(Take)
-        }
+        """The take, its arrays mapped from disk. Raises InputError for one of an earlier version, which had fewer."""
+        try:
+            arrays = {
+                field.name: np.load(self.folder / name / f"{field.name}.npy", mmap_mode="r") for field in fields(Take)
+            }
+        except FileNotFoundError as missing:
+            raise InputError(
+                f"The take {name} in {self.folder} lacks {Path(missing.filename).name}: it was made by an earlier "
+                "version; remove the folder and have the takes made again."
+            ) from missing
         return Take(**arrays)
 
     def __iter__(self) -> Iterator[Take]:
