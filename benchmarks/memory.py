@@ -1,4 +1,4 @@
-"""Peak memory of `deocclude --method warp` on a 640x360 clip, for a short and a long one."""
+"""Peak memory of `deocclude`, with its default method, on a 640x360 clip, for a short and a long one."""
 
 import subprocess
 import sys
