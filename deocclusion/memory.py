@@ -24,7 +24,7 @@ AROUND = 0.25  # of the side of a square as large as the hole: what is so near t
 FEWEST = 20  # points in sight then and now by which a movement is measured
 SOFT = 1 / 64  # crop sides: of the edge of the face
 FARTHEST = 1.0  # crop sides: what is said to have moved where that cannot be measured
-TIDY = 64  # frames' faces that are kept before those of which nothing is remembered any more are dropped
+TIDY = 64  # frames after which the faces are dropped of which nothing is remembered any more
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class FrameMemory:
         self._when[shown] = self._looks
         if face.status != FrameStatus.MISSING:
             self._faces[self._looks] = face.points[:MESH_POINT_COUNT, :2], face.visibility[:MESH_POINT_COUNT] > 0.5
-        if len(self._faces) > TIDY:
+        if self._looks % TIDY == 0:
             present = set(np.unique(self._when).astype(int).tolist())
             self._faces = {look: seen for look, seen in self._faces.items() if look in present}
 

@@ -145,7 +145,7 @@ def _run(
     frames, holes = torch.from_numpy(covered).float() / 255, torch.from_numpy(masks).float()
     scored = slice(truth.first, None)
     for mode in protocol.landmarks:
-        seen: dict[int, tuple[FaceTrack, torch.Tensor, float]] = {}  # by the reference that faces are calibrated on
+        seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the given reference, and with the person's
         # With "oracle" the engine takes the track for what it says it is.
         known = "oracle" if mode in ("oracle", DRIVEN) else "visible"
         for method in protocol.methods:
@@ -157,10 +157,11 @@ def _run(
                 use=protocol.use,
             )
             own = filler.model.reference if isinstance(filler, PersonalFiller) else reference
-            if id(own) not in seen:
+            given_one = own is reference
+            if given_one not in seen:
                 start = time.perf_counter()
-                seen[id(own)] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
-            track, given, detection = seen[id(own)]
+                seen[given_one] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
+            track, given, detection = seen[given_one]
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if given.any():

@@ -45,8 +45,8 @@ class EVIConfig:
     channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or "none".
     keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the
     network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
-    "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the contour is looked at.
-    Raises InputError for an unknown name.
+    "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the network looks at
+    the contour. Raises InputError for an unknown name.
     """
 
     variant: str = "aligned"

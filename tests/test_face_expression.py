@@ -80,7 +80,7 @@ def test_other_files_are_no_classifiers(tmp_path: Path) -> None:
         SuppliedExpression(tmp_path / "maps.ts")
 
 
-def test_training_names_the_classifier_that_was_supplied(
+def test_the_losses_name_the_classifier_that_they_use(
     supplied: tuple[Path, torch.nn.Module], network: FaceExpression
 ) -> None:
     path, _ = supplied

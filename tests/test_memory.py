@@ -86,7 +86,6 @@ def test_a_reference_of_the_frames_size_is_remembered_from_the_start_and_another
 
 class AskingWarp(WarpFiller):
     needs_memory = True
-    whole = False
 
 
 def test_the_engine_remembers_earlier_frames_but_not_the_one_that_it_fills(

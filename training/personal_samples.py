@@ -45,7 +45,7 @@ class PersonalSamples(Dataset):
         for name in store.names():
             if (side := store.open(name).truth.shape[1]) != SIDE:
                 raise InputError(f"Expected takes with crops of {SIDE} pixels, got {side}.")
-        # Takes are opened one at a time: each maps ten files, and a process may not have that many for hundreds.
+        # Takes are opened one at a time: each maps a dozen files, and a process may not have that many for hundreds.
         self._store = store
         self._ends = [(name, t + 1) for name, t in store.frames() if t + 1 >= frames]
         self._batch, self._steps, self._seed, self._length = batch, steps, seed, frames

@@ -111,7 +111,6 @@ class RememberingWarp(WarpFiller):
     """Asks for all that a network may see."""
 
     needs_memory = True
-    whole = False
 
 
 class TakeStore:
