@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .choice import SIDE, PictureChoice
 from .pose import certainty, fit_similarity, head_pose, pose_angles, transform
 from .reference import Reference
 from .smoothing import OneEuro
@@ -11,6 +12,7 @@ from .topology import MESH_POINT_COUNT, canonical_points
 from .warp import extend_points, warp_mesh
 
 RESIDUAL_REACH = 1.5  # centimetres within which a visible point's deviation from the rigid pose is shared
+HALF = np.array([0.5, 0.5, 0.0])  # pixel centres lie at half a pixel
 SWITCH_MARGIN = 4.0  # degrees by which another reference must be nearer before it replaces the present one
 
 
@@ -69,11 +71,12 @@ def complete_points(
 
 
 class ReferenceAligner:
-    """Warps the nearest reference into the crops of one clip; feed the frames in order.
+    """Warps one of the person's pictures into the crops of one clip; feed the frames in order.
 
-    The choice of the reference is sticky (SWITCH_MARGIN): a change in the middle of a movement would be seen. steady:
-    smooth the hidden points in time (One-Euro), since the fit that they come from shakes with every visible point; for
-    points in crops, where the head keeps its place, as it would lag behind a head that moves.
+    Which one: that of the nearest pose, or where the frame is given, the one that fits best around the hole
+    (faces.choice). Either choice is sticky: a change in the middle of a movement would be seen. steady: smooth the
+    hidden points in time (One-Euro), since the fit that they come from shakes with every visible point; for points in
+    crops, where the head keeps its place, as it would lag behind a head that moves.
     """
 
     def __init__(self, reference: Reference, *, steady: bool = False):
@@ -81,27 +84,53 @@ class ReferenceAligner:
         self._poses = [head_pose(p) for p in reference.points]
         self._extended = [extend_points(p, m) for p, m in zip(reference.points, self._poses, strict=True)]
         self._current: int | None = None
+        self._choice = PictureChoice(len(reference))
         self._steady = OneEuro(min_cutoff=0.05, beta=0.02) if steady else None
 
     def __call__(
-        self, points: np.ndarray, visibility: np.ndarray, region: np.ndarray, deviation: np.ndarray | None = None
+        self,
+        points: np.ndarray,
+        visibility: np.ndarray,
+        region: np.ndarray,
+        deviation: np.ndarray | None = None,
+        covered: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """points: (478, 3) pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
 
-        deviation: (478,) pixels of the points' picture, as in complete_points. Returns the aligned reference
-        (S, S, 3) uint8 and its (S, S) map, as warp_mesh does.
+        deviation: (478,) pixels of the points' picture, as in complete_points. covered: the frame (S, S, 3), uint8 or
+        float32 in [0, 1], and its hole (S, S) uint8, by which to choose. Returns the aligned reference (S, S, 3) uint8
+        and its (S, S) map, as warp_mesh does.
         """
         weights = visibility if deviation is None else visibility * certainty(points, deviation)
-        index = self._nearest(head_pose(points, weights))
-        completed = complete_points(points, visibility, self.reference.points[index], deviation)
+        pose = head_pose(points, weights)
+
+        def completed(index: int) -> np.ndarray:
+            return complete_points(points, visibility, self.reference.points[index], deviation)
+
+        if covered is None or len(self.reference) == 1:
+            index = self._nearest(pose)
+        else:
+
+            def draw(index: int, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+                scaled = (completed(index) + HALF) * (SIDE / len(region)) - HALF
+                return warp_mesh(
+                    self.reference.images[index], self._extended[index], extend_points(scaled, head_pose(scaled)), small
+                )
+
+            index = self._choice(*covered, self._away(pose), draw)
+        shape = completed(index)
         if self._steady is not None:
-            completed = np.where((visibility > 0.5)[:, None], completed, self._steady(completed))
-        target = extend_points(completed, head_pose(completed))
+            shape = np.where((visibility > 0.5)[:, None], shape, self._steady(shape))
+        target = extend_points(shape, head_pose(shape))
         return warp_mesh(self.reference.images[index], self._extended[index], target, region)
 
     def _nearest(self, pose: np.ndarray) -> int:
-        distance = np.abs(self.reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1)
+        distance = self._away(pose)
         best = int(distance.argmin())
         if self._current is None or distance[best] + SWITCH_MARGIN < distance[self._current]:
             self._current = best
         return self._current
+
+    def _away(self, pose: np.ndarray) -> np.ndarray:
+        """(N,): degrees of yaw and pitch between each picture's head and this one."""
+        return np.abs(self.reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1)

@@ -94,9 +94,30 @@ def test_shipped_recipes_can_be_read_and_the_papers_has_its_epochs() -> None:
     assert [stage.steps // 216 for stage in paper.stages] == [300, 100, 300, 300, 100, 200]
     assert [stage.covered for stage in paper.stages] == [False] * 3 + [True] * 3
     assert paper.network() == PersonalConfig() and (paper.batch, paper.rate) == (50, 2e-5)
-    for name in ("fast", "generic"):  # what is common to all is what each person's training begins with
-        recipe = read_recipe(RECIPES / f"personal_{name}.json")
-        assert recipe.network() == PersonalConfig("aligned", "slim", mask=True)
+    assert read_recipe(RECIPES / "personal_fast.json").network() == PersonalConfig("aligned", "slim", mask=True)
+    # What is common to all users draws; `fast` takes its features.
+    assert read_recipe(RECIPES / "personal_generic.json").network() == PersonalConfig("paper", "slim", mask=True)
+
+
+def test_the_recipes_of_table_2_differ_in_what_its_rows_name_alone() -> None:
+    rows = ("l1", "adv", "ssim", "mask", "no_attention")
+    recipes = {row: read_recipe(RECIPES / f"personal_table2_{row}.json") for row in rows}
+    used = {
+        row: (any(s.adversarial for s in r.stages), any(s.structure for s in r.stages), r.mask_loss, r.attention)
+        for row, r in recipes.items()
+    }
+    assert used == {
+        "l1": (False, False, False, "slim"),
+        "adv": (True, False, False, "slim"),
+        "ssim": (True, True, False, "slim"),
+        "mask": (True, True, True, "slim"),
+        "no_attention": (True, True, True, "none"),
+    }
+    same = {"stages": (Stage(1),), "mask_loss": True, "attention": "slim"}
+    assert len({replace(recipe, **same) for recipe in recipes.values()}) == 1
+    assert {recipe.steps for recipe in recipes.values()} == {168}
+    # The stages are as long by each other as the paper's, 300, 100 and 200 epochs.
+    assert [stage.steps for stage in recipes["mask"].stages] == [84, 28, 56]
 
 
 def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
@@ -190,3 +211,16 @@ def test_training_starts_from_weights_that_fit(tmp_path: Path) -> None:
     generic = PersonalDeocclusion(PersonalConfig(attention="none", mask=True)).state_dict()
     net = PersonalTrainer(RECIPE, tmp_path, "cpu", generic).net.state_dict()
     assert all(torch.equal(net[name], generic[name]) for name in generic)
+
+
+def test_a_network_that_corrects_takes_the_features_of_one_that_draws_and_still_starts_from_the_warp(
+    tmp_path: Path, store: TakeStore
+) -> None:
+    torch.manual_seed(9)
+    generic = PersonalDeocclusion(PersonalConfig("paper", "slim", mask=True)).state_dict()
+    net = PersonalTrainer(replace(RECIPE, variant="aligned"), tmp_path, "cpu", generic).net
+    assert torch.equal(net.encoder.code.weight, generic["encoder.code.weight"])
+    covered, _, warped, hole = inputs(PersonalSamples(store, batch=2, steps=1, seed=0)[0], "cpu")
+    with torch.inference_mode():
+        filled = net.eval()(covered, hole, warped)
+    assert torch.allclose(filled, torch.lerp(covered, warped, hole), atol=1e-5)

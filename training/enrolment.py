@@ -10,8 +10,7 @@ import torch
 
 from ..errors import InputError
 from ..faces.pose import head_pose, pose_angles
-from ..faces.reference import OPEN_EYES, Reference, pick_reference, score_frames
-from ..faces.shading import mean_shading
+from ..faces.reference import OPEN_EYES, Reference, make_reference, score_frames
 from ..faces.square import Square
 from ..faces.topology import eye_openness
 from ..faces.track import FaceTrack, FrameStatus, detect_track
@@ -27,7 +26,7 @@ MARGIN = 2.6  # of the square that is kept, in sizes of the face: the engine's c
 FEWEST, ENOUGH = 75, 500  # frames with open eyes: without which nothing is learnt, and which are no longer a few
 YAWS, PITCHES = 20.0, 10.0  # degrees from one side to the other that are no longer little
 SAME_PERSON = 0.93  # cosine of two mean descriptors: of one person in two recordings 0.96 at least, see FaceEmbedding
-AVERAGED = 60  # frames that the pictures' shading is the mean of
+PICTURES = 20  # that a model has of the person; which one is shown is decided frame by frame (faces.choice)
 EMBEDDED = 5  # frames of a piece whose descriptor is taken
 
 
@@ -80,23 +79,20 @@ def enrol(clips: Sequence[Source], progress: Callable[[int, int], None] | None =
     return Enrolment(tuple(pieces), reference_of(pieces), identity, tuple(_advice(pieces)), digest.hexdigest()[:16])
 
 
-def reference_of(pieces: Sequence[Piece], count: int = 5) -> Reference:
-    """The best frames of some pieces, shaded as the person is on average. Raises InputError where no eyes are open."""
-    best: list[tuple[np.ndarray, int, FaceTrack]] = []
+def reference_of(pieces: Sequence[Piece], count: int = PICTURES) -> Reference:
+    """Pictures with open eyes out of some pieces, spread over all of them. Raises InputError where no eyes are open."""
+    parts = -(-count // len(pieces))
+    best = []
     for piece in pieces:
-        # One frame of a piece is enough: within two seconds a face hardly turns.
         scores = score_frames(list(piece.frames), piece.track)
-        chosen = max(scores, key=lambda score: score.score)
-        if chosen.score > 0:
-            best.append((piece.frames[chosen.frame], chosen.frame, piece.track))
+        for part in np.array_split(np.arange(len(scores)), parts):
+            chosen = max((scores[t] for t in part), key=lambda score: score.score, default=None)
+            if chosen is not None and chosen.score > 0:
+                best.append((piece.frames[chosen.frame], piece.track.points[chosen.frame]))
     if not best:
         raise InputError("The reference needs a face with open eyes, but the eyes look shut in all pictures.")
-    track = FaceTrack.stack([track[t] for _, t, track in best], best[0][2].size)
-    reference, *_ = pick_reference([frame for frame, _, _ in best], track, count=count)
-    found = [(piece, t) for piece in pieces for t in np.flatnonzero(piece.track.status == FrameStatus.FOUND)]
-    chosen = [found[i] for i in np.linspace(0, len(found) - 1, min(AVERAGED, len(found))).round().astype(int)]
-    points = np.stack([piece.track.points[t] for piece, t in chosen])
-    return mean_shading(reference, [piece.frames[t] for piece, t in chosen], points)
+    spread = sorted(set(np.linspace(0, len(best) - 1, min(count, len(best))).round().astype(int).tolist()))
+    return make_reference([best[i][0] for i in spread], np.stack([best[i][1] for i in spread]))
 
 
 def _length(clip: Source) -> int:

@@ -141,8 +141,8 @@ def check(
 
 
 class PersonalTrainer:
-    """Generator, discriminator, their optimisers and averaged weights. start: weights to begin with, of a network of
-    the same kind; where the attention differs it begins anew. minutes: see `train`."""
+    """Generator, discriminator, their optimisers and averaged weights. start: weights to begin with; layers of another
+    size, as of another attention, begin anew. minutes: see `train`."""
 
     def __init__(
         self,
@@ -159,9 +159,7 @@ class PersonalTrainer:
         self.run = RunFolder(work, recipe, "personal.safetensors")
         net = PersonalDeocclusion(recipe.network())
         if start is not None:
-            own = net.state_dict()
-            fitting = {name: value for name, value in start.items() if name in own and value.shape == own[name].shape}
-            net.load_state_dict({**own, **fitting})
+            net.load_state_dict({**net.state_dict(), **_fitting(start, net)})
         self.net = net.to(device, memory_format=torch.channels_last)
         self.critic = PictureDiscriminator().to(device, memory_format=torch.channels_last)
         self.average = Average(self.net, recipe.average)
@@ -281,6 +279,19 @@ def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, ...]:
         for x in (frames.covered, frames.truth, frames.warped)
     )
     return *pictures, frames.hole.to(device).float()
+
+
+def _fitting(start: dict[str, torch.Tensor], net: PersonalDeocclusion) -> dict[str, torch.Tensor]:
+    """Those of the weights that the network can begin with. One that corrects takes the features of one that draws,
+    but not the layer by which that draws: what is drawn would be added to a reference that is right already."""
+    own = net.state_dict()
+    draws = "displacement.weight" not in start
+    other = {"decoder.late.1.weight"} if draws and net.config.variant == "aligned" else set()
+    return {
+        name: value
+        for name, value in start.items()
+        if name in own and value.shape == own[name].shape and name not in other
+    }
 
 
 def _shown(frames: Frames, stage: Stage, device: str) -> tuple[torch.Tensor, ...]:

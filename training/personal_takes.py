@@ -13,7 +13,7 @@ from .takes import FILM, MODES, TakeStore, make_take
 
 HELD_OUT = 0.12  # share of the pieces, the last ones, by which the training is measured
 VARIANTS = 2  # headsets for each piece
-SHOWN = 6  # pieces that a take's reference is chosen from
+SHOWN = 6  # pictures of a take's reference, each out of another piece where there are so many
 
 
 def make_personal_takes(
@@ -42,7 +42,7 @@ def make_personal_takes(
 def _reference(pieces: Sequence[Piece], rng: np.random.Generator) -> Reference:
     """Pictures of some pieces, in the light of another day."""
     chosen = rng.choice(len(pieces), min(SHOWN, len(pieces)), replace=False)
-    reference = reference_of([pieces[i] for i in chosen])
+    reference = reference_of([pieces[i] for i in chosen], SHOWN)
     lamp = int(rng.integers(1 << 31))  # one day for all of them
     lit = tuple(relight(image, np.random.default_rng(lamp)) for image in reference.images)
     return Reference(lit, reference.points, reference.angles)
