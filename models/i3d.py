@@ -25,7 +25,7 @@ MIXED = {
 
 
 class I3D(nn.Module):
-    """The RGB network, layers under their published names: 12,711,824 stored values, 410,000 of them for the classes."""
+    """The RGB network, layers under their published names: 12,711,824 stored values, 410,000 of them for classes."""
 
     def __init__(self) -> None:
         super().__init__()
