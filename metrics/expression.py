@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..models.face_expression import FaceExpression, face_squares
+from ..models.face_expression import LABELS, FaceExpression, face_squares
 
 BATCH = 32
 
@@ -17,12 +17,11 @@ def expressions(network: FaceExpression, frames: Tensor, points: Tensor) -> Tens
     a badly restored face is not cut out by its own errors.
     """
     device = next(network.parameters()).device
-    known = points.isfinite().all(dim=(1, 2))
-    chances = frames.new_full((len(frames), network.fc.out_features), torch.nan)
-    parts = zip(frames[known].split(BATCH), points[known].split(BATCH), strict=True)
-    found = [network(face_squares(f.permute(0, 3, 1, 2).to(device), p.to(device))).cpu() for f, p in parts]
-    if found:
-        chances[known] = torch.cat(found)
+    chances = frames.new_full((len(frames), len(LABELS)), torch.nan)
+    known = points.isfinite().all(dim=(1, 2)).nonzero()[:, 0]
+    for part in known.split(BATCH) if len(known) else ():
+        squares = face_squares(frames[part].permute(0, 3, 1, 2).to(device), points[part].to(device))
+        chances[part] = network(squares).cpu()
     return chances
 
 
