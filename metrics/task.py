@@ -28,8 +28,7 @@ TASK_METRICS = {
 class TaskMetrics:
     """Scores results against one truth, of which everything is read once.
 
-    truth: (T,H,W,3) in [0, 1]. expression: the classifier, in whose place in the papers another one stands; None leaves
-    the expression out.
+    truth: (T,H,W,3) in [0, 1]. expression: the classifier, which stands in for the papers'; None leaves it out.
     """
 
     def __init__(self, truth: Tensor, expression: FaceExpression | None) -> None:

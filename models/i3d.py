@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from . import weights
 
 CLASSES = 400
-DIMENSIONS = 1024  # of the features
 # Channels of a mixed block: 1x1; 1x1 and 3x3; 1x1 and 3x3; 1x1 after the pooling.
 MIXED = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
