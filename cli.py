@@ -194,12 +194,17 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--limit", type=int, default=0, help="score at most so many frames of a clip (default: all)")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet (PNG) of the results")
-    parser.add_argument("--no-networks", action="store_true", help="leave out LPIPS and identity, which are slow")
+    parser.add_argument(
+        "--no-networks", action="store_true", help="leave out LPIPS, identity, expression and eyes, which are slow"
+    )
+    parser.add_argument(
+        "--frechet", action="store_true", help="also Frechet distances between the results and truths of all clips"
+    )
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     from .evaluation.evaluate import Protocol, evaluate
-    from .evaluation.table import differences, table, write_json
+    from .evaluation.table import differences, distance_table, table, task_table, write_json
     from .faces.headset import HEADSETS
 
     presets = args.preset or ["band"]
@@ -211,14 +216,14 @@ def _evaluate(args: argparse.Namespace) -> int:
         limit=args.limit,
         reference=args.reference,
         networks=not args.no_networks,
+        frechet=args.frechet,
         weights=args.weights,
         personal=args.personal,
         use=_use(args),
     )
     evaluation = evaluate(args.clips, protocol, sheet=args.sheet)
-    print(table(evaluation))
-    if compared := differences(evaluation):
-        print(f"\n{compared}")
+    tables = (table, task_table, distance_table, differences)
+    print("\n\n".join(filter(None, (made(evaluation) for made in tables))))
     if args.json is not None:
         write_json(args.json, evaluation)
     return 0

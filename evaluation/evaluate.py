@@ -7,7 +7,7 @@ only frames after the first second are scored, so that no answer is an input.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,10 @@ from ..faces.reference import Reference
 from ..faces.square import Square
 from ..faces.track import FaceTrack, FrameStatus, detect_track
 from ..faces.visible import Wearer, visible_track
-from ..metrics.report import METRICS, compute_metrics
 from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
 from .files import write_png
+from .judge import SCORES, Judge
 
 MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
 MARGIN = 1.7  # crop side by face box
@@ -39,9 +39,11 @@ MARGIN = 1.7  # crop side by face box
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
-    the file of evi-hrnet; personal: that of a personal model, which has its own pictures of the person and gets no
-    reference; use: how that one is used.
+    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
+
+    networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: the file of evi-hrnet;
+    personal: that of a personal model, which has its own pictures of the person and gets no reference; use: how that
+    one is used.
 
     landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
     "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
@@ -55,6 +57,7 @@ class Protocol:
     limit: int = 0
     reference: Path | None = None
     networks: bool = True
+    frechet: bool = False
     weights: Path | None = None
     personal: Path | None = None
     use: Use = AS_USUAL
@@ -72,11 +75,15 @@ class Protocol:
 
 @dataclass
 class Evaluation:
-    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset."""
+    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset.
+
+    mean: those of the clips together. not_computed: score -> which weights are missing.
+    """
 
     protocol: Protocol
     clips: list[dict[str, Any]] = field(default_factory=list)
     mean: list[dict[str, Any]] = field(default_factory=list)
+    not_computed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,13 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
     clip that cannot be used, before anything else is done with it.
     """
     protocol.check()
-    evaluation = Evaluation(protocol)
+    judge = Judge(networks=protocol.networks, frechet=protocol.frechet)
+    evaluation = Evaluation(protocol, not_computed=judge.not_computed)
     rows = []
     for clip in tqdm(clips, desc="evaluate", unit="clip"):
         truth = read_truth(clip, protocol)
+        scored = slice(truth.first, None)
+        judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
         reference = (
             load_reference(protocol.reference)
             if protocol.reference
@@ -107,13 +117,13 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
         results = []
         for name in protocol.presets:
             pictures = [truth.frames[_middle(truth)]]
-            for row, picture in _run(truth, reference, name, protocol):
+            for row, picture in _run(truth, reference, name, protocol, judge):
                 pictures.append(picture)
                 if row is not None:
                     results.append(row)
             rows.append(np.hstack(pictures))
         evaluation.clips.append({"clip": str(clip), "results": results})
-    evaluation.mean = _means(evaluation.clips)
+    evaluation.mean = _means(evaluation.clips, judge)
     if sheet is not None:
         write_png(sheet, np.vstack(rows))
     return evaluation
@@ -136,7 +146,7 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
 
 
 def _run(
-    truth: TruthClip, reference: Reference, name: str, protocol: Protocol
+    truth: TruthClip, reference: Reference, name: str, protocol: Protocol, judge: Judge
 ) -> Iterator[tuple[dict[str, Any] | None, np.ndarray]]:
     """Yield (None, covered picture), then (scores, result picture) of each method and landmark mode."""
     covered, masks = draw_headset(truth.frames, truth.track, HeadsetArtist(preset(name), seed=0))
@@ -167,16 +177,9 @@ def _run(
             if given.any():
                 result = deocclude_clip(frames, given, track, own, method=filler, landmarks=known)
             seconds = time.perf_counter() - start + detection
-            report = compute_metrics(
-                result[scored],
-                torch.from_numpy(truth.frames[scored]).float() / 255,
-                holes[scored],
-                points=truth.track.points[scored],
-                networks=protocol.networks,
-            )
-            row = {"method": method, "landmarks": mode, "preset": name, "frames": report.frames}
-            row |= {"hole_share": report.hole_share, "found": float((track.status == FrameStatus.FOUND).mean())}
-            row |= {key: report.mean.get(key) for key in METRICS} | {"fps": len(frames) / seconds}
+            row = {"method": method, "landmarks": mode, "preset": name}
+            row |= judge.score((name, mode, method), result[scored], holes[scored])
+            row |= {"found": float((track.status == FrameStatus.FOUND).mean()), "fps": len(frames) / seconds}
             yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
 
 
@@ -229,8 +232,8 @@ def _middle(truth: TruthClip) -> int:
     return (truth.first + len(truth.frames)) // 2
 
 
-def _means(clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean over clips of every score, with a 95 % bootstrap interval over clips."""
+def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
+    """Mean over clips of every score, with a 95 % bootstrap interval over clips, and the distances of all clips."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for clip in clips:
         for row in clip["results"]:
@@ -240,10 +243,14 @@ def _means(clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
         mean: dict[str, Any] = {"method": method, "landmarks": mode, "preset": name, "clips": len(rows)}
         mean["frames"] = sum(row["frames"] for row in rows)
         mean["interval"] = {}
-        for key in (*METRICS, "hole_share", "found", "fps"):
+        for key in (*SCORES, "hole_share", "found", "fps"):
             values = np.array([row[key] for row in rows if row[key] is not None])
             mean[key] = float(values.mean()) if len(values) else None
-            if len(values) > 1 and key in METRICS:
+            if len(values) > 1 and key in SCORES:
                 mean["interval"][key] = [float(v) for v in bootstrap_interval(values)]
+        mean["distances"] = {
+            key: asdict(distance) | {"biased": distance.biased}
+            for key, distance in judge.distances((name, mode, method)).items()
+        }
         means.append(mean)
     return means

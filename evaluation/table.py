@@ -1,26 +1,55 @@
 """An evaluation as a table and as a file."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..metrics.stats import bootstrap_interval
+from ..metrics.task import TASK_METRICS
+from ..metrics.video_distance import DISTANCES
+from ..models.face_expression import FaceExpression
 from . import files
 from .evaluate import Evaluation
 
 SCORES = ("hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "hole_lpips", "identity", "temporal", "seam", "fps")
+DIGITS = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2, "eye_nme": 2, "aperture": 3, "blink_f1": 3, "face_found": 3}
 COMPARED = {"hole_psnr": 2, "hole_lpips": 4, "identity": 4, "temporal": 4}  # decimals
 
 
 def table(evaluation: Evaluation) -> str:
     """The means as Markdown, one row a preset, landmark mode and method; "-" where a score was not computed."""
-    lines = ["| preset | landmarks | method | " + " | ".join(SCORES) + " |", "|---" * (3 + len(SCORES)) + "|"]
-    digits = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2}
+    return _markdown(SCORES, ((row, _cells(row, SCORES)) for row in evaluation.mean))
+
+
+def task_table(evaluation: Evaluation) -> str:
+    """What is left of expression and eyes, in the same way; empty where it was not asked for."""
+    if not evaluation.protocol.networks:
+        return ""
+    rows = _markdown(TASK_METRICS, ((row, _cells(row, TASK_METRICS)) for row in evaluation.mean))
+    named = f"Expressions are those of {FaceExpression.NAME}; eye_nme is in % of the eye distance."
+    return "\n".join([rows, "", named, *_missing(evaluation, TASK_METRICS)])
+
+
+def distance_table(evaluation: Evaluation) -> str:
+    """How far the sets of all results and truths are apart, in the same way; empty where it was not asked for."""
+    if not evaluation.protocol.frechet:
+        return ""
+    rows, sizes = [], {}
     for row in evaluation.mean:
-        cells = ["-" if row[key] is None else f"{row[key]:.{digits.get(key, 4)}f}" for key in SCORES]
-        lines.append(f"| {row['preset']} | {row['landmarks']} | {row['method']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        found = row["distances"]
+        cells = [f"{found[name]['value']:.4g}" if name in found else "-" for name in DISTANCES]
+        rows.append((row, [str(row["clips"]), *cells]))
+        for name, distance in found.items():
+            few = "; biased by so few, so compare within this table only" if distance["biased"] else ""
+            sizes[name] = (
+                f"{DISTANCES[name]}: {distance['vectors']} vectors of {distance['dimensions']} dimensions{few}."
+            )
+    too_few = ["Distances need two clips or more."] if len(evaluation.clips) < 2 else []
+    titles = ("videos", *DISTANCES.values())
+    return "\n".join([_markdown(titles, rows), "", *sizes.values(), *too_few, *_missing(evaluation, DISTANCES)])
 
 
 def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
@@ -28,8 +57,7 @@ def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
     difference on the same clip. Empty where the baseline or a second clip is missing."""
     if baseline not in evaluation.protocol.methods or len(evaluation.clips) < 2:
         return ""
-    lines = [f"| preset | landmarks | method less {baseline} | " + " | ".join(COMPARED) + " |"]
-    lines.append("|---" * (3 + len(COMPARED)) + "|")
+    rows = []
     for row in evaluation.mean:
         key = (row["preset"], row["landmarks"], row["method"])
         if row["method"] == baseline:
@@ -41,8 +69,26 @@ def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
             low, high = bootstrap_interval(gains)
             known = not np.isnan(gains).all()
             cells.append(f"{np.nanmean(gains):+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})" if known else "-")
-        lines.append("| " + " | ".join([*key, *cells]) + " |")
-    return "\n".join(lines)
+        rows.append((row, cells))
+    return _markdown(COMPARED, rows, system=f"method less {baseline}")
+
+
+def _markdown(titles: Iterable[str], rows: Iterable[tuple[dict[str, Any], list[str]]], system: str = "method") -> str:
+    """A table of cells beside the preset, landmark mode and method that they belong to."""
+    titles = ["preset", "landmarks", system, *titles]
+    lines = [titles, *([row["preset"], row["landmarks"], row["method"], *cells] for row, cells in rows)]
+    lines = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([lines[0], "|---" * len(titles) + "|", *lines[1:]])
+
+
+def _cells(row: dict[str, Any], scores: Iterable[str]) -> list[str]:
+    return ["-" if row[score] is None else f"{row[score]:.{DIGITS.get(score, 4)}f}" for score in scores]
+
+
+def _missing(evaluation: Evaluation, scores: Iterable[str]) -> list[str]:
+    return [
+        f"{name}: not computed. {evaluation.not_computed[name]}" for name in scores if name in evaluation.not_computed
+    ]
 
 
 def _of(evaluation: Evaluation, key: tuple[str, str, str], score: str) -> list[float | None]:

@@ -5,10 +5,11 @@ by its sha256 in the manifest, so a converter uses only copies and IEEE float64 
 float32: the bytes must not depend on the machine or on the version of a library.
 """
 
+import functools
 import io
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,29 @@ def face_expression(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     return {name: values.astype(np.float32) for name, values in tensors.items()}
 
 
+def i3d(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """I3D from a Flax checkpoint, float32 as stored, layers under their published names.
+
+    Its batch norms only shift; the scale that PyTorch's have beside is 1.
+    """
+    (data,) = files.values()
+    tree = load_arrays(data)
+    tensors = {}
+    for path, unit in _units(tree["params"]):
+        kernel = unit["Conv_0"]["kernel"].transpose(4, 3, 0, 1, 2)
+        if "BatchNorm_0" not in unit:
+            tensors |= {"logits.weight": kernel, "logits.bias": unit["Conv_0"]["bias"]}
+            continue
+        stats = functools.reduce(dict.__getitem__, path, tree["batch_stats"])["BatchNorm_0"]
+        key = ".".join(("trunk", *path)).replace("/", ".")
+        tensors[f"{key}.conv.weight"] = kernel
+        tensors[f"{key}.norm.bias"] = unit["BatchNorm_0"]["bias"]
+        tensors[f"{key}.norm.weight"] = np.ones_like(unit["BatchNorm_0"]["bias"])
+        tensors[f"{key}.norm.running_mean"] = stats["mean"].ravel()
+        tensors[f"{key}.norm.running_var"] = stats["var"].ravel()
+    return tensors
+
+
 def dlib_face_embedding(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     """dlib's face recognition ResNet from face-api's weights: uint8 codes and a JSON list of their ranges.
 
@@ -109,7 +133,17 @@ CONVERTERS: dict[str, Callable[[Mapping[str, bytes]], dict[str, np.ndarray]]] = 
     "dlib_face_embedding": dlib_face_embedding,
     "vgg16": vgg16,
     "face_expression": face_expression,
+    "i3d": i3d,
 }
+
+
+def _units(tree: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The parts of a Flax tree that hold a convolution, each with the names that lead to it."""
+    for name, branch in tree.items():
+        if "Conv_0" in branch:
+            yield (*path, name), branch
+        else:
+            yield from _units(branch, (*path, name))
 
 
 def _dequantise(layout: list[dict[str, Any]], codes: bytes) -> dict[str, np.ndarray]:

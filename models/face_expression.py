@@ -1,4 +1,4 @@
-"""Which expression a face has, for the loss that keeps it (FER loss; EVI-HRnet, section 4.5)."""
+"""Which expression a face has, for the loss that keeps it (FER loss; EVI-HRnet, section 4.5) and the metric."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ SIDE = 112  # pixels of the square picture that the network was trained on
 # What is taken off red, green and blue, of 255.
 MEAN = (122.782, 117.001, 104.298)
 WIDTHS = (32, 64, 128, 256)
+FACE = 1.2  # side of the square that the expression is read from, by the longer side of the face
 
 
 class SeparableConv(nn.Module):
@@ -114,6 +115,23 @@ class SuppliedExpression(nn.Module):
         size = (self.SIDE, self.SIDE)
         x = F.interpolate(faces, size, mode="bilinear", align_corners=False, antialias=True)
         return self.network((x - self.mean) / self.spread).float().softmax(1)
+
+
+def face_squares(frames: torch.Tensor, points: torch.Tensor, side: int = SIDE) -> torch.Tensor:
+    """Squares around faces, (N, 3, side, side). frames: (N, 3, H, W); points: (N, 478, 2 or 3) pixels.
+
+    Beyond the picture its edge repeats. Differentiable in the frames.
+    """
+    points = points[..., :2].float()
+    low, high = points.amin(1), points.amax(1)
+    centre, half = (low + high) / 2, FACE * (high - low).amax(1, keepdim=True) / 2
+    size = points.new_tensor([frames.shape[3], frames.shape[2]])
+    # From [-1, 1] across the square to [-1, 1] across the picture, whose pixel 0 has its middle at (1 / size) - 1.
+    scale, shift = 2 * half / size, (2 * centre + 1) / size - 1
+    matrix = points.new_zeros(len(points), 2, 3)
+    matrix[:, 0, 0], matrix[:, 1, 1], matrix[:, :, 2] = scale[:, 0], scale[:, 1], shift
+    grid = F.affine_grid(matrix, (len(frames), 3, side, side), align_corners=False)
+    return F.grid_sample(frames.float(), grid, padding_mode="border", align_corners=False)
 
 
 def _padded(x: torch.Tensor, stride: int) -> torch.Tensor:

@@ -88,15 +88,19 @@ class LPIPS(nn.Module):
         layers = zip(self.heads, self._layers(a), self._layers(b), strict=True)
         return [head((of_a - of_b).square())[:, 0] for head, of_a, of_b in layers]
 
-    def _layers(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """The five ReLU outputs, each pixel's feature vector scaled to length 1."""
+    def activations(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """AlexNet's five ReLU outputs for (N, 3, H, W) RGB in [0, 1]; the last has 256 channels."""
         x = (pictures * 2 - 1 - self.shift) / self.scale
         outputs = []
         for i, layer in enumerate(self.features):
             x = layer(x)
             if i - 1 in ALEXNET_CONVOLUTIONS:
-                outputs.append(F.normalize(x, dim=1, eps=1e-10))
+                outputs.append(x)
         return outputs
+
+    def _layers(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """The five ReLU outputs, each pixel's feature vector scaled to length 1."""
+        return [F.normalize(x, dim=1, eps=1e-10) for x in self.activations(pictures)]
 
 
 def spatial_map(maps: list[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:

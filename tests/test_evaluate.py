@@ -10,9 +10,13 @@ from clips import write_clip
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
-from hmd_removal.evaluation.table import differences, table, write_json
+from hmd_removal.evaluation.table import differences, table, task_table, write_json
 from hmd_removal.faces.headset import HEADSETS
 from hmd_removal.faces.track import FrameStatus
+from hmd_removal.metrics.task import TASK_METRICS
+from hmd_removal.models import weights
+from hmd_removal.models.lpips import LPIPS
+from hmd_removal.models.weights import WeightsMissing
 
 SCORES = {"hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "identity", "temporal", "seam", "fps", "frames"}
 
@@ -46,6 +50,38 @@ def test_the_command_prints_a_table_and_writes_what_it_promises(carphone, tmp_pa
     assert f"| band | oracle | warp | {results[1]['hole_psnr']:.2f} |" in printed and " | - | " in printed
     assert (tmp_path / "sheet.png").stat().st_size > 1000
     assert len(list(tmp_path.iterdir())) == 2
+    assert "expression_l1" not in printed and "I3D" not in printed
+    assert results[0]["eye_nme"] is None and content["mean"][0]["distances"] == {}
+
+
+def test_expression_and_eyes_have_a_table_of_their_own(carphone):
+    protocol = Protocol(methods=("telea", "warp"), landmarks=("oracle",), size=192, limit=6)
+    evaluation = evaluate([carphone], protocol)
+    telea, warp = evaluation.mean
+    assert warp["face_found"] == 1 and warp["eye_nme"] < telea["eye_nme"] / 2
+    header, _, first, *_ = task_table(evaluation).splitlines()
+    assert header == "| preset | landmarks | method | " + " | ".join(TASK_METRICS) + " |"
+    assert first.startswith("| band | oracle | telea | ") and f" | {telea['eye_nme']:.2f} | " in first
+    assert "face-api" in task_table(evaluation) and task_table(Evaluation(replace(protocol, networks=False))) == ""
+
+
+def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, capsys, tmp_path, monkeypatch):
+    def without_i3d(name: str) -> dict:
+        if name == "i3d":
+            raise WeightsMissing("The weights i3d are not at hand.")
+        return LPIPS().state_dict()
+
+    monkeypatch.setattr(weights, "load_state", without_i3d)
+    arguments = ["evaluate", *2 * [str(carphone)], "--method", "static", "--landmarks", "oracle", "--size", "96"]
+    arguments += ["--limit", "3", "--no-networks", "--frechet", "--json", str(tmp_path / "x.json")]
+    assert main(arguments) == 0
+    content = json.loads((tmp_path / "x.json").read_text())
+    (distance,) = content["mean"][0]["distances"].values()
+    assert distance["videos"] == 2 and distance["vectors"] == 6 and distance["dimensions"] == 256 and distance["biased"]
+    printed = capsys.readouterr().out
+    assert f"| band | oracle | static | 2 | - | - | {distance['value']:.4g} |" in printed
+    assert "AlexNet conv5, frame by frame: 6 vectors of 256 dimensions; biased" in printed
+    assert "i3d_eval: not computed. The weights i3d are not at hand." in printed
 
 
 def test_all_presets(carphone, tmp_path):

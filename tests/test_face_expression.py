@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from skimage import data
@@ -12,9 +13,9 @@ from torchvision.models import efficientnet_b0
 from hmd_removal.errors import InputError
 from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.track import FaceTrack
-from hmd_removal.models.face_expression import LABELS, FaceExpression, SuppliedExpression
+from hmd_removal.models.face_expression import LABELS, FaceExpression, SuppliedExpression, face_squares
 from hmd_removal.models.weights import WeightsMissing
-from hmd_removal.training.losses import InpaintingLosses, face_squares
+from hmd_removal.training.losses import InpaintingLosses
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,17 @@ def test_a_man_who_talks_does_not_smile(network: FaceExpression, talking_head, t
     frames = torch.from_numpy(talking_head[:4].copy()).permute(0, 3, 1, 2).float() / 255
     chances = network(face_squares(frames, torch.from_numpy(talking_head_track.points[:4])))
     assert (chances[:, LABELS.index("happy")] < 0.5).all()
+
+
+def test_a_face_square_shows_the_face_and_a_tenth_more_on_each_side() -> None:
+    picture = torch.zeros(1, 3, 100, 200)
+    picture[..., 30:71, 120:161] = 1  # pixels whose middles are from 120 to 160 and from 30 to 70
+    points = torch.tensor([[[120.0, 30.0], [160.0, 70.0], [140.0, 50.0]]])
+    square = face_squares(picture, points, side=48)[0, 0]  # 40 pixels and a fifth: each pixel is one of the picture's
+    rows, columns = np.flatnonzero(square[24] > 0.5), np.flatnonzero(square[:, 24] > 0.5)
+    for inside in (rows, columns):
+        assert list(inside[[0, -1]]) == [4, 44] or list(inside[[0, -1]]) == [3, 43]
+    assert square.sum() == pytest.approx(41 * 41, rel=0.01)
 
 
 @pytest.fixture(scope="module")

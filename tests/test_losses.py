@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from skimage import data
@@ -18,7 +17,6 @@ from hmd_removal.training.losses import (
     choice_loss,
     critic_loss,
     expression_loss,
-    face_squares,
     gram,
     perceptual_loss,
     style_loss,
@@ -63,17 +61,6 @@ def test_critics() -> None:
     assert critic_loss(real, fake).item() == pytest.approx(-1 - 1.75 + DRIFT * (0.25 + 9) / 2)
     assert critic_loss(real, fake, "hinge").item() == pytest.approx(0.5 / 2 + 1 / 2)
     assert adversarial_loss(fake).item() == 1
-
-
-def test_a_face_square_shows_the_face_and_a_tenth_more_on_each_side() -> None:
-    picture = torch.zeros(1, 3, 100, 200)
-    picture[..., 30:71, 120:161] = 1  # pixels whose middles are from 120 to 160 and from 30 to 70
-    points = torch.tensor([[[120.0, 30.0], [160.0, 70.0], [140.0, 50.0]]])
-    square = face_squares(picture, points, side=48)[0, 0]  # 40 pixels and a fifth: each pixel is one of the picture's
-    rows, columns = np.flatnonzero(square[24] > 0.5), np.flatnonzero(square[:, 24] > 0.5)
-    for inside in (rows, columns):
-        assert list(inside[[0, -1]]) == [4, 44] or list(inside[[0, -1]]) == [3, 43]
-    assert square.sum() == pytest.approx(41 * 41, rel=0.01)
 
 
 @pytest.fixture(scope="module")

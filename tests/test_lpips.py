@@ -1,8 +1,11 @@
 """LPIPS against the numbers of the `lpips` package (0.1.4, net="alex") on pictures of scikit-image."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
-from skimage import data
+from skimage import data, io
 from torch.nn import functional as F
 
 from hmd_removal.errors import InputError
@@ -52,6 +55,20 @@ def test_distances_are_those_of_the_lpips_package(network, name):
     assert network(a, b).tolist() == pytest.approx([distance], abs=1e-4)
     assert spatial.mean().item() == pytest.approx(mean, abs=1e-4)
     assert spatial[:, : a.shape[2] // 2].mean().item() == pytest.approx(upper, abs=1e-4)
+
+
+# The folder imgs of github.com/richzhang/PerceptualSimilarity, which no public package carries.
+PICTURES = os.environ.get("HMD_REMOVAL_LPIPS_PICTURES")
+
+
+@pytest.mark.skipif(PICTURES is None, reason="needs LPIPS's own pictures: HMD_REMOVAL_LPIPS_PICTURES names no folder")
+@pytest.mark.parametrize(("other", "distance"), [("ex_p0", 0.7219), ("ex_p1", 0.1376)])
+def test_distances_of_the_pictures_that_lpips_is_shown_with(network, other, distance):
+    reference, changed = (
+        torch.tensor(io.imread(Path(PICTURES) / f"{name}.png")[..., :3]).permute(2, 0, 1)[None] / 255
+        for name in ("ex_ref", other)
+    )
+    assert network(reference, changed).item() == pytest.approx(distance, abs=1e-3)
 
 
 def test_a_batch_is_its_pictures_one_by_one_and_order_does_not_matter(network):

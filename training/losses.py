@@ -10,10 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..models.face_expression import SIDE, FaceExpression
+from ..models.face_expression import FaceExpression, face_squares
 from ..models.vgg import VGG16Features
 
-FACE = 1.2  # side of the square that the expression is read from, by the longer side of the face
 DRIFT = 1e-3  # weight of the real score's square, which keeps the critic's scores from wandering off
 AROUND = 9  # pixels: a choice between two pictures is judged by the error around a place
 GAN_LOSSES = ("wgan", "hinge")
@@ -136,23 +135,6 @@ def gram(features: torch.Tensor) -> torch.Tensor:
 def expression_loss(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Equation 7: mean absolute difference of (N, K) class probabilities. At most 2 / K."""
     return F.l1_loss(found.float(), wanted.float())
-
-
-def face_squares(frames: torch.Tensor, points: torch.Tensor, side: int = SIDE) -> torch.Tensor:
-    """Squares around faces, (N, 3, side, side). frames: (N, 3, H, W); points: (N, 478, 2 or 3) pixels.
-
-    Beyond the picture its edge repeats. Differentiable in the frames.
-    """
-    points = points[..., :2].float()
-    low, high = points.amin(1), points.amax(1)
-    centre, half = (low + high) / 2, FACE * (high - low).amax(1, keepdim=True) / 2
-    size = points.new_tensor([frames.shape[3], frames.shape[2]])
-    # From [-1, 1] across the square to [-1, 1] across the picture, whose pixel 0 has its middle at (1 / size) - 1.
-    scale, shift = 2 * half / size, (2 * centre + 1) / size - 1
-    matrix = points.new_zeros(len(points), 2, 3)
-    matrix[:, 0, 0], matrix[:, 1, 1], matrix[:, :, 2] = scale[:, 0], scale[:, 1], shift
-    grid = F.affine_grid(matrix, (len(frames), 3, side, side), align_corners=False)
-    return F.grid_sample(frames.float(), grid, padding_mode="border", align_corners=False)
 
 
 def critic_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "wgan") -> torch.Tensor:
