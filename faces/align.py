@@ -1,7 +1,9 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from .choice import SIDE, PictureChoice
@@ -13,6 +15,7 @@ from .warp import extend_points, warp_mesh
 
 RESIDUAL_REACH = 1.5  # centimetres within which a visible point's deviation from the rigid pose is shared
 HALF = np.array([0.5, 0.5, 0.0])  # pixel centres lie at half a pixel
+COARSE = 1 / 64  # of the side: standard deviation of what divides coarse from fine where pictures are mixed
 SWITCH_MARGIN = 4.0  # degrees by which another reference must be nearer before it replaces the present one
 
 
@@ -70,13 +73,29 @@ def complete_points(
     return out
 
 
+def coarsely_mixed(picture: np.ndarray, small: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The picture, (S, S, 3) uint8, with what is coarse in it taken from the mean of several.
+
+    small: those, drawn at the same shape as (s, s, 3) uint8 with warp_mesh's map, this one first. What is fine stays
+    this one's, so nothing is blurred (two bands, as Burt and Adelson 1983 mix pictures).
+    """
+    (own, _), *others = small
+    shown = np.logical_and.reduce([kind > 0 for _, kind in small]).astype(np.float32)[..., None]
+    away = sum(other.astype(np.float32) - own for other, _ in others) / len(small) * shown
+    away, counted = (cv2.GaussianBlur(x, (0, 0), COARSE * len(own)) for x in (away, shown))
+    away /= np.maximum(counted[..., None], 1e-3)
+    whole = cv2.resize(away, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.round(np.clip(picture + whole, 0, 255)).astype(np.uint8)
+
+
 class ReferenceAligner:
     """Warps one of the person's pictures into the crops of one clip; feed the frames in order.
 
     Which one: that of the nearest pose, or where the frame is given, the one that fits best around the hole
-    (faces.choice). Either choice is sticky: a change in the middle of a movement would be seen. steady: smooth the
-    hidden points in time (One-Euro), since the fit that they come from shakes with every visible point; for points in
-    crops, where the head keeps its place, as it would lag behind a head that moves.
+    (faces.choice), with what is coarse from the next best ones as well. Either choice is sticky: a change in the middle
+    of a movement would be seen. steady: smooth the hidden points in time (One-Euro), since the fit that they come from
+    shakes with every visible point; for points in crops, where the head keeps its place, as it would lag behind a head
+    that moves.
     """
 
     def __init__(self, reference: Reference, *, steady: bool = False):
@@ -108,19 +127,26 @@ class ReferenceAligner:
             return complete_points(points, visibility, self.reference.points[index], deviation)
 
         if covered is None or len(self.reference) == 1:
-            index = self._nearest(pose)
+            shown = [self._nearest(pose)]
         else:
 
             def draw(index: int, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 scaled = (completed(index) + HALF) * (SIDE / len(region)) - HALF
-                return warp_mesh(
-                    self.reference.images[index], self._extended[index], extend_points(scaled, head_pose(scaled)), small
-                )
+                return self._drawn(index, scaled, small)
 
-            index = self._choice(*covered, self._away(pose), draw)
-        shape = completed(index)
+            shown = self._choice(*covered, self._away(pose), draw)
+        shape = completed(shown[0])
         if self._steady is not None:
             shape = np.where((visibility > 0.5)[:, None], shape, self._steady(shape))
+        picture, kind = self._drawn(shown[0], shape, region)
+        if len(shown) > 1:
+            scaled = (shape + HALF) * (SIDE / len(region)) - HALF
+            wanted = cv2.resize(region.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
+            small = [self._drawn(i, scaled, wanted) for i in shown]
+            picture = coarsely_mixed(picture, small) * (kind > 0)[..., None]
+        return picture, kind
+
+    def _drawn(self, index: int, shape: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         target = extend_points(shape, head_pose(shape))
         return warp_mesh(self.reference.images[index], self._extended[index], target, region)
 

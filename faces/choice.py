@@ -1,4 +1,4 @@
-"""Which of a person's pictures goes into the hole: the one that fits best around it.
+"""Which of a person's pictures go into the hole: those that fit best around it.
 
 Pictures of one person differ in light, hair, lens and moment by more than a mesh and a match of colours make up for.
 How well one fits is seen next to the hole, and is much the same within.
@@ -13,14 +13,16 @@ from .blend import match_colours
 from .registration import registered
 
 SIDE = 128  # pixels of the square in which pictures are compared
-RING = 18  # of them: how far around the hole
+RING = 24  # of them: how far around the hole
+DETAIL = 3.0  # of them: standard deviation of what is too coarse to count
 SEAM = 1  # of those next to the hole that are left out: the device's edge is blurred
 OUTLIER = 0.12  # difference, on [0, 1], beyond which it does not matter how large it is
-FEWEST = 20  # pixels of the ring, on the face or around it, below which those say nothing
+FEWEST = 40  # pixels of the ring below which it says nothing
+MIXED, ALIKE = 3, 1.2  # pictures at most of which the coarse part is the mean; misfit of one by that of the first
 NEAR = 12.0  # degrees, more than that of the nearest one, by which a picture's head may be turned otherwise
 EVERY = 2  # frames from one look to the next
 NEWS = 0.3  # share of a look in what is known of a picture
-BETTER = 0.97  # misfit, by that of the present picture, from which another one replaces it: a change is seen
+BETTER = 0.93  # misfit, by that of the present picture, from which another one replaces it: a change is seen
 TURNED = 1.0116  # by which a misfit counts more for each degree that a head is turned otherwise, a tenth of a decibel
 
 # Draws picture i at the face's shape in (SIDE, SIDE), within a region (SIDE, SIDE) bool, as warp_mesh does.
@@ -34,10 +36,10 @@ class PictureChoice:
         self._misfit = np.full(count, np.nan)
         self._looked = np.zeros(count, int)  # at which frame
         self._frame = 0
-        self.current: int | None = None
+        self._current: int | None = None
 
-    def __call__(self, frame: np.ndarray, hole: np.ndarray, away: np.ndarray, draw: Draw) -> int:
-        """The picture for the next frame.
+    def __call__(self, frame: np.ndarray, hole: np.ndarray, away: np.ndarray, draw: Draw) -> list[int]:
+        """The pictures for the next frame: the one that is shown, then others that fit about as well.
 
         frame: (S, S, 3) uint8, or float32 in [0, 1]; hole: (S, S) uint8; away: (N,) degrees by which the head in each
         picture is turned otherwise. In the first frame all pictures are looked at; later, in every second one, the
@@ -45,22 +47,23 @@ class PictureChoice:
         """
         self._frame += 1
         near = np.flatnonzero(away <= away.min() + NEAR).tolist()
-        if self.current is None:
-            looks = range(len(away))
+        looks: list[int] = []
+        if self._current is None:
+            looks = list(range(len(away)))
         elif self._frame % EVERY == 0:
-            looks = [self.current, min(near, key=lambda i: self._looked[i])]
-        else:
-            return self.current
-        small = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small /= 255 if frame.dtype == np.uint8 else 1
-        covered = cv2.resize(hole.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
-        for i in dict.fromkeys(looks):
-            self._note(i, misfit(small, covered.astype(np.uint8), lambda region, i=i: draw(i, region)))
+            looks = [self._current, min(near, key=lambda i: self._looked[i])]
+        if looks:
+            small = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+            small /= 255 if frame.dtype == np.uint8 else 1
+            covered = cv2.resize(hole.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
+            for i in dict.fromkeys(looks):
+                self._note(i, misfit(small, covered.astype(np.uint8), lambda region, i=i: draw(i, region)))
         counted = np.nan_to_num(self._misfit, nan=np.inf) * TURNED**away
-        best = min(near, key=lambda i: (counted[i], away[i]))
-        if self.current is None or counted[best] < BETTER * counted[self.current]:
-            self.current = best
-        return self.current
+        order = sorted(near, key=lambda i: (counted[i], away[i]))
+        if self._current is None or counted[order[0]] < BETTER * counted[self._current]:
+            self._current = order[0]
+        alike = [i for i in order if i != self._current and counted[i] <= ALIKE * counted[self._current] < np.inf]
+        return [self._current, *alike][:MIXED]
 
     def _note(self, i: int, found: float) -> None:
         known = self._misfit[i]
@@ -74,24 +77,27 @@ def misfit(
     """How far a picture is from the frame around the hole, with its colours matched and moved to meet it as it will be
     in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there.
 
-    frame: (SIDE, SIDE, 3) float32; hole: (SIDE, SIDE) uint8; draw: see Draw. A difference in colour that is the same
-    all over the face, or all over what is around it, does not count.
+    frame: (SIDE, SIDE, 3) float32; hole: (SIDE, SIDE) uint8; draw: see Draw. Coarse differences do not count, and right
+    beside the hole, where colours are taken from, fine ones hardly. A blurred picture differs less from anything, but
+    would blur the hole: where details are weaker than the frame's, the misfit is multiplied by the root of how much.
     """
     near = _grown(hole, RING + SEAM)
     picture, kind = draw(near)
     matched = match_colours(picture.astype(np.float32) / 255, frame, hole, kind)
     moved, _ = registered(frame, matched, hole, kind > 0, None)
-    ring = near & ~_grown(hole, SEAM)
-    total, counted = 0.0, 0
-    for part in (1, 2):
-        where = ring & (kind == part)
-        if (count := int(where.sum())) < FEWEST:
-            continue
-        difference = frame[where] - moved[where]
-        difference -= np.median(difference, axis=0)
-        total += count * float(np.square(np.minimum(np.abs(difference), OUTLIER)).mean())
-        counted += count
-    return float(np.sqrt(total / counted)) if counted else np.nan
+    ring = near & ~_grown(hole, SEAM) & (kind > 0)
+    if ring.sum() < FEWEST:
+        return np.nan
+    difference, wanted, shown = (_details(x, ring)[ring] for x in (frame - moved, frame, moved))
+    weaker = max(float(wanted.std()) / max(float(shown.std()), 1e-6), 1.0)
+    return float(np.sqrt(np.square(np.clip(difference, -OUTLIER, OUTLIER)).mean() * weaker))
+
+
+def _details(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The picture less its blurred self, both of what lies in `where` alone."""
+    inside = where.astype(np.float32)[..., None]
+    blurred, counted = (cv2.GaussianBlur(x, (0, 0), DETAIL) for x in (picture * inside, inside))
+    return picture - blurred / np.maximum(counted[..., None], 1e-6)
 
 
 def _grown(hole: np.ndarray, by: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from ..video.source import Source
 
 MOST = 1500  # frames: neighbours are alike, and more of them are spread over longer footage
 PIECE = 50  # consecutive frames
-SIDE = 384  # pixels at most that are kept of a frame
+SIDE = 512  # pixels at most that are kept of a frame: one that is made smaller is blurred
 MARGIN = 2.6  # of the square that is kept, in sizes of the face: the engine's crop lies within
 FEWEST, ENOUGH = 75, 500  # frames with open eyes: without which nothing is learnt, and which are no longer a few
 YAWS, PITCHES = 20.0, 10.0  # degrees from one side to the other that are no longer little
