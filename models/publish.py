@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,14 +43,14 @@ def publish(names: Sequence[str] = (), *, repo_id: str | None = None, manifest_f
         )
     (home,) = homes
     files = {row.file: weights.fetch(row) for row in rows}
-    cards = [_card(row) for row in rows]
+    cards = list(dict.fromkeys(_card(row) for row in rows))
     revision = _commit(home, files, FRONT_MATTER + "\n\n".join(card.read_text() for card in cards))
     _pin({row.name for row in rows}, home, revision, manifest_file)
     return revision
 
 
 def _card(row: Weight) -> Path:
-    card = CARDS / f"{row.name}.md"
+    card = CARDS / f"{re.sub('_[0-9]+$', '', row.name)}.md"  # the parts of a network share one
     if not card.is_file():
         raise InputError(f"Expected a model card for {row.name} in docs/models/{card.name}; write one first.")
     return card
