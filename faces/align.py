@@ -73,19 +73,22 @@ def complete_points(
     return out
 
 
-def coarsely_mixed(picture: np.ndarray, small: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def coarsely_mixed(
+    picture: np.ndarray, kind: np.ndarray, others: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
     """The picture, (S, S, 3) uint8, with what is coarse in it taken from the mean of several.
 
-    small: those, drawn at the same shape as (s, s, 3) uint8 with warp_mesh's map, this one first. What is fine stays
-    this one's, so nothing is blurred (two bands, as Burt and Adelson 1983 mix pictures).
+    kind: (S, S) uint8, its map of warp_mesh. others: drawn at the same shape as (s, s, 3) uint8, with their maps. What
+    is fine stays the picture's own, so nothing is blurred (two bands, as Burt and Adelson 1983 mix pictures).
     """
-    (own, _), *others = small
-    shown = np.logical_and.reduce([kind > 0 for _, kind in small]).astype(np.float32)[..., None]
-    away = sum(other.astype(np.float32) - own for other, _ in others) / len(small) * shown
-    away, counted = (cv2.GaussianBlur(x, (0, 0), COARSE * len(own)) for x in (away, shown))
-    away /= np.maximum(counted[..., None], 1e-3)
-    whole = cv2.resize(away, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.round(np.clip(picture + whole, 0, 255)).astype(np.uint8)
+    side = len(others[0][0])
+    own = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    whole = cv2.resize((kind > 0).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) == 1
+    shown = np.logical_and.reduce([whole, *(k > 0 for _, k in others)]).astype(np.float32)[..., None]
+    away = sum(other - own for other, _ in others) / (1 + len(others)) * shown
+    away, counted = (cv2.GaussianBlur(x, (0, 0), COARSE * side) for x in (away, shown))
+    away = cv2.resize(away / np.maximum(counted[..., None], 1e-3), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.round(np.clip(picture + away, 0, 255)).astype(np.uint8) * (kind > 0)[..., None]
 
 
 class ReferenceAligner:
@@ -142,8 +145,8 @@ class ReferenceAligner:
         if len(shown) > 1:
             scaled = (shape + HALF) * (SIDE / len(region)) - HALF
             wanted = cv2.resize(region.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
-            small = [self._drawn(i, scaled, wanted) for i in shown]
-            picture = coarsely_mixed(picture, small) * (kind > 0)[..., None]
+            others = [self._drawn(i, scaled, wanted) for i in shown[1:]]
+            picture = coarsely_mixed(picture, kind, others)
         return picture, kind
 
     def _drawn(self, index: int, shape: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

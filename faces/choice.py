@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from .blend import match_colours
-from .registration import registered
+from .registration import Evidence, registered
 
 SIDE = 128  # pixels of the square in which pictures are compared
 RING = 24  # of them: how far around the hole
@@ -20,7 +20,7 @@ OUTLIER = 0.12  # difference, on [0, 1], beyond which it does not matter how lar
 FEWEST = 40  # pixels of the ring below which it says nothing
 MIXED, ALIKE = 3, 1.2  # pictures at most of which the coarse part is the mean; misfit of one by that of the first
 NEAR = 12.0  # degrees, more than that of the nearest one, by which a picture's head may be turned otherwise
-EVERY = 2  # frames from one look to the next
+EVERY = 4  # frames from one look to the next
 NEWS = 0.3  # share of a look in what is known of a picture
 BETTER = 0.93  # misfit, by that of the present picture, from which another one replaces it: a change is seen
 TURNED = 1.0116  # by which a misfit counts more for each degree that a head is turned otherwise, a tenth of a decibel
@@ -35,6 +35,7 @@ class PictureChoice:
     def __init__(self, count: int):
         self._misfit = np.full(count, np.nan)
         self._looked = np.zeros(count, int)  # at which frame
+        self._evidence: list[Evidence | None] = [None] * count  # of where each picture belongs
         self._frame = 0
         self._current: int | None = None
 
@@ -42,7 +43,7 @@ class PictureChoice:
         """The pictures for the next frame: the one that is shown, then others that fit about as well.
 
         frame: (S, S, 3) uint8, or float32 in [0, 1]; hole: (S, S) uint8; away: (N,) degrees by which the head in each
-        picture is turned otherwise. In the first frame all pictures are looked at; later, in every second one, the
+        picture is turned otherwise. In the first frame all pictures are looked at; later, in every fourth one, the
         present one and another one in turn.
         """
         self._frame += 1
@@ -57,7 +58,10 @@ class PictureChoice:
             small /= 255 if frame.dtype == np.uint8 else 1
             covered = cv2.resize(hole.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
             for i in dict.fromkeys(looks):
-                self._note(i, misfit(small, covered.astype(np.uint8), lambda region, i=i: draw(i, region)))
+                found, self._evidence[i] = misfit(
+                    small, covered.astype(np.uint8), lambda region, i=i: draw(i, region), self._evidence[i]
+                )
+                self._note(i, found)
         counted = np.nan_to_num(self._misfit, nan=np.inf) * TURNED**away
         order = sorted(near, key=lambda i: (counted[i], away[i]))
         if self._current is None or counted[order[0]] < BETTER * counted[self._current]:
@@ -72,10 +76,14 @@ class PictureChoice:
 
 
 def misfit(
-    frame: np.ndarray, hole: np.ndarray, draw: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-) -> float:
+    frame: np.ndarray,
+    hole: np.ndarray,
+    draw: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    before: Evidence | None = None,
+) -> tuple[float, Evidence]:
     """How far a picture is from the frame around the hole, with its colours matched and moved to meet it as it will be
-    in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there.
+    in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there; and the
+    evidence of where it belongs, for the next look, see faces.registration.
 
     frame: (SIDE, SIDE, 3) float32; hole: (SIDE, SIDE) uint8; draw: see Draw. Coarse differences do not count, and right
     beside the hole, where colours are taken from, fine ones hardly. A blurred picture differs less from anything, but
@@ -84,13 +92,13 @@ def misfit(
     near = _grown(hole, RING + SEAM)
     picture, kind = draw(near)
     matched = match_colours(picture.astype(np.float32) / 255, frame, hole, kind)
-    moved, _ = registered(frame, matched, hole, kind > 0, None)
+    moved, evidence = registered(frame, matched, hole, kind > 0, before)
     ring = near & ~_grown(hole, SEAM) & (kind > 0)
     if ring.sum() < FEWEST:
-        return np.nan
+        return np.nan, evidence
     difference, wanted, shown = (_details(x, ring)[ring] for x in (frame - moved, frame, moved))
     weaker = max(float(wanted.std()) / max(float(shown.std()), 1e-6), 1.0)
-    return float(np.sqrt(np.square(np.clip(difference, -OUTLIER, OUTLIER)).mean() * weaker))
+    return float(np.sqrt(np.square(np.clip(difference, -OUTLIER, OUTLIER)).mean() * weaker)), evidence
 
 
 def _details(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
