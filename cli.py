@@ -183,8 +183,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--landmarks",
         action="append",
-        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask too) or mediapipe; may "
-        "be repeated (default: oracle and visible)",
+        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask too), mediapipe, or "
+        "paper (oracle by MTCNN and dlib's 68 points, whose training data excludes commercial use; needs dlib-bin); "
+        "may be repeated (default: oracle and visible)",
     )
     parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
     parser.add_argument(

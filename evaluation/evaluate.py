@@ -24,6 +24,7 @@ from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.driven import driven_points
 from ..faces.headset import HeadsetArtist, draw_headset, preset
+from ..faces.paper_detector import networks
 from ..faces.reference import Reference
 from ..faces.square import Square
 from ..faces.track import FaceTrack, FrameStatus, detect_track
@@ -32,6 +33,7 @@ from ..metrics.report import METRICS, compute_metrics
 from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
 from .files import write_png
+from .paper_landmarks import PAPER, paper_reference, paper_track
 
 MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
 MARGIN = 1.7  # crop side by face box
@@ -43,9 +45,10 @@ class Protocol:
     the file of evi-hrnet; personal: that of a personal model, which has its own pictures of the person and gets no
     reference; use: how that one is used.
 
-    landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
-    "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
-    landmarker for uncovered faces sees of the covered one, the mask painted over.
+    landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
+    "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
+    known either, as in real footage; and to compare with "mediapipe": what a landmarker for uncovered faces sees of the
+    covered one, the mask painted over.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -60,11 +63,13 @@ class Protocol:
     use: Use = AS_USUAL
 
     def check(self) -> None:
-        """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
+        """Raise InputError for an unknown name, or what "paper" lacks: else it would show only after the first clip."""
         for method in self.methods:
             check_method(method)
         for mode in self.landmarks:
-            if mode not in (MEDIAPIPE, DETECTED, DRIVEN):
+            if mode == PAPER:
+                networks()
+            elif mode not in (MEDIAPIPE, DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -147,17 +152,20 @@ def _run(
     for mode in protocol.landmarks:
         seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the given reference, and with the person's
         # With "oracle" the engine takes the track for what it says it is.
-        known = "oracle" if mode in ("oracle", DRIVEN) else "visible"
+        known = "oracle" if mode in ("oracle", PAPER, DRIVEN) else "visible"
+        shared = paper_reference(reference) if mode == PAPER else reference
         for method in protocol.methods:
             filler = make_filler(
                 method,
-                reference,
+                shared,
                 weights=protocol.weights,
                 personal=protocol.personal,
                 use=protocol.use,
             )
-            own = filler.model.reference if isinstance(filler, PersonalFiller) else reference
-            given_one = own is reference
+            own = shared
+            if isinstance(filler, PersonalFiller):
+                own = paper_reference(filler.model.reference) if mode == PAPER else filler.model.reference
+            given_one = own is shared
             if given_one not in seen:
                 start = time.perf_counter()
                 seen[given_one] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
@@ -188,6 +196,8 @@ def _look(
         return _as_footage(covered, reference)
     if mode == "oracle":
         track = truth.track
+    elif mode == PAPER:
+        track = paper_track(truth.frames)
     elif mode == DRIVEN:
         track = _driven_track(_visible_track(covered, masks, reference, "visible"), truth.track, masks)
     else:
