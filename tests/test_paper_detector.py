@@ -13,7 +13,7 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.evaluation.paper_landmarks import paper_reference, paper_track
 from hmd_removal.faces import paper_detector
-from hmd_removal.faces.contour import DLIB_68, contour_image
+from hmd_removal.faces.contour import DLIB_68
 from hmd_removal.faces.detector import MediaPipeDetector
 from hmd_removal.faces.paper_detector import IRISES, PaperDetector, dlib_box, through
 from hmd_removal.faces.reference import make_reference
@@ -44,10 +44,6 @@ def test_the_68_points_lie_where_dlib_has_them(mesh: np.ndarray):
     found = through(mesh, seen)
     np.testing.assert_allclose(found[CHOSEN, :2], seen, atol=1e-4)
     np.testing.assert_array_equal(found[:, 2], mesh[:, 2])
-    lines = contour_image(found, 176)
-    drawn = mesh.copy()
-    drawn[CHOSEN, :2] = seen
-    np.testing.assert_array_equal(lines, contour_image(drawn, 176))
 
 
 def test_points_between_follow_their_neighbours(mesh: np.ndarray):
