@@ -153,8 +153,8 @@ def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("width = 3")
     with pytest.raises(InputError, match="recipe in JSON"):
         read_recipe(tmp_path / "r.json")
-    with pytest.raises(InputError, match="'lsgan'"):
-        EVIRecipe(gan="lsgan")
+    with pytest.raises(InputError, match="'vanilla'"):
+        EVIRecipe(gan="vanilla")
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(
