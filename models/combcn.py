@@ -126,9 +126,11 @@ class CombCN(nn.Module):
         # A pixel of the small picture is known where all that it stands for is.
         shown, hole = half[:, :3], (half[:, 3:] > 0).to(half.dtype)
         half = torch.cat([shown * (1 - hole), hole], 1)
-        drawn = self.volume(rearrange(half, "(b t) c h w -> b c t h w", t=length))
+        # In float32 on CPUs: there gradients of 3-D convolutions over two frames are wrong in bfloat16 (PyTorch 2.14).
+        with torch.autocast("cpu", enabled=False):
+            drawn = self.volume(rearrange(half, "(b t) c h w -> b c t h w", t=length))
         drawn = rearrange(drawn, "b c t h w -> (b t) c h w")
-        large = self.frames(seen, torch.lerp(shown, drawn, hole))
+        large = self.frames(seen, torch.lerp(shown, drawn.to(shown.dtype), hole))
         return tuple(rearrange(x, "(b t) c h w -> b t c h w", t=length) for x in (large, drawn))
 
 

@@ -48,7 +48,8 @@ class LongShortAttention(nn.Module):
         values = rearrange(torch.cat([x, before], 1), "n c h w -> n 1 (h w) c")
         found = F.scaled_dot_product_attention(query, query, values, scale=1.0)
         now, then = rearrange(found, "n 1 (h w) c -> n c h w", h=x.shape[2]).chunk(2, 1)
-        return self.joined(torch.cat([x + self.short * now, torch.lerp(before, self.long * then, hole)], 1))
+        then = torch.lerp(before, self.long * then, hole.to(before.dtype))
+        return self.joined(torch.cat([x + self.short * now, then], 1))
 
 
 class LaFIn(nn.Module):
