@@ -6,7 +6,7 @@ only frames after the first second are scored, so that no answer is an input.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
 from ..deocclusion.masks import DetectedHeadset
-from ..deocclusion.methods import check_method, make_filler
+from ..deocclusion.methods import check_method, check_weights, make_filler
 from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
 from ..deocclusion.video import with_faces
 from ..errors import InputError
@@ -42,8 +42,8 @@ MARGIN = 1.7  # crop side by face box
 @dataclass(frozen=True)
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all; weights:
-    the file of evi-hrnet; personal: that of a personal model, which has its own pictures of the person and gets no
-    reference; use: how that one is used.
+    files by method; personal: that of a personal model, which has its own pictures of the person and gets no reference;
+    use: how that one is used.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
     "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
@@ -58,14 +58,16 @@ class Protocol:
     limit: int = 0
     reference: Path | None = None
     networks: bool = True
-    weights: Path | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)
     personal: Path | None = None
     use: Use = AS_USUAL
 
     def check(self) -> None:
-        """Raise InputError for an unknown name, or what "paper" lacks: else it would show only after the first clip."""
+        """Raise InputError for an unknown name, missing weights, or what "paper" lacks: else it would show only after
+        the first clip."""
         for method in self.methods:
             check_method(method)
+            check_weights(method, self.weights.get(method))
         for mode in self.landmarks:
             if mode == PAPER:
                 networks()
@@ -158,7 +160,7 @@ def _run(
             filler = make_filler(
                 method,
                 shared,
-                weights=protocol.weights,
+                weights=protocol.weights.get(method),
                 personal=protocol.personal,
                 use=protocol.use,
             )
