@@ -5,14 +5,19 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..deocclusion.filler import Filler
+from ..deocclusion.methods import COMPARED, make_filler
+from ..errors import InputError
 from ..faces.reference import Reference
 from ..faces.track import FaceTrack
+from .networks import compared_filler, own_weights
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES, ReferenceSocket
 from .widgets import covered_face_inputs, hidden_landmarks_input
 
-BASELINES = ("telea", "static", "warp")
+WITHOUT_NETWORK = ("telea", "static", "warp")
+NO_FILE = "none"
 
 
 class InpaintBaseline(io.ComfyNode):
@@ -29,16 +34,26 @@ class InpaintBaseline(io.ComfyNode):
                 "Fills the masked part of the face with a simple method, or with a network of another paper, to "
                 "compare the others with. Pixels outside the mask and a narrow feather stay bit for bit as they were."
             ),
-            search_aliases=[*SEARCH_ALIASES, "compare", "benchmark", "telea", "lgtsm", "combcn", "lafin", "side by side"],
+            search_aliases=[*SEARCH_ALIASES, "compare", "benchmark", "telea", "lgtsm", "combcn", "lafin"],
             inputs=[
                 *covered_face_inputs(),
                 io.Combo.Input(
                     "method",
-                    options=list(BASELINES),
-                    default=BASELINES[0],
+                    options=[*WITHOUT_NETWORK, *COMPARED],
+                    default=WITHOUT_NETWORK[0],
                     tooltip=(
                         "telea: OpenCV's inpainting, which knows nothing of faces. static: the reference pasted as it "
-                        "is. warp: as Warp Reference does."
+                        "is. warp: as Warp Reference does. lgtsm, combcn, lafin: networks of other papers, for which "
+                        "weights must be chosen; they draw the face without a reference."
+                    ),
+                ),
+                io.Combo.Input(
+                    "weights",
+                    options=[NO_FILE, *own_weights()],
+                    default=NO_FILE,
+                    tooltip=(
+                        "For lgtsm, combcn and lafin: a file that you trained and put into ComfyUI's "
+                        "models/hmd_removal."
                     ),
                 ),
                 hidden_landmarks_input(),
@@ -58,6 +73,7 @@ class InpaintBaseline(io.ComfyNode):
         mask: torch.Tensor,
         face_track: FaceTrack,
         method: str,
+        weights: str,
         landmarks: str,
         reference: Reference | None = None,
     ) -> io.NodeOutput:
@@ -68,8 +84,19 @@ class InpaintBaseline(io.ComfyNode):
             mask.cpu(),
             face_track,
             reference,
-            method=method,
+            method=_filler(method, weights, reference),
             landmarks=landmarks,
             progress=progress_bar(),
         )
         return io.NodeOutput(restored)
+
+
+def _filler(method: str, weights: str, reference: Reference | None) -> Filler:
+    if method not in COMPARED:
+        return make_filler(method, reference)
+    if weights == NO_FILE:
+        raise InputError(
+            f"The method {method!r} needs weights, which do not come with the pack: train them with hmd-removal train "
+            "compared, put the file into ComfyUI's models/hmd_removal, and choose it."
+        )
+    return compared_filler(method, weights)
