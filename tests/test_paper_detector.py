@@ -74,7 +74,7 @@ def test_without_dlib_one_sentence_says_what_to_do(monkeypatch, capsys, carphone
     paper_detector.networks.cache_clear()
     assert main(["evaluate", str(carphone), "--landmarks", "paper", "--method", "static"]) == 1
     said = capsys.readouterr().err
-    assert "pip install dlib-bin" in said and "weights fetch mtcnn dlib_68" in said and "commercial use" in said
+    assert "pip install dlib-bin" in said and "weights fetch mtcnn dlib_68" in said and "commercial" in said
     assert said.count("\n") == 1
     paper_detector.networks.cache_clear()
 
