@@ -50,9 +50,11 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--reference", type=Path, help="photo, folder of photos or clip of the uncovered face")
     parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
     parser.add_argument(
-        "--method", default="evi-hrnet", help="evi-hrnet, warp, personal, static or telea (default: %(default)s)"
+        "--method",
+        default="evi-hrnet",
+        help="evi-hrnet, warp, personal, static, telea, lgtsm, combcn or lafin (default: %(default)s)",
     )
-    parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
+    _add_weights(parser)
     _add_personal(parser)
     parser.add_argument(
         "--mask",
@@ -89,6 +91,18 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--covered", type=Path, help="also write the footage as the method sees it")
 
 
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    """Files of networks; deocclusion.methods.weights_by_method reads them."""
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[METHOD=]FILE",
+        help="safetensors file of a method's network, of evi-hrnet's (default: the pack's own) if no method is named; "
+        "lgtsm, combcn and lafin need one, see train compared; may be repeated",
+    )
+
+
 def _add_personal(parser: argparse.ArgumentParser) -> None:
     """Arguments of the method personal; `_use` reads them, but for the file."""
     parser.add_argument("--personal", type=Path, help="file of a personal model, which brings pictures of the person")
@@ -115,7 +129,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .deocclusion.enrol import load_reference
-    from .deocclusion.methods import make_filler
+    from .deocclusion.methods import make_filler, weights_by_method
     from .deocclusion.personal_filler import PersonalFiller
     from .deocclusion.video import deocclude_video
     from .faces.visible import box_of
@@ -126,7 +140,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     filler = make_filler(
         args.method,
         reference,
-        weights=args.weights,
+        weights=weights_by_method(args.weights).get(args.method),
         personal=args.personal,
         use=_use(args),
     )
@@ -176,15 +190,17 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--method",
         action="append",
-        help="telea, static, warp, evi-hrnet or personal; may be repeated (default: all but personal)",
+        help="telea, static, warp, evi-hrnet, personal, lgtsm, combcn or lafin; may be repeated (default: the first "
+        "four)",
     )
-    parser.add_argument("--weights", type=Path, help="safetensors file for evi-hrnet (default: the pack's own)")
+    _add_weights(parser)
     _add_personal(parser)
     parser.add_argument(
         "--landmarks",
         action="append",
-        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask too) or mediapipe; may "
-        "be repeated (default: oracle and visible)",
+        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask too), mediapipe, or "
+        "paper (oracle by MTCNN and dlib's 68 points, whose training data excludes commercial use; needs dlib-bin); "
+        "may be repeated (default: oracle and visible)",
     )
     parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
     parser.add_argument(
@@ -203,6 +219,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from .deocclusion.methods import weights_by_method
     from .evaluation.evaluate import Protocol, evaluate
     from .evaluation.table import differences, distance_table, table, task_table, write_json
     from .faces.headset import HEADSETS
@@ -217,7 +234,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reference=args.reference,
         networks=not args.no_networks,
         frechet=args.frechet,
-        weights=args.weights,
+        weights=weights_by_method(args.weights),
         personal=args.personal,
         use=_use(args),
     )

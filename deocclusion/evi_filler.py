@@ -9,13 +9,10 @@ from ..faces.reference import Reference
 from ..faces.registration import Evidence
 from ..models.evi_hrnet import EVIHRnet, State, load
 from ..models.precision import Precision, check_precision, mixed_precision
-from .filler import Window, fill_in_parts
+from .filler import LOOK_AHEAD, TOGETHER, Window, fill_in_parts
 from .methods import fitted_reference, reference_crop
 from .network_inputs import contours, memory_of
 from .resizing import known_whole, resized
-
-WINDOW = 8  # frames that share one pass; the result does not depend on it
-LOOK_AHEAD = 32  # frames of one that looks ahead: those at its ends are seen without their neighbours
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class EVIFiller:
         self._draws = network.config.variant == "paper"
         self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
-        self.window = LOOK_AHEAD if network.config.shift == "bidirectional" else WINDOW
+        self.window = LOOK_AHEAD if network.config.shift == "bidirectional" else TOGETHER
         self._net, self._reference, self._precision = network, reference, precision
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+TOGETHER = 8  # frames that share one pass of a network; the result does not depend on it
+LOOK_AHEAD = 32  # frames of one that looks ahead: those at its ends are seen without their neighbours
+
 
 @dataclass(frozen=True)
 class Window:

@@ -1,5 +1,6 @@
 """The methods by name, and those without learning: the warped reference and the baselines that it has to beat."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,49 @@ from ..faces.pose import head_pose
 from ..faces.reference import Reference
 from ..faces.registration import Evidence, registered
 from ..faces.track import FrameStatus, TrackedFace
+from ..models.compared import NETWORKS
 from .filler import Filler, Window
 
 if TYPE_CHECKING:
     from .personal_filler import Use
 
 METHODS = ("evi-hrnet", "warp", "personal", "static", "telea")
+COMPARED = tuple(NETWORKS)  # methods besides, which EVI-HRnet is compared with; they have no weights but the user's
 EVI_WEIGHTS = "evi_hrnet"  # the manifest's name for those that come with the pack
 
 
 def check_method(method: str) -> None:
     """Raise InputError for an unknown method."""
-    if method not in METHODS:
-        raise InputError(f"Expected a method out of {', '.join(METHODS)}, got {method!r}.")
+    if method not in (*METHODS, *COMPARED):
+        raise InputError(f"Expected a method out of {', '.join((*METHODS, *COMPARED))}, got {method!r}.")
+
+
+def check_weights(method: str, weights: Path | None) -> None:
+    """Raise InputError for a method without the weights that it needs."""
+    if method in COMPARED and weights is None:
+        raise InputError(
+            f"The method {method!r} comes without weights: train it with hmd-removal train compared, and give its "
+            f"file with --weights {method}=FILE."
+        )
+
+
+def weights_by_method(options: Sequence[str]) -> dict[str, Path]:
+    """What `--weights [METHOD=]FILE`, given any number of times, says; without a method it is EVI-HRnet's.
+
+    Raises InputError for a method that takes no weights.
+    """
+    files = {}
+    for option in options:
+        method, equals, file = option.partition("=")
+        if not equals or Path(option).is_file():  # whose name may have that sign
+            method, file = "evi-hrnet", option
+        if method not in ("evi-hrnet", *COMPARED):
+            raise InputError(
+                f"Expected weights as FILE or METHOD=FILE with a method out of evi-hrnet, {', '.join(COMPARED)}, "
+                f"got {option!r}."
+            )
+        files[method] = Path(file)
+    return files
 
 
 def make_filler(
@@ -39,14 +70,21 @@ def make_filler(
     personal: Path | None = None,
     use: "Use | None" = None,
 ) -> Filler:
-    """The filler of a method's name. weights: of evi-hrnet, if not those that come with the pack; personal: the file of
-    a personal model; use: how that is used, if not as usual.
+    """The filler of a method's name. weights: the file of its network; evi-hrnet has one that comes with the pack.
+    personal: the file of a personal model; use: how that is used, if not as usual.
 
     Raises InputError for an unknown method, or one that lacks its reference or its weights.
     """
     check_method(method)
     if method == "telea":
         return TeleaFiller(crop_side)
+    if method in COMPARED:
+        from ..models.compared import load
+        from .compared_filler import ComparedFiller
+
+        check_weights(method, weights)
+        network = load(weights, method).to("cuda" if torch.cuda.is_available() else "cpu")
+        return ComparedFiller(network, crop_side)
     if method == "personal":
         from .personal_filler import AS_USUAL, PersonalFiller
         from .personal_model import on_best_device, read_personal

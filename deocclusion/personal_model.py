@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..faces.reference import Reference, make_reference
 from ..files import written_whole
 from ..models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from ..models.weights_file import read_weights
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
 AROUND = 1.0  # how much of a picture is kept on each side of the face, in sizes of the face
@@ -48,14 +49,7 @@ def write_personal(path: Path, model: PersonalModel) -> None:
 
 def read_personal(path: Path) -> PersonalModel:
     """What `write_personal` wrote. Raises InputError when there is no such file, or it holds something else."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"Expected a personal model in {path}, which cannot be read: {error}.") from error
+    about, tensors = read_weights(path, "a personal model")
     network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
     if POINTS not in tensors:
         raise InputError(

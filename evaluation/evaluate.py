@@ -6,7 +6,7 @@ only frames after the first second are scored, so that no answer is an input.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from tqdm import tqdm
 from ..deocclusion.clip import check_landmarks, deocclude_clip
 from ..deocclusion.enrol import load_reference, reference_from_frames
 from ..deocclusion.masks import DetectedHeadset
-from ..deocclusion.methods import check_method, make_filler
+from ..deocclusion.methods import check_method, check_weights, make_filler
 from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
 from ..deocclusion.video import with_faces
 from ..errors import InputError
 from ..faces.driven import driven_points
 from ..faces.headset import HeadsetArtist, draw_headset, preset
+from ..faces.paper_detector import networks
 from ..faces.reference import Reference
 from ..faces.square import Square
 from ..faces.track import FaceTrack, FrameStatus, detect_track
@@ -32,6 +33,7 @@ from ..metrics.stats import bootstrap_interval
 from ..video import VideoReader
 from .files import write_png
 from .judge import SCORES, Judge
+from .paper_landmarks import PAPER, paper_reference, paper_track
 
 MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
 MARGIN = 1.7  # crop side by face box
@@ -41,13 +43,14 @@ MARGIN = 1.7  # crop side by face box
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
 
-    networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: the file of evi-hrnet;
+    networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files by method;
     personal: that of a personal model, which has its own pictures of the person and gets no reference; use: how that
     one is used.
 
-    landmarks: "oracle"; "visible"; "driven", in which the shape of the eyes is known as well (faces.driven); or
-    "detected", in which the mask is not known either, as in real footage; and to compare with "mediapipe": what a
-    landmarker for uncovered faces sees of the covered one, the mask painted over.
+    landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
+    "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
+    known either, as in real footage; and to compare with "mediapipe": what a landmarker for uncovered faces sees of the
+    covered one, the mask painted over.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -58,16 +61,20 @@ class Protocol:
     reference: Path | None = None
     networks: bool = True
     frechet: bool = False
-    weights: Path | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)
     personal: Path | None = None
     use: Use = AS_USUAL
 
     def check(self) -> None:
-        """Raise InputError for an unknown name, which otherwise would show only after the first clip."""
+        """Raise InputError for an unknown name, missing weights, or what "paper" lacks: else it would show only after
+        the first clip."""
         for method in self.methods:
             check_method(method)
+            check_weights(method, self.weights.get(method))
         for mode in self.landmarks:
-            if mode not in (MEDIAPIPE, DETECTED, DRIVEN):
+            if mode == PAPER:
+                networks()
+            elif mode not in (MEDIAPIPE, DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -157,17 +164,20 @@ def _run(
     for mode in protocol.landmarks:
         seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the given reference, and with the person's
         # With "oracle" the engine takes the track for what it says it is.
-        known = "oracle" if mode in ("oracle", DRIVEN) else "visible"
+        known = "oracle" if mode in ("oracle", PAPER, DRIVEN) else "visible"
+        shared = paper_reference(reference) if mode == PAPER else reference
         for method in protocol.methods:
             filler = make_filler(
                 method,
-                reference,
-                weights=protocol.weights,
+                shared,
+                weights=protocol.weights.get(method),
                 personal=protocol.personal,
                 use=protocol.use,
             )
-            own = filler.model.reference if isinstance(filler, PersonalFiller) else reference
-            given_one = own is reference
+            own = shared
+            if isinstance(filler, PersonalFiller):
+                own = paper_reference(filler.model.reference) if mode == PAPER else filler.model.reference
+            given_one = own is shared
             if given_one not in seen:
                 start = time.perf_counter()
                 seen[given_one] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
@@ -191,6 +201,8 @@ def _look(
         return _as_footage(covered, reference)
     if mode == "oracle":
         track = truth.track
+    elif mode == PAPER:
+        track = paper_track(truth.frames)
     elif mode == DRIVEN:
         track = _driven_track(_visible_track(covered, masks, reference, "visible"), truth.track, masks)
     else:

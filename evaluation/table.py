@@ -104,7 +104,7 @@ def _of(evaluation: Evaluation, key: tuple[str, str, str], score: str) -> list[f
 def write_json(path: Path, evaluation: Evaluation) -> None:
     """Write protocol, scores of every clip, and means; the file appears whole or not at all."""
     content = asdict(evaluation)
-    content["protocol"]["weights"] = str(evaluation.protocol.weights or "")
+    content["protocol"]["weights"] = {m: str(file) for m, file in evaluation.protocol.weights.items()}
     content["protocol"]["personal"] = str(evaluation.protocol.personal or "")
     content["protocol"]["reference"] = str(evaluation.protocol.reference or "first second of each clip")
     files.write_json(path, content)

@@ -13,33 +13,34 @@ CHANNELS = 4  # of the input: masked frame (3), mask (1)
 
 
 class Volume(nn.Module):
-    """The 3-D network, at half the size: 6,836,467 parameters."""
+    """The 3-D network, at half the size: 6,836,467 parameters at width 16."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
+        w = width
         halve, twice = (1, 2, 2), {"kernel_size": 4, "stride": (1, 2, 2), "padding": 1}
         self.down = nn.ModuleList(
             [
-                _normed(nn.Conv3d(CHANNELS, 16, 5, padding=2)),
-                _normed(nn.Conv3d(16, 32, 3, halve, 1)),
-                _normed(nn.Conv3d(32, 64, 3, 1, 1)),
-                _normed(nn.Conv3d(64, 128, 3, halve, 1)),
+                _normed(nn.Conv3d(CHANNELS, w, 5, padding=2)),
+                _normed(nn.Conv3d(w, 2 * w, 3, halve, 1)),
+                _normed(nn.Conv3d(2 * w, 4 * w, 3, 1, 1)),
+                _normed(nn.Conv3d(4 * w, 8 * w, 3, halve, 1)),
             ]
         )
         self.middle = nn.Sequential(
-            _normed(nn.Conv3d(128, 256, 3, 1, 2, 2)),
-            _normed(nn.Conv3d(256, 256, 3, 1, 4, 4)),
-            _normed(nn.Conv3d(256, 256, 3, 1, 8, 8)),
-            _normed(nn.Conv3d(256, 128, 3, 1, 1)),
+            _normed(nn.Conv3d(8 * w, 16 * w, 3, 1, 2, 2)),
+            _normed(nn.Conv3d(16 * w, 16 * w, 3, 1, 4, 4)),
+            _normed(nn.Conv3d(16 * w, 16 * w, 3, 1, 8, 8)),
+            _normed(nn.Conv3d(16 * w, 8 * w, 3, 1, 1)),
         )
         self.up = nn.ModuleList(
             [
-                _normed(nn.ConvTranspose3d(128 + 128, 64, **twice)),
-                _normed(nn.Conv3d(64 + 64, 32, 3, 1, 1)),
-                _normed(nn.ConvTranspose3d(32 + 32, 16, **twice)),
+                _normed(nn.ConvTranspose3d(8 * w + 8 * w, 4 * w, **twice)),
+                _normed(nn.Conv3d(4 * w + 4 * w, 2 * w, 3, 1, 1)),
+                _normed(nn.ConvTranspose3d(2 * w + 2 * w, w, **twice)),
             ]
         )
-        self.last = nn.Conv3d(16, 3, 3, 1, 1)
+        self.last = nn.Conv3d(w, 3, 3, 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 4, T, S, S), S a multiple of 4, to (B, 3, T, S, S)."""
@@ -55,11 +56,12 @@ class Volume(nn.Module):
 
 
 class Frames(nn.Module):
-    """The 2-D network: 8,669,379 parameters. Layer i of 17 also sees what layer 17 - i said, and two of them the frame
-    that the 3-D network completed."""
+    """The 2-D network: 8,669,379 parameters at width 64. Layer i of 17 also sees what layer 17 - i said, and two of
+    them the frame that the 3-D network completed."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
+        w = width
 
         def plain(channels_in: int, channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
             return _normed(nn.Conv2d(channels_in, channels, 3, stride, dilation, dilation))
@@ -69,28 +71,28 @@ class Frames(nn.Module):
 
         self.first = nn.ModuleList(
             [
-                _normed(nn.Conv2d(CHANNELS, 64, 5, padding=2)),
-                plain(64, 128, stride=2),
-                plain(128 + 3, 128),
-                plain(128, 256, stride=2),
-                plain(256, 256),
-                plain(256, 256),
-                plain(256, 256, dilation=2),
+                _normed(nn.Conv2d(CHANNELS, w, 5, padding=2)),
+                plain(w, 2 * w, stride=2),
+                plain(2 * w + 3, 2 * w),
+                plain(2 * w, 4 * w, stride=2),
+                plain(4 * w, 4 * w),
+                plain(4 * w, 4 * w),
+                plain(4 * w, 4 * w, dilation=2),
             ]
         )
-        self.middle = nn.Sequential(plain(256, 256, dilation=4), plain(256, 256, dilation=8))
+        self.middle = nn.Sequential(plain(4 * w, 4 * w, dilation=4), plain(4 * w, 4 * w, dilation=8))
         self.second = nn.ModuleList(
             [
-                plain(2 * 256, 256, dilation=16),
-                plain(2 * 256, 256),
-                plain(2 * 256, 256),
-                larger(2 * 256, 128),
-                plain(2 * 128, 128),
-                larger(128 + 3 + 128, 64),
-                plain(2 * 64, 32),
+                plain(2 * 4 * w, 4 * w, dilation=16),
+                plain(2 * 4 * w, 4 * w),
+                plain(2 * 4 * w, 4 * w),
+                larger(2 * 4 * w, 2 * w),
+                plain(2 * 2 * w, 2 * w),
+                larger(2 * w + 3 + 2 * w, w),
+                plain(2 * w, w // 2),
             ]
         )
-        self.last = nn.Conv2d(32, 3, 3, padding=1)
+        self.last = nn.Conv2d(w // 2, 3, 3, padding=1)
 
     def forward(self, x: torch.Tensor, small: torch.Tensor) -> torch.Tensor:
         """(N, 4, S, S), S a multiple of 4, and the completed frames, (N, 3, S / 2, S / 2), to (N, 3, S, S)."""
@@ -106,11 +108,11 @@ class Frames(nn.Module):
 
 
 class CombCN(nn.Module):
-    """Both networks: 15,505,846 parameters."""
+    """Both networks: 15,505,846 parameters at width 64, which is the 2-D network's; the 3-D network has a quarter."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.volume, self.frames = Volume(), Frames()
+        self.volume, self.frames = Volume(width // 4), Frames(width)
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What fills the hole, (B, T, 3, S, S), and the same at half the size; neither is clamped.
@@ -124,9 +126,11 @@ class CombCN(nn.Module):
         # A pixel of the small picture is known where all that it stands for is.
         shown, hole = half[:, :3], (half[:, 3:] > 0).to(half.dtype)
         half = torch.cat([shown * (1 - hole), hole], 1)
-        drawn = self.volume(rearrange(half, "(b t) c h w -> b c t h w", t=length))
+        # In float32 on CPUs: there gradients of 3-D convolutions over two frames are wrong in bfloat16 (PyTorch 2.14).
+        with torch.autocast("cpu", enabled=False):
+            drawn = self.volume(rearrange(half, "(b t) c h w -> b c t h w", t=length))
         drawn = rearrange(drawn, "b c t h w -> (b t) c h w")
-        large = self.frames(seen, torch.lerp(shown, drawn, hole))
+        large = self.frames(seen, torch.lerp(shown, drawn.to(shown.dtype), hole))
         return tuple(rearrange(x, "(b t) c h w -> b t c h w", t=length) for x in (large, drawn))
 
 

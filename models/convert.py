@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from safetensors.numpy import save
 ALEXNET_CONVOLUTIONS = (0, 3, 6, 8, 10)
 # Positions of the first ten of VGG16's thirteen, up to conv4_3.
 VGG16_CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
+# Of the heads of MTCNN's networks, those that are used; and the side of the map that its dense layers read.
+MTCNN_HEADS = {"1": "face", "2": "box"}
+MTCNN_SIDE = 3
 
 
 def convert(kind: str, files: Mapping[str, bytes]) -> bytes:
@@ -128,12 +132,38 @@ def dlib_face_embedding(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     return tensors
 
 
+def mtcnn(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """MTCNN's three networks from PyTorch checkpoints, float32 as stored, under the names of `models.mtcnn`.
+
+    What is flattened between convolutions and dense layer was numbered by column, row, channel; PyTorch's own order is
+    channel, row, column. The third network's guess of eyes, nose and mouth is left out.
+    """
+    import torch
+
+    tensors = {}
+    for path, data in files.items():
+        network = path.rpartition("/")[2].removesuffix(".pt")
+        for name, values in torch.load(io.BytesIO(data), weights_only=True).items():
+            layer, number, head, kind = re.fullmatch(r"([a-z]+)(\d)(?:_(\d))?\.(\w+)", name).groups()
+            array = values.numpy()
+            if head:
+                if head in MTCNN_HEADS:
+                    tensors[f"{network}.{MTCNN_HEADS[head]}.{kind}"] = array
+                continue
+            if layer == "dense" and kind == "weight":
+                by_column = array.reshape(len(array), MTCNN_SIDE, MTCNN_SIDE, -1)
+                array = by_column.transpose(0, 3, 2, 1).reshape(len(array), -1)
+            tensors[f"{network}.layers.{int(number) - 1}.{int(layer == 'prelu')}.{kind}"] = array
+    return tensors
+
+
 CONVERTERS: dict[str, Callable[[Mapping[str, bytes]], dict[str, np.ndarray]]] = {
     "lpips_alex": lpips_alex,
     "dlib_face_embedding": dlib_face_embedding,
     "vgg16": vgg16,
     "face_expression": face_expression,
     "i3d": i3d,
+    "mtcnn": mtcnn,
 }
 
 

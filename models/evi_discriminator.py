@@ -17,10 +17,11 @@ class EVIDiscriminator(nn.Module):
     """Six 5 x 5 convolutions of stride 2 with a temporal shift; every value of the last map judges a patch.
 
     Each convolution is normalised by its largest singular value (Miyato et al. 2018), which the Wasserstein loss needs
-    for a bound; in LGTSM's released code that normalisation had no effect. 5,948,446 parameters at width 64.
+    for a bound; in LGTSM's released code that normalisation had no effect. 5,948,446 parameters at width 64. in_time:
+    whether it sees a frame's neighbours.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, *, in_time: bool = True) -> None:
         super().__init__()
         channels = [CHANNELS, *(width * k for k in WIDTHS)]
         self.convolutions = nn.ModuleList(
@@ -29,7 +30,7 @@ class EVIDiscriminator(nn.Module):
         )
         # The discriminator is not used live: it may look ahead. A quarter of the five input channels would be one
         # colour: the first layer sees single frames.
-        self.shifts = nn.ModuleList(TemporalShift(c) for c in channels[1:-1])
+        self.shifts = nn.ModuleList(TemporalShift(c) for c in channels[1:-1] if in_time)
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor, contour: torch.Tensor) -> torch.Tensor:
         """Scores (B, T, N, h, w), higher for real, not bounded.
@@ -42,7 +43,9 @@ class EVIDiscriminator(nn.Module):
             with torch.autocast(x.device.type, enabled=False):  # singular values need float32
                 _ = [convolution.weight for convolution in self.convolutions]
             x = self.convolutions[0](x)
-            for shift, convolution in zip(self.shifts, self.convolutions[1:], strict=True):
-                moved, _ = shift(F.leaky_relu(x, SLOPE), length)
-                x = convolution(moved)
+            for number, convolution in enumerate(self.convolutions[1:]):
+                x = F.leaky_relu(x, SLOPE)
+                if self.shifts:
+                    x, _ = self.shifts[number](x, length)
+                x = convolution(x)
         return rearrange(x, "(b t) c h w -> b t c h w", t=length)

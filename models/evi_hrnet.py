@@ -18,6 +18,7 @@ from .correction import Correction
 from .gated_shift import CausalShift, GatedConv, TemporalShift
 from .recall import prior_share
 from .self_attention import ChannelAttention, SpatialAttention
+from .weights_file import read_weights
 
 # Of the input: masked frame (3), mask (1), contour (1), reference (3); and memory (4), how unlike the frame the
 # reference and what is remembered are around the hole (2).
@@ -241,14 +242,7 @@ def load(path: Path) -> EVIHRnet:
 
     Raises InputError when there is no such file, or it holds another network.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            config = EVIConfig.from_metadata(file.metadata() or {})
-            state = {name: file.get_tensor(name).float() for name in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"Expected weights of EVI-HRnet in {path}, which cannot be read: {error}.") from error
-    net = EVIHRnet(config)
-    net.load_state_dict(state)
+    metadata, state = read_weights(path, "weights of EVI-HRnet")
+    net = EVIHRnet(EVIConfig.from_metadata(metadata))
+    net.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -57,14 +57,13 @@ class TemporalShift(nn.Module):
 
     def forward(self, x: torch.Tensor, frames: int, past: None = None) -> tuple[torch.Tensor, None]:
         """(B * T, C, H, W), clip by clip, to the same shape, and no past; beyond a clip's ends there is nothing."""
-        clip = rearrange(x, "(b t) c h w -> b t c h w", t=frames)
+        clip = rearrange(x, "(b t) c h w -> b t h w c", t=frames)  # channels last, see CausalShift
+        *moving, still = clip.split([self.shifted, self.shifted, clip.shape[-1] - 2 * self.shifted], -1)
         mixed = []
-        for kernel, part in zip(
-            self.kernels.to(x.dtype), clip[:, :, : 2 * self.shifted].split(self.shifted, 2), strict=True
-        ):
+        for kernel, part in zip(self.kernels.to(x.dtype), moving, strict=True):
             padded = F.pad(part, (0, 0, 0, 0, 0, 0, 1, 1))
             mixed.append(sum(tap * padded[:, k : k + frames] for k, tap in enumerate(kernel)))
-        return rearrange(torch.cat([*mixed, clip[:, :, 2 * self.shifted :]], 2), "b t c h w -> (b t) c h w"), None
+        return rearrange(torch.cat([*mixed, still], -1), "b t h w c -> (b t) c h w"), None
 
 
 class GatedConv(nn.Module):

@@ -38,7 +38,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Weight:
-    """One weight file. `revision` is a commit sha, or None while the Hub holds no published copy."""
+    """One weight file. `revision` is a commit sha, or None while the Hub holds no published copy. `on_request`: only
+    for users who name it, since its terms do not suit all."""
 
     name: str
     file: str
@@ -50,6 +51,7 @@ class Weight:
     repo_id: str
     revision: str | None
     sources: tuple[Source, ...]
+    on_request: bool = False
 
 
 def read_manifest(path: Path) -> dict[str, Weight]:

@@ -27,12 +27,12 @@ def list_weights() -> list[WeightState]:
 
 
 def verify_weights(names: Sequence[str] = ()) -> list[WeightState]:
-    """Read the named files (by default all) from end to end and compare their sha256."""
+    """Read the named files (by default all but those on request) from end to end and compare their sha256."""
     return [_state(weight, remembered=False) for weight in _rows(names)]
 
 
 def fetch_weights(names: Sequence[str] = ()) -> list[WeightState]:
-    """Get the named files (by default all) from wherever they can be had."""
+    """Get the named files (by default all but those on request) from wherever they can be had."""
     return [_fetch(weight) for weight in _rows(names)]
 
 
@@ -55,7 +55,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions.add_parser("list", help="every weight file: size, licence and where it is on this machine")
     for action, text in (("fetch", "get weight files"), ("verify", "read weight files and compare sha256")):
         names = actions.add_parser(action, help=text)
-        names.add_argument("names", nargs="*", metavar="NAME", help="names from `weights list` (default: all)")
+        names.add_argument(
+            "names",
+            nargs="*",
+            metavar="NAME",
+            help="names from `weights list` (default: all but mtcnn and dlib_68, which are not for commercial use)",
+        )
     upload = actions.add_parser("publish", help="put the project's own weights and model cards on the Hugging Face Hub")
     upload.add_argument(
         "names", nargs="*", metavar="NAME", help="names from `weights list` (default: the project's own)"
@@ -81,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(names: Sequence[str]) -> list[Weight]:
-    return [find_weight(name) for name in names] or list(manifest().values())
+    return [find_weight(name) for name in names] or [row for row in manifest().values() if not row.on_request]
 
 
 def _state(weight: Weight, *, remembered: bool) -> WeightState:

@@ -22,6 +22,7 @@ class HMDRemovalExtension(ComfyExtension):
         from .detect_headset import DetectHeadset
         from .draw_mask import DrawHMDMask
         from .evi_hrnet_inpaint import EVIHRnetInpaint
+        from .inpaint_baseline import InpaintBaseline
         from .load_video import LoadVideoFrames
         from .personal_deocclude import PersonalDeocclude
         from .pick_reference import PickReferenceFrame
@@ -38,6 +39,7 @@ class HMDRemovalExtension(ComfyExtension):
             PersonalDeocclude,
             TrainPersonal,
             WarpReference,
+            InpaintBaseline,
             ComputeMetrics,
             DeoccludeVideo,
         ]

@@ -10,6 +10,7 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
+from ..deocclusion.compared_filler import ComparedFiller
 from ..deocclusion.evi_filler import EVIFiller
 from ..deocclusion.filler import Filler
 from ..deocclusion.methods import EVI_WEIGHTS, make_filler
@@ -17,7 +18,7 @@ from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
 from ..deocclusion.personal_model import PersonalModel, read_personal
 from ..errors import InputError
 from ..faces.reference import Reference
-from ..models import evi_hrnet, weights
+from ..models import compared, evi_hrnet, weights
 from ..models.manifest import manifest
 from . import MODEL_FOLDER
 
@@ -25,9 +26,14 @@ PERSONAL_FOLDER = "personal"  # of MODEL_FOLDER
 
 
 def evi_weights() -> list[str]:
-    """What a widget offers: the weights that come with the pack, and the user's own files in models/hmd_removal."""
+    """What a widget offers: the weights that come with the pack, and the user's own."""
+    return [EVI_WEIGHTS, *own_weights()]
+
+
+def own_weights() -> list[str]:
+    """What a widget offers: the user's own files in models/hmd_removal."""
     known = {weight.file for weight in manifest().values()}
-    return [EVI_WEIGHTS, *(name for name in _own_files() if name not in known and not _is_personal(name))]
+    return [name for name in _own_files() if name not in known and not _is_personal(name)]
 
 
 def personal_models() -> list[str]:
@@ -64,6 +70,18 @@ def evi_filler(
     return EVIFiller(patcher.model, reference, crop_side, precision)
 
 
+def compared_filler(method: str, name: str) -> ComparedFiller:
+    """One of the methods deocclusion.methods.COMPARED with weights out of `own_weights`, on the device that ComfyUI
+    chooses.
+
+    Raises InputError for a file that is not there or holds another network.
+    """
+    path = own_file(name)
+    patcher = _compared(path, path.stat().st_mtime_ns, method)
+    model_management.load_models_gpu([patcher])
+    return ComparedFiller(patcher.model)
+
+
 def personal_filler(
     path: Path,
     *,
@@ -95,6 +113,11 @@ def managed_filler(method: str, reference: Reference, personal: Path | None = No
 @lru_cache(maxsize=2)
 def _evi_hrnet(path: Path, changed: int) -> ModelPatcher:
     return _managed(evi_hrnet.load(path))
+
+
+@lru_cache(maxsize=2)
+def _compared(path: Path, changed: int, method: str) -> ModelPatcher:
+    return _managed(compared.load(path, method))
 
 
 @lru_cache(maxsize=2)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
+from hmd_removal.faces.reference import make_reference
 from hmd_removal.faces.track import FaceTrack, detect_track
+from hmd_removal.training.takes import Take, make_take
 from hmd_removal.video import VideoReader
 
 
@@ -42,3 +44,11 @@ def talking_head_track(talking_head: np.ndarray) -> FaceTrack:
 def wearer(talking_head: np.ndarray, talking_head_track: FaceTrack) -> tuple[np.ndarray, np.ndarray]:
     """`talking_head` with a headset on from the first frame to the last, and its exact masks, (48, 144, 176) uint8."""
     return draw_headset(talking_head, talking_head_track, HeadsetArtist(preset("quest")))
+
+
+@pytest.fixture(scope="session")
+def take(talking_head: np.ndarray, talking_head_track: FaceTrack) -> Take:
+    """Nine frames of `talking_head` prepared for training, in crops of 64 pixels."""
+    reference = make_reference([talking_head[0]], talking_head_track.points[:1])
+    track = FaceTrack.stack([talking_head_track[t] for t in range(20, 29)], talking_head_track.size)
+    return make_take(talking_head[20:29], track, HeadsetArtist(preset("quest")), reference, mode="visible", side=64)

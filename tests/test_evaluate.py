@@ -12,6 +12,7 @@ from hmd_removal.errors import InputError
 from hmd_removal.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
 from hmd_removal.evaluation.table import differences, table, task_table, write_json
 from hmd_removal.faces.headset import HEADSETS
+from hmd_removal.faces.paper_detector import networks
 from hmd_removal.faces.track import FrameStatus
 from hmd_removal.metrics.task import TASK_METRICS
 from hmd_removal.models import weights
@@ -112,6 +113,18 @@ def test_a_headset_that_tracks_the_eyes_tells_more_of_them(carphone):
     )
     visible, driven, oracle = (row["hole_psnr"] for row in evaluate([carphone], protocol).mean)
     assert visible < driven < oracle + 0.5
+
+
+def test_true_landmarks_can_be_the_papers(carphone):
+    try:
+        networks()
+    except InputError as missing:
+        pytest.skip(str(missing))
+    protocol = Protocol(methods=("telea", "warp"), landmarks=("oracle", "paper"), size=192, limit=6, networks=False)
+    _, oracle, telea, paper = evaluate([carphone], protocol).mean
+    assert paper["landmarks"] == "paper" and paper["found"] == 1
+    assert telea["hole_psnr"] + 2 < paper["hole_psnr"] < oracle["hole_psnr"] + 1
+    assert paper["hole_psnr"] != oracle["hole_psnr"]
 
 
 def test_means_are_over_clips_with_an_interval(carphone, tmp_path):

@@ -18,8 +18,10 @@ from hmd_removal.training.losses import (
     critic_loss,
     expression_loss,
     gram,
+    hole_loss,
     perceptual_loss,
     style_loss,
+    variation,
 )
 
 
@@ -61,6 +63,25 @@ def test_critics() -> None:
     assert critic_loss(real, fake).item() == pytest.approx(-1 - 1.75 + DRIFT * (0.25 + 9) / 2)
     assert critic_loss(real, fake, "hinge").item() == pytest.approx(0.5 / 2 + 1 / 2)
     assert adversarial_loss(fake).item() == 1
+    assert critic_loss(real, fake, "lsgan").item() == pytest.approx(((0.25 + 4) / 2 + 4 / 2) / 2)
+    assert adversarial_loss(fake, "lsgan").item() == pytest.approx((9 + 1) / 2)
+
+
+def test_a_small_hole_counts_as_much_as_a_large_one() -> None:
+    truth, hole = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4)
+    found = torch.full_like(truth, 0.9)
+    assert hole_loss(found, truth, hole).item() == 0
+    hole[0, :, 1:3, 1:3], found[0, 0] = 1, 0.3
+    assert hole_loss(found, truth, hole).item() == pytest.approx((0.3 + 0.9 + 0.9) / 3)
+    hole[1] = 1  # 16 places more
+    assert hole_loss(found, truth, hole).item() == pytest.approx((4 * 0.7 + 16 * 0.9) / 20)
+    assert hole_loss(found[None], truth[None], hole[None]) == hole_loss(found, truth, hole)
+
+
+def test_variation_is_the_difference_of_neighbours() -> None:
+    picture = torch.tensor([[[[0.0, 0.5, 0.5], [0.2, 0.2, 1.0]]]])
+    down, across = (0.2 + 0.3 + 0.5) / 3, (0.5 + 0.0 + 0.0 + 0.8) / 4
+    assert variation(picture).item() == pytest.approx(down + across)
 
 
 @pytest.fixture(scope="module")

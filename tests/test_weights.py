@@ -441,6 +441,19 @@ def test_list_names_every_row(capsys):
     assert all(row.name in table and row.licence in table for row in manifest().values())
 
 
+def test_only_who_names_them_gets_files_that_do_not_suit_everybody(monkeypatch):
+    rows = {"net": ROW, "other": replace(ROW, name="other", on_request=True)}
+    monkeypatch.setattr(weights_command, "manifest", lambda: rows)
+    monkeypatch.setattr(weights_command, "find_weight", rows.__getitem__)
+    asked = []
+    monkeypatch.setattr(weights, "fetch", lambda weight: asked.append(weight.name) or Path("x"))
+    weights_command.fetch_weights()
+    assert asked == ["net"]
+    weights_command.fetch_weights(["other"])
+    assert asked == ["net", "other"]
+    assert {row.name for row in manifest().values() if row.on_request} == {"mtcnn", "dlib_68"}
+
+
 def test_verify_fails_with_the_reason_when_a_file_is_wrong(tmp_path, capsys):
     register_folder(tmp_path)
     placed = write(tmp_path / manifest()["face_embedding"].file, WRONG)

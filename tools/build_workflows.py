@@ -80,6 +80,40 @@ hidden part of the face does.
             {"Compare": [9]},
         ],
     ),
+    "compare_methods": Layout(
+        note="""# Four methods next to the truth
+
+Draws a headset on a clip of an **uncovered** face and takes it off again in four ways. *Save: side by side* shows them
+in one video:
+
+| | | |
+|---|---|---|
+| the truth | with the headset | telea |
+| static | warp | evi-hrnet |
+
+1. Upload a clip in *A face without a headset* and run.
+2. The first second serves as the reference. `telea` gets none: it is OpenCV's inpainting, and knows nothing of faces.
+`static` pastes the reference as it is.
+3. *How close is ...?* compares each with the truth. The frames of the first second are counted too, which flatters all
+but `telea`.
+
+All of them see the same headset and the same landmarks. Try another `preset` in *Put a headset on*. For what true
+landmarks would give, connect *The true face* to all four and set their `landmarks` to `oracle`. For networks of other
+papers put their files into ComfyUI's `models/hmd_removal`, and choose `method` and `weights` in one of the baselines.
+
+Everything is held in memory, the side-by-side pictures too: take a clip of some seconds.
+""",
+        columns=[
+            {"Load": [1]},
+            {"Reference": [2, 3, 4]},
+            {"Put a headset on": [5, 6]},
+            {"Take it off, in four ways": [7, 8, 9, 10, 11]},
+            {"Side by side": [12, 13, 14, 15, 16]},
+            {"Save": [17, 18]},
+            {"Compare": [19, 20]},
+            {"Compare too": [21, 22]},
+        ],
+    ),
     "remove_headset_with_mask": Layout(
         note="""# Remove a headset from footage
 

@@ -1,4 +1,4 @@
-"""What EVI-HRnet sees in a training step: windows out of takes."""
+"""What an inpainting network sees in a training step: windows out of takes."""
 
 from dataclasses import dataclass, replace
 
@@ -39,6 +39,31 @@ class Clips:
     @classmethod
     def stack(cls, clips: "list[Clips]") -> "Clips":
         return cls(**{name: torch.cat([vars(clip)[name] for clip in clips]) for name in vars(clips[0])})
+
+
+@dataclass(frozen=True)
+class Given:
+    """Clips as networks take them: float32, pictures in [0, 1]. memory: (B, T, 5, S, S), with `moved`."""
+
+    frames: torch.Tensor
+    truth: torch.Tensor
+    reference: torch.Tensor
+    hole: torch.Tensor
+    contour: torch.Tensor
+    memory: torch.Tensor
+    points: torch.Tensor
+
+    @classmethod
+    def of(cls, clips: Clips, device: str) -> "Given":
+        pictures = (clips.frames, clips.truth, clips.reference, clips.memory)
+        frames, truth, reference, memory = (x.to(device).float() / 255 for x in pictures)
+        memory = torch.cat([memory, clips.moved.to(device)], 2)
+        hole, contour, points = (x.to(device).float() for x in (clips.hole, clips.contour, clips.points))
+        return cls(frames, truth, reference, hole, contour, memory, points)
+
+    def composite(self, picture: torch.Tensor) -> torch.Tensor:
+        """The truth with a picture in its hole, float32."""
+        return torch.lerp(self.truth, picture.float(), self.hole)
 
 
 class ClipSamples(Dataset):

@@ -1,4 +1,4 @@
-"""The losses of inpainting networks: EVI-HRnet, section 4.5 and equations 7 and 8.
+"""The losses of inpainting networks: EVI-HRnet, section 4.5 and equations 7 and 8, and those it is compared with.
 
 Where the paper leaves a scale open, that of the code it builds on (LGTSM) is taken. Frames are (N, 3, H, W) in [0, 1],
 composited: outside the hole the result is the truth.
@@ -15,7 +15,7 @@ from ..models.vgg import VGG16Features
 
 DRIFT = 1e-3  # weight of the real score's square, which keeps the critic's scores from wandering off
 AROUND = 9  # pixels: a choice between two pictures is judged by the error around a place
-GAN_LOSSES = ("wgan", "hinge")
+GAN_LOSSES = ("wgan", "hinge", "lsgan")
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,44 @@ class LossWeights:
     expression: float = 2.0
 
 
-class InpaintingLosses(nn.Module):
-    """Every loss of the generator but the adversarial one, with the frozen networks that they need.
+class PictureLosses(nn.Module):
+    """Reconstruction, perceptual and style loss, those of LGTSM, with the frozen network that they need.
+
+    Raises WeightsMissing when VGG16's weights are not at hand.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vgg = VGG16Features.pretrained()
+
+    def forward(
+        self, result: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor, *, focus: float = 1.0
+    ) -> dict[str, torch.Tensor]:
+        """The losses by their names in LossWeights, unweighted, as scalars.
+
+        result, truth: (N, 3, H, W) in [0, 1]; hole: (N, 1, H, W), 1 = hole. focus: share of the picture's side that the
+        perceptual and the style loss look at, around the hole, see `around_holes`; their scale stays that of the whole
+        picture.
+        """
+        near, near_truth = around_holes((result, truth), hole, focus)
+        found = self.vgg(near)
+        with torch.no_grad():
+            wanted = self.vgg(near_truth)
+        return {
+            "reconstruction": F.l1_loss(result, truth),
+            "perceptual": focus**2 * perceptual_loss(found, wanted),
+            "style": focus**2 * style_loss(found, wanted),
+        }
+
+
+class InpaintingLosses(PictureLosses):
+    """Every loss of EVI-HRnet's generator but the adversarial one, with the frozen networks that they need.
 
     expression: the classifier of the FER loss. Raises WeightsMissing when VGG16's weights or its own are not at hand.
     """
 
     def __init__(self, expression: nn.Module | None = None) -> None:
         super().__init__()
-        self.vgg = VGG16Features.pretrained()
         self.expression = FaceExpression.pretrained() if expression is None else expression
 
     def forward(
@@ -50,25 +79,14 @@ class InpaintingLosses(nn.Module):
         chosen: torch.Tensor | None = None,
         focus: float = 1.0,
     ) -> dict[str, torch.Tensor]:
-        """The losses by their names in LossWeights, unweighted, as scalars.
-
-        result, truth: (N, 3, H, W) in [0, 1]; hole: (N, 1, H, W), 1 = hole. points: (N, 478, 2 or 3) of the true face
-        in pixels. chosen: (N,) bool, the frames whose expression is compared; all if it is not given. focus: share of
-        the picture's side that the perceptual and the style loss look at, around the hole, see `around_holes`; their
-        scale stays that of the whole picture.
-        """
-        near, near_truth = around_holes((result, truth), hole, focus)
-        found = self.vgg(near)
+        """As PictureLosses, and the FER loss. points: (N, 478, 2 or 3) of the true face in pixels. chosen: (N,) bool,
+        the frames whose expression is compared; all if it is not given."""
+        losses = super().forward(result, truth, hole, focus=focus)
         chosen = torch.ones(len(result), dtype=torch.bool) if chosen is None else chosen
         with torch.no_grad():
-            wanted = self.vgg(near_truth)
-            expression = self.expression(face_squares(truth[chosen], points[chosen]))
-        return {
-            "reconstruction": F.l1_loss(result, truth),
-            "perceptual": focus**2 * perceptual_loss(found, wanted),
-            "style": focus**2 * style_loss(found, wanted),
-            "expression": expression_loss(self.expression(face_squares(result[chosen], points[chosen])), expression),
-        }
+            wanted = self.expression(face_squares(truth[chosen], points[chosen]))
+        found = self.expression(face_squares(result[chosen], points[chosen]))
+        return {**losses, "expression": expression_loss(found, wanted)}
 
 
 def around_holes(pictures: tuple[torch.Tensor, ...], hole: torch.Tensor, share: float) -> tuple[torch.Tensor, ...]:
@@ -91,6 +109,16 @@ def around_holes(pictures: tuple[torch.Tensor, ...], hole: torch.Tensor, share: 
         for picture in pictures
     ]
     return tuple(cut)
+
+
+def hole_loss(found: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference in the hole, whatever its size. found, truth: (..., 3, H, W); hole: (..., 1, H, W)."""
+    return ((found - truth).abs() * hole).sum() / (found.shape[-3] * hole.sum()).clamp(min=1)
+
+
+def variation(pictures: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of neighbours, down and across, of (N, C, H, W) pictures."""
+    return pictures.diff(dim=2).abs().mean() + pictures.diff(dim=3).abs().mean()
 
 
 def perceptual_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
@@ -142,12 +170,15 @@ def critic_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "wgan") -> t
 
     "wgan": the mean of scores times labels (section 4.5), -1 for real and 1 for fake, and a small penalty on drift: the
     paper names no bound on the critic but spectral normalisation. "hinge": scores beyond 1 and -1 no longer count.
+    "lsgan": half the squared distances from 1 and 0, as LGTSM and LaFIn have it.
     """
     if kind == "hinge":
         return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    if kind == "lsgan":
+        return ((real - 1).square().mean() + fake.square().mean()) / 2
     return fake.mean() - real.mean() + DRIFT * real.square().mean()
 
 
-def adversarial_loss(fake: torch.Tensor) -> torch.Tensor:
-    """What the generator minimises, with either kind of critic: the negative mean score of what it made."""
-    return -fake.mean()
+def adversarial_loss(fake: torch.Tensor, kind: str = "wgan") -> torch.Tensor:
+    """What the generator minimises: the negative mean score of what it made, or the squared distance from 1."""
+    return (fake - 1).square().mean() if kind == "lsgan" else -fake.mean()

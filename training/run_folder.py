@@ -45,7 +45,7 @@ class RunFolder:
         if not self._checkpoint.is_file():
             return None
         state = torch.load(self._checkpoint, map_location=device, weights_only=True)
-        if state["recipe"] != self._recipe:
+        if json.loads(state["recipe"]) != json.loads(self._recipe):  # whatever the order of its fields
             raise InputError(
                 f"The folder {self.folder} holds a run with another recipe, {state['recipe']}; "
                 "go on with that one, or give an empty folder."

@@ -9,6 +9,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     _add_landmarks(networks)
     _add_evi_hrnet(networks)
+    _add_compared(networks)
     _add_personal(networks)
     _add_personal_generic(networks)
     _add_curves(networks)
@@ -63,6 +64,29 @@ def _evi_hrnet(args: argparse.Namespace) -> int:
     expression = None if args.expression is None else SuppliedExpression(args.expression)
     recipe = read_recipe(args.config)
     written = train(args.takes, args.held_out, args.work, recipe, device, args.start, expression)
+    print(f"{written}: averaged weights; {args.work / 'log.csv'} and sheet.png: what was reached on the split val.")
+    return 0
+
+
+def _add_compared(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("compared", help="what EVI-HRnet is compared with: LGTSM, CombCN or LaFIn")
+    parser.set_defaults(run=_compared)
+    parser.add_argument("takes", type=Path, help="folder of takes of the split train")
+    parser.add_argument("--held-out", type=Path, required=True, help="folder of takes of the split val")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="recipe, as training/recipes/lgtsm.json, combcn.json or lafin.json"
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for the run; a stopped run goes on from it")
+    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+
+
+def _compared(args: argparse.Namespace) -> int:
+    import torch
+
+    from .compared import read_recipe, train
+
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device)
     print(f"{written}: averaged weights; {args.work / 'log.csv'} and sheet.png: what was reached on the split val.")
     return 0
 

@@ -44,6 +44,15 @@ def server(comfyui: Path, carphone: Path, tmp_path_factory: pytest.TempPathFacto
         yield server
 
 
+@pytest.fixture
+def models(server: ComfyServer) -> Iterator[Path]:
+    """The folder for the user's own weights; what a test puts there is gone after it."""
+    folder = server.base / "models" / "hmd_removal"
+    yield folder
+    for file in folder.glob("*.safetensors"):
+        file.unlink()
+
+
 @pytest.fixture(scope="session")
 def fetch(server: ComfyServer) -> Callable[[str], bytes]:
     """Body of a GET; raises urllib.error.HTTPError unless found."""

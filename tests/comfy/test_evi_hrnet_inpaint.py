@@ -15,18 +15,9 @@ from samples import FRAMES, carphone_frames
 from test_bad_input import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
-from hmd_removal.comfyui.server import ComfyServer
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 
 NODE = "HMD_EVIHRnetInpaint"
-
-
-@pytest.fixture
-def models(server: ComfyServer) -> Path:
-    """The folder for the user's own weights."""
-    folder = server.base / "models" / "hmd_removal"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def workflow(node_type: str = NODE) -> Workflow:
@@ -104,7 +95,6 @@ def damaged(path: Path) -> None:
 def test_weights_that_cannot_be_used_are_one_sentence(
     make: Callable[[Path], None], words: str, models: Path, comfy: Callable, upload: Upload, inputs: dict[str, Path]
 ):
-    (models / "bad.safetensors").unlink(missing_ok=True)
     make(models / "bad.safetensors")
 
     async def scenario(client: ComfyClient) -> Event:

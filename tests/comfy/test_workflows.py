@@ -87,6 +87,29 @@ def test_runs_and_keeps_every_frame(
     assert [frame_count(video) for video in videos] == [FRAMES] * len(videos)
 
 
+def test_methods_are_shown_side_by_side_and_measured(
+    comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
+):
+    workflow = json.loads((EXAMPLES / "api" / "compare_methods.json").read_text())
+
+    async def scenario(client: ComfyClient) -> list[Path]:
+        outputs = await client.run(await upload(client, workflow, inputs))
+        return await client.download(outputs, tmp_path)
+
+    files = {file.name.partition("_0")[0]: file for file in comfy(scenario)}
+    pictures = np.stack(carphone_frames(files["comparison"], FRAMES)).astype(float)
+    assert pictures.shape[1:3] == (2 * 144 + 4, 3 * 176 + 2 * 4)
+    rows = [pictures[:, y : y + 144, x : x + 176] for y in (0, 148) for x in (0, 180, 360)]
+    truth = np.stack(carphone_frames(carphone, FRAMES))
+    errors = [np.square(panel - truth).mean() for panel in rows]
+    assert errors[0] == min(errors) and errors[1] == max(errors)  # the truth itself, and with the headset
+    scores = {name: json.loads(file.read_text())["mean"]["psnr"] for name, file in files.items() if "metrics" in name}
+    shown = [f"metrics_{method}" for method in ("telea", "static", "warp", "evi_hrnet")]
+    assert scores.keys() == set(shown)
+    assert [scores[name] for name in shown] == sorted(scores.values())  # each better than the one before
+    assert errors[2:] == sorted(errors[2:], reverse=True)  # and so they stand
+
+
 def test_face_behind_a_headset_comes_back_without_a_mask(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
 ):
