@@ -13,17 +13,23 @@ from ..errors import InputError
 from ..files import written_whole
 
 
-def recipe_fields(path: Path, recipe: type) -> dict[str, Any]:
-    """The values of a recipe's JSON file. recipe: the dataclass that they are for. Raises InputError for a file that is
+def recipe_fields(path: Path, recipe: type, what: str = "recipe") -> dict[str, Any]:
+    """The values of a recipe's JSON file. recipe: the dataclass that they are for; what: it is called. Raises InputError for a file that is
     no JSON object, or has a field that the recipe does not."""
     try:
         values = dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"Expected a recipe in JSON in {path}: {error}.") from error
+        raise InputError(f"Expected a {what} in JSON in {path}: {error}.") from error
+    return known_fields(values, recipe, str(path), what)
+
+
+def known_fields(values: dict[str, Any], recipe: type, where: str, what: str = "recipe") -> dict[str, Any]:
+    """The values, all of which have to be fields of the dataclass `recipe`. where: they come from, and what it is called,
+    for the sentence of the InputError that is raised otherwise."""
     known = {field.name for field in fields(recipe)}
     if unknown := set(values) - known:
         raise InputError(
-            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
+            f"{where} has {', '.join(sorted(unknown))}, which no {what} has; choose of {', '.join(sorted(known))}."
         )
     return values
 
