@@ -1,4 +1,4 @@
-"""Systems trained on the same takes with the same budget, and evaluated on the same clips: all of it, or what is missing."""
+"""Systems trained on the same takes with one budget, and evaluated on the same clips; what is there is kept."""
 
 import datetime
 import json
@@ -44,9 +44,7 @@ class Comparison:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def compare(
-    config: TableConfig, data: Data, device: str, tell: Callable[[str], None] = lambda _: None
-) -> Comparison:
+def compare(config: TableConfig, data: Data, device: str, tell: Callable[[str], None] = lambda _: None) -> Comparison:
     """Train and evaluate what is not there yet. A system that cannot be is told, and the others go on."""
     comparison = Comparison(config)
     kept: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in config.protocols}
@@ -65,9 +63,7 @@ def compare(
     return comparison
 
 
-def _trained(
-    system: System, config: TableConfig, data: Data, device: str, comparison: Comparison
-) -> Path | None:
+def _trained(system: System, config: TableConfig, data: Data, device: str, comparison: Comparison) -> Path | None:
     """The weights of a system's own training; None for one that is not trained here."""
     if system.recipe is None:
         return None
@@ -96,15 +92,14 @@ def _evaluated(system: System, weights: Path | None, protocol: Protocol, name: s
     """Scores of a system on every clip, and their means, as evaluate gives them."""
     protocol = replace(protocol, methods=(system.method,), weights={} if weights is None else {system.method: weights})
     used = resolve(EVI_WEIGHTS) if weights is None and system.method == "evi-hrnet" else weights
-    terms = {**asdict(protocol), "weights": used and sha256_of(used), "clips": data.clips}
-    terms = _plain(terms)
+    terms = _plain({**asdict(protocol), "weights": used and sha256_of(used), "clips": data.clips})
     sheet = _sheet(data, name, system)
     kept = sheet.with_suffix(".json")
     done = _read(kept)
     if done is None or done["terms"] != terms or not sheet.is_file():
         evaluation = evaluate(data.clips, protocol, sheet=sheet)
-        done = {"terms": terms, "clips": evaluation.clips, "mean": evaluation.mean}
-        done["not_computed"] = evaluation.not_computed
+        scores = {"clips": evaluation.clips, "mean": evaluation.mean, "not_computed": evaluation.not_computed}
+        done = {"terms": terms, **scores}
         write_json(kept, done)
     return done
 

@@ -34,7 +34,7 @@ class Budget:
         return f"{self.minutes:g} minutes" if self.steps is None else f"{self.steps} steps"
 
     def of(self, recipe: InpaintingRecipe) -> InpaintingRecipe:
-        """The recipe shortened or stretched to the budget: the adversarial stage begins at the same share of the run."""
+        """The recipe shortened or stretched to the budget; the adversarial stage begins at the same share of it."""
         if self.steps is None:
             return recipe
         begin = round(recipe.adversarial_from / recipe.steps * self.steps)
@@ -162,7 +162,7 @@ def _system(entry: _System, file: _File, path: Path, budget: Budget) -> System:
     kind, recipe_file = RECIPES[entry.method], path.parent / entry.recipe
     values = recipe_fields(recipe_file, kind) | file.alike | entry.changes
     recipe = _make(kind, values, f"the system {entry.name!r} in {path}")
-    if getattr(recipe, "network", entry.method) != entry.method:
+    if isinstance(recipe, compared.ComparedRecipe) and recipe.network != entry.method:
         raise InputError(f"Expected a recipe of {entry.method} in {recipe_file}, got one of {recipe.network}.")
     return System(entry.name, entry.method, budget.of(recipe), entry.changes, entry.paper)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import cycle, product
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from .evaluate import Evaluation
 from .judge import CURVES
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BARS = ("hole_psnr", "psnr", "hole_lpips", "identity", "temporal")
-COLOURS = ("#2a7f9e", "#d1495b", "#e9a03b", "#7a4e9f", "#2a9d8f", "#6c8296", "#3d5a98")  # of headsets and landmark modes
+COLOURS = ("#2a7f9e", "#d1495b", "#e9a03b", "#7a4e9f", "#2a9d8f", "#6c8296", "#3d5a98")
 LINES = ("-", "--", ":")
 INK = "#22303c"
 WIDE, ROW, HIGH = 3.2, 0.22, 3.6  # inches: a panel, a bar's row, and a panel of curves
@@ -32,23 +34,23 @@ def plot_bars(evaluation: Evaluation) -> np.ndarray:
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     thick = 0.8 / len(groups)
     for axes, score in zip(panels, scores, strict=True):
+        known = [row for row in evaluation.mean if row[score] is not None]
         for number, group in enumerate(groups):
-            rows = [r for r in evaluation.mean if (r["preset"], r["landmarks"]) == group and r[score] is not None]
+            rows = [row for row in known if (row["preset"], row["landmarks"]) == group]
             places = [systems.index(row["method"]) + (number - (len(groups) - 1) / 2) * thick for row in rows]
-            values = np.array([row[score] for row in rows])
-            colour = COLOURS[number % len(COLOURS)]
-            axes.barh(places, values, thick, color=colour, label=", ".join(group))
+            colour, label = COLOURS[number % len(COLOURS)], ", ".join(group)
+            axes.barh(places, [row[score] for row in rows], thick, color=colour, label=label)
             for place, row in zip(places, rows, strict=True):
                 if score in row["interval"]:
                     axes.plot(row["interval"][score], [place, place], color=INK, linewidth=1)
         metric = METRICS[score]
         axes.set_title(f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}, {metric.better}", fontsize=9)
-        _zoom(axes, [v for r in evaluation.mean if r[score] is not None for v in (r[score], *r["interval"].get(score, ()))])
+        _zoom(axes, [value for row in known for value in (row[score], *row["interval"].get(score, ()))])
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(systems)), systems, fontsize=8)
     panels[0].invert_yaxis()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    _legend(figure, panels[0])
     return shown()
 
 
@@ -74,8 +76,7 @@ def plot_curves(evaluation: Evaluation) -> np.ndarray:
         axes.set_xlabel("scored frame", fontsize=7)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-    handles = panels[0][0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    _legend(figure, panels[0][0])
     return shown()
 
 
@@ -89,15 +90,19 @@ def _mean_curve(curves: list[list[float | None]]) -> np.ndarray:
         return np.where(known, values, 0).sum(0) / known.sum(0)
 
 
-def _zoom(axes, values: list[float]) -> None:
+def _legend(figure: Figure, axes: Axes) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+
+
+def _zoom(axes: Axes, values: list[float]) -> None:
     """Leave out of the axis what all bars have alike, but not for scores that are near nothing."""
     low, high = min(values), max(values)
     begin = low - 0.3 * (high - low)
-    if begin > 0.3 * high:
+    if low < high and begin > 0.3 * high:
         axes.set_xlim(begin, high + 0.05 * (high - low))
 
 
-def _figure(width: float, height: float) -> tuple[Figure, callable]:
+def _figure(width: float, height: float) -> tuple[Figure, Callable[[], np.ndarray]]:
     """A figure of so many inches, and what draws it."""
     # The object interface, since pyplot keeps every figure in a global list and may look for a window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

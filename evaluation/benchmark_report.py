@@ -76,7 +76,8 @@ def as_csv(comparison: Comparison) -> str:
     writer.writeheader()
     for protocol, evaluation in comparison.protocols.items():
         for row in evaluation.mean:
-            bounds = {f"{k}_{end}": v for k, pair in row["interval"].items() for end, v in zip(("low", "high"), pair, strict=True)}
+            bounds = {f"{k}_low": low for k, (low, _) in row["interval"].items()}
+            bounds |= {f"{k}_high": high for k, (_, high) in row["interval"].items()}
             distances = {k: distance["value"] for k, distance in row["distances"].items()}
             writer.writerow({**row, **bounds, **distances, "protocol": protocol, "system": row["method"]})
     return text.getvalue()

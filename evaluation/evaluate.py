@@ -44,10 +44,10 @@ MARGIN = 1.7  # crop side by face box
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
 
-    first_frame: whether the reference is the clip's first frame, and not chosen from its first second; without
-    `reference`, the picture of the person for all clips. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files by method;
-    personal: that of a personal model, which has its own pictures of the person and gets no reference; use: how that
-    one is used.
+    reference: pictures of the person; None for frames of the clip, the first one with `first_frame`, else chosen from
+    its first second. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files
+    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference; use:
+    how that one is used.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
     "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
@@ -140,8 +140,8 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
 
 
 def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
-    """Read a clip and cut it to the face. Raises InputError when fewer than two frames of it would be scored, or it shows
-    no face."""
+    """Read a clip and cut it to the face. Raises InputError when fewer than two frames would be scored, or no face is
+    in it."""
     with VideoReader(clip) as reader:
         first = 1 if protocol.first_frame else max(round(reader.info.fps), 1)
         length = first + protocol.limit if protocol.limit else None

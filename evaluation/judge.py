@@ -39,8 +39,11 @@ class Judge:
         self._truth_features = None if self._features is None else self._features(truth)
 
     def score(self, system: System, result: Tensor, hole: Tensor) -> dict[str, Any]:
-        """The scores by the names of SCORES, None where they are not defined, with the number of frames, the hole's share
-        and, as "per_frame", those of CURVES of every frame. result: (T, H, W, 3) in [0, 1]; hole: (T, H, W), 1 = hole."""
+        """The scores by the names of SCORES, None where they are not defined, with the number of frames, the hole's
+        share, and those of CURVES for each frame.
+
+        result: (T, H, W, 3) in [0, 1]; hole: (T, H, W), 1 = hole.
+        """
         report = compute_metrics(result, self._truth, hole, points=self._points, networks=self._networks)
         scores: dict[str, float] = dict(report.mean)
         if self._task is not None:

@@ -63,8 +63,9 @@ def train(
     takes, held_out: folders of prepare-data, of the splits `train` and `val`. work: keeps checkpoint, log, weights and
     a sheet of results; called again after a stop the run goes on from its last checkpoint. start: weights that a new
     run begins with, as those of a run at a smaller size. expression: the classifier of the FER loss, if not
-    face-api's; to be given again when a run goes on. minutes: how long to train, instead of the recipe's steps. Under torchrun the processes share each batch, and the first one
-    writes. Raises InputError for folders without takes.
+    face-api's; to be given again when a run goes on. minutes: how long to train, in which case the recipe's steps are
+    stretched to fill the time. Under torchrun the processes share each batch, and the first one writes. Raises
+    InputError for folders without takes.
     """
     trainer = EVITrainer(recipe, work, device, start, expression, minutes)
     if trainer.rank == 0:

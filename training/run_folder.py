@@ -14,8 +14,8 @@ from ..files import written_whole
 
 
 def recipe_fields(path: Path, recipe: type, what: str = "recipe") -> dict[str, Any]:
-    """The values of a recipe's JSON file. recipe: the dataclass that they are for; what: it is called. Raises InputError for a file that is
-    no JSON object, or has a field that the recipe does not."""
+    """The values of a recipe's JSON file. recipe: the dataclass that they are for; what: the user calls it. Raises
+    InputError for a file that is no JSON object, or has a field that the recipe does not."""
     try:
         values = dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -24,8 +24,10 @@ def recipe_fields(path: Path, recipe: type, what: str = "recipe") -> dict[str, A
 
 
 def known_fields(values: dict[str, Any], recipe: type, where: str, what: str = "recipe") -> dict[str, Any]:
-    """The values, all of which have to be fields of the dataclass `recipe`. where: they come from, and what it is called,
-    for the sentence of the InputError that is raised otherwise."""
+    """The values, all of which have to be fields of the dataclass `recipe`.
+
+    where: they come from; what: the user calls it. Raises InputError for one that is no field.
+    """
     known = {field.name for field in fields(recipe)}
     if unknown := set(values) - known:
         raise InputError(
