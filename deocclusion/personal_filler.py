@@ -102,9 +102,10 @@ class PersonalFiller:
             faces = network.embed(restored, torch.from_numpy(window.points).float())
         likeness = float((faces @ torch.from_numpy(self.model.identity)).median())
         if likeness < LIKENESS:
+            little = "" if self.needs_alignment else ", or train it longer if it is theirs, as it draws somebody else"
             raise InputError(
                 f"The face in the video does not seem to be the person whose model this is (likeness {likeness:.3f}, "
-                f"at least {LIKENESS} of one person): choose that person's model, or allow anyone."
+                f"at least {LIKENESS} of one person): choose that person's model{little}, or allow anyone."
             )
 
     def _fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:

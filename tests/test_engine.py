@@ -168,7 +168,7 @@ class TestBadInput:
 
     def test_unknown_names(self, clip):
         frames, masks, track, reference = clip
-        with pytest.raises(InputError, match="evi-hrnet, warp, personal, static, telea, got 'magic'"):
+        with pytest.raises(InputError, match="evi-hrnet, warp, .*, telea, lgtsm, combcn, lafin, got 'magic'"):
             deocclude_clip(frames, masks, track, reference, method="magic")
         with pytest.raises(InputError, match="visible, oracle, got 'guess'"):
             deocclude_clip(frames, masks, track, reference, landmarks="guess")

@@ -451,7 +451,7 @@ def test_only_who_names_them_gets_files_that_do_not_suit_everybody(monkeypatch):
     assert asked == ["net"]
     weights_command.fetch_weights(["other"])
     assert asked == ["net", "other"]
-    assert {row.name for row in manifest().values() if row.on_request} == {"mtcnn", "dlib_68"}
+    assert {row.name for row in manifest().values() if row.on_request} == {"i3d", "mtcnn", "dlib_68"}
 
 
 def test_verify_fails_with_the_reason_when_a_file_is_wrong(tmp_path, capsys):
