@@ -70,13 +70,13 @@ def _trained(system: System, config: TableConfig, data: Data, device: str, compa
     folder = data.work / "trainings" / system.file_name
     about, terms = folder / "trained.json", _plain({"recipe": asdict(system.recipe), "minutes": config.budget.minutes})
     done = _read(about)
-    if done is None or done["terms"] != terms or not Path(done["weights"]).is_file():
+    if done is None or done["terms"] != terms or not (folder / done["weights"]).is_file():
         train = TRAINERS[system.method]
         weights = train(data.takes, data.held_out, folder, system.recipe, device, minutes=config.budget.minutes)
         log = read_log(folder / "log.csv")
         done = {
             "terms": terms,
-            "weights": str(weights),
+            "weights": weights.name,
             "steps": int(log["step"][-1]),
             "seconds": float(log["seconds"][-1]),
             "device": torch.cuda.get_device_name() if device.startswith("cuda") else f"{device}, {platform.machine()}",
@@ -85,7 +85,7 @@ def _trained(system: System, config: TableConfig, data: Data, device: str, compa
         }
         write_json(about, done)
     comparison.trained[system.name] = {key: done[key] for key in ("steps", "seconds", "device", "threads", "date")}
-    return Path(done["weights"])
+    return folder / done["weights"]
 
 
 def _evaluated(system: System, weights: Path | None, protocol: Protocol, name: str, data: Data) -> dict[str, Any]:

@@ -25,7 +25,7 @@ WIDE, ROW, HIGH = 3.2, 0.22, 3.6  # inches: a panel, a bar's row, and a panel of
 
 def plot_bars(evaluation: Evaluation) -> np.ndarray:
     """A panel a score that was computed, in it a bar for each system, headset and landmark mode, with the 95 %
-    interval over clips where there are several. Returns (H, W, 3) uint8 RGB."""
+    interval over clips where there are several. Bars need not begin at 0. Returns (H, W, 3) uint8 RGB."""
     systems = list(evaluation.protocol.methods)
     groups = list(product(evaluation.protocol.presets, evaluation.protocol.landmarks))
     scores = [score for score in BARS if any(row[score] is not None for row in evaluation.mean)]
@@ -44,7 +44,8 @@ def plot_bars(evaluation: Evaluation) -> np.ndarray:
                 if score in row["interval"]:
                     axes.plot(row["interval"][score], [place, place], color=INK, linewidth=1)
         metric = METRICS[score]
-        axes.set_title(f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}, {metric.better}", fontsize=9)
+        unit = f" ({metric.unit})" if metric.unit else ""
+        axes.set_title(f"{metric.title}{unit}, {metric.better} is better", fontsize=9)
         _zoom(axes, [value for row in known for value in (row[score], *row["interval"].get(score, ()))])
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
