@@ -27,7 +27,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         given = [value for value in (self.steps, self.minutes) if value is not None]
-        if len(given) != 1 or not isinstance(given[0], int | float) or given[0] <= 0:
+        kind = int if self.minutes is None else int | float
+        if len(given) != 1 or not isinstance(given[0], kind) or given[0] <= 0:
             raise InputError(f"Expected a budget of steps or of minutes, a positive number of one of them, got {self}.")
 
     def __str__(self) -> str:
@@ -72,6 +73,9 @@ class TableConfig:
     takes: Path | None = None
     held_out: Path | None = None
     clips: tuple[Path, ...] = ()
+
+
+# What stands in the JSON file.
 
 
 @dataclass(frozen=True)

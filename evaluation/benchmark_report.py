@@ -155,8 +155,8 @@ def _terms(evaluation: Evaluation) -> str:
     scored = f"at most {protocol.limit}" if protocol.limit else "all"
     return (
         f"{len(evaluation.clips)} clips at {protocol.size} pixels, {scored} frames after the reference's scored; "
-        f"reference: {reference}; landmarks: {', '.join(protocol.landmarks)}. Intervals: 95 %, by bootstrap over clips. "
-        "Bars need not begin at 0."
+        f"reference: {reference}; landmarks: {', '.join(protocol.landmarks)}. Intervals: 95 %, by bootstrap over "
+        "clips. Bars need not begin at 0."
     )
 
 
