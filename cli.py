@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import InputError
-from .evaluation import landmarks_command, tracking_command
+from .evaluation import benchmark_command, landmarks_command, tracking_command
 from .models import weights_command
 from .terminal import without_chatter
 from .training import prepare_command, train_command
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_evaluate(commands)
     landmarks_command.add_parser(commands)
     tracking_command.add_parser(commands)
+    benchmark_command.add_parser(commands)
     prepare_command.add_parser(commands)
     train_command.add_parser(commands)
     weights_command.add_parser(commands)

@@ -2,7 +2,8 @@
 
 Each clip is cut to one square crop around the face, at a fixed place and size (as the face video data sets of the
 papers are), and everything below runs on that. The reference comes from the clip's first second, or from elsewhere;
-only frames after the first second are scored, so that no answer is an input.
+only frames after the first second are scored, so that no answer is an input. Or else it is the first frame, and all
+after that one are scored, as in the EVI-HRnet paper.
 """
 
 import time
@@ -43,9 +44,10 @@ MARGIN = 1.7  # crop side by face box
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
 
-    networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files by method;
-    personal: that of a personal model, which has its own pictures of the person and gets no reference; use: how that
-    one is used.
+    reference: pictures of the person; None for frames of the clip, the first one with `first_frame`, else chosen from
+    its first second. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files
+    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference; use:
+    how that one is used.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
     "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
@@ -59,6 +61,7 @@ class Protocol:
     size: int = 256
     limit: int = 0
     reference: Path | None = None
+    first_frame: bool = False
     networks: bool = True
     frechet: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
@@ -119,7 +122,7 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
         reference = (
             load_reference(protocol.reference)
             if protocol.reference
-            else reference_from_frames(list(truth.frames[: truth.first]))[0]
+            else reference_from_frames(list(truth.frames[: truth.first]), frame=0 if protocol.first_frame else None)[0]
         )
         results = []
         for name in protocol.presets:
@@ -137,14 +140,16 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
 
 
 def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
-    """Read a clip and cut it to the face. Raises InputError when it is shorter than two seconds or shows no face."""
+    """Read a clip and cut it to the face. Raises InputError when fewer than two frames would be scored, or no face is
+    in it."""
     with VideoReader(clip) as reader:
-        first = max(round(reader.info.fps), 1)
+        first = 1 if protocol.first_frame else max(round(reader.info.fps), 1)
         length = first + protocol.limit if protocol.limit else None
         frames = [frame.pixels for frame in reader.frames(length=length)]
     if len(frames) < first + 2:
+        kept = "frame" if protocol.first_frame else "second"
         raise InputError(
-            f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first second, are needed."
+            f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
         )
     size = frames[0].shape[:2]
     square = Square.around(detect_track(frames, size), MARGIN)

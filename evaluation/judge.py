@@ -12,6 +12,7 @@ from ..models.face_expression import FaceExpression
 from ..models.weights import WeightsMissing
 
 SCORES = (*METRICS, *TASK_METRICS)
+CURVES = ("hole_psnr", "temporal")  # whose values frame by frame are kept
 System = tuple[str, str, str]  # preset, landmark mode and method
 
 
@@ -38,8 +39,11 @@ class Judge:
         self._truth_features = None if self._features is None else self._features(truth)
 
     def score(self, system: System, result: Tensor, hole: Tensor) -> dict[str, Any]:
-        """The scores by the names of SCORES, None where they are not defined, with the number of frames and the hole's
-        share. result: (T, H, W, 3) in [0, 1]; hole: (T, H, W), 1 = hole."""
+        """The scores by the names of SCORES, None where they are not defined, with the number of frames, the hole's
+        share, and those of CURVES for each frame.
+
+        result: (T, H, W, 3) in [0, 1]; hole: (T, H, W), 1 = hole.
+        """
         report = compute_metrics(result, self._truth, hole, points=self._points, networks=self._networks)
         scores: dict[str, float] = dict(report.mean)
         if self._task is not None:
@@ -47,7 +51,8 @@ class Judge:
         if self._features is not None:
             self._sets.setdefault(system, VideoDistance()).add(self._features(result), self._truth_features)
         found = {name: scores.get(name, np.nan) for name in SCORES}
-        return {"frames": report.frames, "hole_share": report.hole_share} | {
+        curves = {name: values for name, values in report.to_json()["per_frame"].items() if name in CURVES}
+        return {"frames": report.frames, "hole_share": report.hole_share, "per_frame": curves} | {
             name: None if np.isnan(value) else value for name, value in found.items()
         }
 

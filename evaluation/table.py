@@ -52,6 +52,21 @@ def distance_table(evaluation: Evaluation) -> str:
     return "\n".join([_markdown(titles, rows), "", *sizes.values(), *too_few, *_missing(evaluation, DISTANCES)])
 
 
+def interval_table(evaluation: Evaluation) -> str:
+    """Some of the means with their 95 % bootstrap intervals over clips, in the same way; empty with a single clip."""
+    if len(evaluation.clips) < 2:
+        return ""
+    rows = []
+    for row in evaluation.mean:
+        cells = []
+        for score, digits in COMPARED.items():
+            low, high = row["interval"].get(score, (np.nan, np.nan))
+            known = row[score] is not None
+            cells.append(f"{row[score]:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" if known else "-")
+        rows.append((row, cells))
+    return _markdown(COMPARED, rows)
+
+
 def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
     """By how much each other method differs from the baseline, as Markdown, with 95 % intervals over clips of the
     difference on the same clip. Empty where the baseline or a second clip is missing."""
@@ -106,5 +121,6 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
     content = asdict(evaluation)
     content["protocol"]["weights"] = {m: str(file) for m, file in evaluation.protocol.weights.items()}
     content["protocol"]["personal"] = str(evaluation.protocol.personal or "")
-    content["protocol"]["reference"] = str(evaluation.protocol.reference or "first second of each clip")
+    own = "first frame of each clip" if evaluation.protocol.first_frame else "first second of each clip"
+    content["protocol"]["reference"] = str(evaluation.protocol.reference or own)
     files.write_json(path, content)

@@ -41,13 +41,15 @@ def read_recipe(path: Path) -> ComparedRecipe:
     return ComparedRecipe(**recipe_fields(path, ComparedRecipe))
 
 
-def train(takes: Path, held_out: Path, work: Path, recipe: ComparedRecipe, device: str) -> Path:
+def train(
+    takes: Path, held_out: Path, work: Path, recipe: ComparedRecipe, device: str, *, minutes: float | None = None
+) -> Path:
     """Train on prepared takes; returns the safetensors file of the averaged weights, named after the network.
 
     Data, steps, optimiser, looks and files are those of training.evi_hrnet.train, see there; not the ones by which the
     authors trained their networks, which would compare trainings.
     """
-    return fit(ComparedTrainer(recipe, work, device), takes, held_out, name=recipe.network)
+    return fit(ComparedTrainer(recipe, work, device, minutes), takes, held_out, name=recipe.network)
 
 
 class ComparedTrainer(InpaintingTrainer):
@@ -55,10 +57,10 @@ class ComparedTrainer(InpaintingTrainer):
 
     recipe: ComparedRecipe
 
-    def __init__(self, recipe: ComparedRecipe, work: Path, device: str):
+    def __init__(self, recipe: ComparedRecipe, work: Path, device: str, minutes: float | None = None):
         self._config = recipe.config()
         self.sees_time = self._config.looks_ahead
-        super().__init__(recipe, work, device, f"{recipe.network}.safetensors")
+        super().__init__(recipe, work, device, f"{recipe.network}.safetensors", minutes=minutes)
         self._losses = None if recipe.network == "combcn" else PictureLosses().to(device)
 
     def network(self) -> ComparedNetwork:

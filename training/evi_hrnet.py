@@ -55,16 +55,19 @@ def train(
     device: str,
     start: Path | None = None,
     expression: nn.Module | None = None,
+    *,
+    minutes: float | None = None,
 ) -> Path:
     """Train on prepared takes; returns the safetensors file of the averaged weights.
 
     takes, held_out: folders of prepare-data, of the splits `train` and `val`. work: keeps checkpoint, log, weights and
     a sheet of results; called again after a stop the run goes on from its last checkpoint. start: weights that a new
     run begins with, as those of a run at a smaller size. expression: the classifier of the FER loss, if not
-    face-api's; to be given again when a run goes on. Under torchrun the processes share each batch, and the first one
-    writes. Raises InputError for folders without takes.
+    face-api's; to be given again when a run goes on. minutes: how long to train, in which case the recipe's steps are
+    stretched to fill the time. Under torchrun the processes share each batch, and the first one writes. Raises
+    InputError for folders without takes.
     """
-    trainer = EVITrainer(recipe, work, device, start, expression)
+    trainer = EVITrainer(recipe, work, device, start, expression, minutes)
     if trainer.rank == 0:
         tqdm.write(f"Expressions are compared by {trainer.expression}.")
     return fit(trainer, takes, held_out, name="evi-hrnet")
@@ -82,10 +85,11 @@ class EVITrainer(InpaintingTrainer):
         device: str,
         start: Path | None = None,
         expression: nn.Module | None = None,
+        minutes: float | None = None,
     ):
         self.variant, self._config = recipe.variant, recipe.network()
         begin = None if start is None else load(start).state_dict()
-        super().__init__(recipe, work, device, "evi_hrnet.safetensors", begin)
+        super().__init__(recipe, work, device, "evi_hrnet.safetensors", begin, minutes)
         self._losses = InpaintingLosses(expression).to(device)
         self.expression: str = self._losses.expression.NAME
 

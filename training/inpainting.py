@@ -27,6 +27,7 @@ from .run_folder import RunFolder
 from .takes import TakeStore
 
 SETTLING = 8  # batches by which statistics of batch normalisation are found anew
+MOST_STEPS = 10**9  # of a run that ends by the clock
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class InpaintingRecipe:
         if self.gan not in GAN_LOSSES:
             raise InputError(f"Expected a gan loss out of {', '.join(GAN_LOSSES)}, got {self.gan!r}.")
 
-    def rate_at(self, step: int) -> float:
+    def rate_at(self, step: float) -> float:
         """The learning rate of a step."""
         return self.rate * (0.5 * (1 + math.cos(math.pi * step / self.steps)) if self.cosine else 1.0)
 
@@ -74,7 +75,8 @@ class InpaintingRecipe:
 class InpaintingTrainer(ABC):
     """Generator, discriminator, their optimisers and averaged weights; goes on where the run in its folder stopped.
 
-    weights_file: name of the file of averaged weights. start: weights that a new run begins with.
+    weights_file: name of the file of averaged weights. start: weights that a new run begins with. minutes: how long to
+    train, looks included, in which case the recipe's steps are stretched to fill the time; for a single process.
     """
 
     variant = "aligned"  # of the windows' reference, see ClipSamples
@@ -87,8 +89,10 @@ class InpaintingTrainer(ABC):
         device: str,
         weights_file: str,
         start: dict[str, torch.Tensor] | None = None,
+        minutes: float | None = None,
     ):
         self.rank, self.world = join(device)
+        self.minutes = minutes
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
         self.run = RunFolder(work, recipe, weights_file)
@@ -129,9 +133,17 @@ class InpaintingTrainer(ABC):
     def about(self) -> dict[str, str]:
         """For the header of the weights' file."""
 
+    @property
+    def done(self) -> float:
+        """Share of the run, 1 at its end."""
+        if self.minutes is None:
+            return self.step / self.recipe.steps
+        return min(self.run.seconds / (60 * self.minutes), 1.0)
+
     def learn(self, clips: Clips) -> dict[str, float]:
         """One step; returns the losses."""
-        weights, rate = self.weights(), self.recipe.rate_at(self.step)
+        place = self.step if self.minutes is None else self.done * self.recipe.steps
+        weights, rate = self.weights(), self.recipe.rate_at(place)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         given = Given.of(clips, self.device)
@@ -140,7 +152,7 @@ class InpaintingTrainer(ABC):
         with mixed_precision(self.device):
             found = self._shared(*self.told(given))
             result = given.composite(found.picture)
-            if self.step >= self.recipe.adversarial_from and "adversarial" in weights:
+            if place >= self.recipe.adversarial_from and "adversarial" in weights:
                 judged["critic"] = self._critic.learn(result.detach(), given.truth, given.hole, given.contour, rate)
                 judged["adversarial"] = self._critic.judge(result, given.hole, given.contour)
             losses = self.losses(given, found, result) | {"adversarial": judged["adversarial"]}
@@ -190,7 +202,7 @@ class InpaintingTrainer(ABC):
 
 
 def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -> Path:
-    """Train on prepared takes until the recipe's last step; returns the safetensors file of the averaged weights.
+    """Train on prepared takes until the run's end; returns the safetensors file of the averaged weights.
 
     takes, held_out: folders of prepare-data, of the splits `train` and `val`. name: of the training, for the progress
     bar. Under torchrun the processes share each batch, and the first one writes. Raises InputError for folders without
@@ -200,29 +212,34 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
     torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
     recipe, lead = trainer.recipe, trainer.rank == 0
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
+    if trainer.step and trainer.done >= 1:
+        return trainer.run.weights_file
+    most = recipe.steps if trainer.minutes is None else MOST_STEPS
     samples = ClipSamples(
         store,
         variant=trainer.variant,
         side=recipe.side,
         frames=recipe.frames,
         batch=recipe.batch,
-        steps=recipe.steps,
+        steps=most,
         seed=recipe.seed,
         rank=trainer.rank,
         world=trainer.world,
     )
     loader = DataLoader(
-        Subset(samples, range(trainer.step, recipe.steps)),
+        Subset(samples, range(trainer.step, most)),
         batch_size=None,
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
     seen: list[dict[str, float]] = []  # losses since the last look
-    with tqdm(total=recipe.steps, initial=trainer.step, desc=f"train {name}", unit="step", disable=not lead) as bar:
+    total = recipe.steps if trainer.minutes is None else None
+    with tqdm(total=total, initial=trainer.step, desc=f"train {name}", unit="step", disable=not lead) as bar:
         for batch in loader:
             seen.append(trainer.learn(batch))
             bar.update()
-            if lead and (trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps):
+            ended = trainer.done >= 1
+            if lead and (ended or trainer.step % recipe.check_every == 0):
                 net = trainer.settled(samples)
                 scores, sheet = trainer.look(net, validation)
                 losses = {name: float(np.mean([step[name] for step in seen])) for name in seen[0]}
@@ -231,4 +248,6 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
                 write_png(trainer.run.folder / "sheet.png", sheet)
                 trainer.save(net)
                 bar.set_postfix({name: f"{value:.2f}" for name, value in scores.items()})
+            if ended:
+                break
     return trainer.run.weights_file

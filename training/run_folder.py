@@ -13,17 +13,25 @@ from ..errors import InputError
 from ..files import written_whole
 
 
-def recipe_fields(path: Path, recipe: type) -> dict[str, Any]:
-    """The values of a recipe's JSON file. recipe: the dataclass that they are for. Raises InputError for a file that is
-    no JSON object, or has a field that the recipe does not."""
+def recipe_fields(path: Path, recipe: type, what: str = "recipe") -> dict[str, Any]:
+    """The values of a recipe's JSON file. recipe: the dataclass that they are for; what: the user calls it. Raises
+    InputError for a file that is no JSON object, or has a field that the recipe does not."""
     try:
         values = dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"Expected a recipe in JSON in {path}: {error}.") from error
+        raise InputError(f"Expected a {what} in JSON in {path}: {error}.") from error
+    return known_fields(values, recipe, str(path), what)
+
+
+def known_fields(values: dict[str, Any], recipe: type, where: str, what: str = "recipe") -> dict[str, Any]:
+    """The values, all of which have to be fields of the dataclass `recipe`.
+
+    where: they come from; what: the user calls it. Raises InputError for one that is no field.
+    """
     known = {field.name for field in fields(recipe)}
     if unknown := set(values) - known:
         raise InputError(
-            f"{path} has {', '.join(sorted(unknown))}, which no recipe has; choose of {', '.join(sorted(known))}."
+            f"{where} has {', '.join(sorted(unknown))}, which no {what} has; choose of {', '.join(sorted(known))}."
         )
     return values
 

@@ -1,0 +1,131 @@
+"""Systems trained on the same takes with one budget, and evaluated on the same clips; what is there is kept."""
+
+import datetime
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..deocclusion.methods import EVI_WEIGHTS
+from ..errors import InputError
+from ..models.cache import sha256_of
+from ..models.weights import resolve
+from ..training.curves import read_log
+from .benchmark_config import TRAINERS, System, TableConfig, as_file_name
+from .evaluate import Evaluation, Protocol, evaluate
+from .files import write_json
+
+
+@dataclass(frozen=True)
+class Data:
+    """takes, held_out: folders of prepare-data, of the splits `train` and `val`; clips: of uncovered faces that are in
+    neither; work: keeps trainings and evaluations, so that a stopped comparison goes on from it."""
+
+    takes: Path
+    held_out: Path
+    clips: Sequence[Path]
+    work: Path
+
+
+@dataclass
+class Comparison:
+    """trained: of each system that was, steps, seconds, device, threads and date. protocols: the evaluations by name,
+    whose methods are the names of systems; sheets: the pictures of each of them, by protocol and system. failed: system
+    -> the sentence that says why it is missing."""
+
+    config: TableConfig
+    trained: dict[str, dict[str, Any]] = field(default_factory=dict)
+    protocols: dict[str, Evaluation] = field(default_factory=dict)
+    sheets: dict[str, dict[str, Path]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def compare(config: TableConfig, data: Data, device: str, tell: Callable[[str], None] = lambda _: None) -> Comparison:
+    """Train and evaluate what is not there yet. A system that cannot be is told, and the others go on."""
+    comparison = Comparison(config)
+    kept: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in config.protocols}
+    for system in config.systems:
+        try:
+            weights = _trained(system, config, data, device, comparison)
+            for name in config.protocols:
+                tell(f"{system.name}, protocol {name}")
+                kept[name][system.name] = _evaluated(system, weights, config.protocols[name], name, data)
+        except InputError as error:
+            comparison.failed[system.name] = str(error)
+            tell(f"{system.name} is left out: {error}")
+    for name, protocol in config.protocols.items():
+        comparison.protocols[name] = _together(protocol, kept[name], data.clips)
+        comparison.sheets[name] = {s.name: _sheet(data, name, s) for s in config.systems if s.name in kept[name]}
+    return comparison
+
+
+def _trained(system: System, config: TableConfig, data: Data, device: str, comparison: Comparison) -> Path | None:
+    """The weights of a system's own training; None for one that is not trained here."""
+    if system.recipe is None:
+        return None
+    folder = data.work / "trainings" / system.file_name
+    about, terms = folder / "trained.json", _plain({"recipe": asdict(system.recipe), "minutes": config.budget.minutes})
+    done = _read(about)
+    if done is None or done["terms"] != terms or not (folder / done["weights"]).is_file():
+        train = TRAINERS[system.method]
+        weights = train(data.takes, data.held_out, folder, system.recipe, device, minutes=config.budget.minutes)
+        log = read_log(folder / "log.csv")
+        done = {
+            "terms": terms,
+            "weights": weights.name,
+            "steps": int(log["step"][-1]),
+            "seconds": float(log["seconds"][-1]),
+            "device": torch.cuda.get_device_name() if device.startswith("cuda") else f"{device}, {platform.machine()}",
+            "threads": torch.get_num_threads(),
+            "date": datetime.date.today().isoformat(),
+        }
+        write_json(about, done)
+    comparison.trained[system.name] = {key: done[key] for key in ("steps", "seconds", "device", "threads", "date")}
+    return folder / done["weights"]
+
+
+def _evaluated(system: System, weights: Path | None, protocol: Protocol, name: str, data: Data) -> dict[str, Any]:
+    """Scores of a system on every clip, and their means, as evaluate gives them."""
+    protocol = replace(protocol, methods=(system.method,), weights={} if weights is None else {system.method: weights})
+    used = resolve(EVI_WEIGHTS) if weights is None and system.method == "evi-hrnet" else weights
+    terms = _plain({**asdict(protocol), "weights": used and sha256_of(used), "clips": data.clips})
+    sheet = _sheet(data, name, system)
+    kept = sheet.with_suffix(".json")
+    done = _read(kept)
+    if done is None or done["terms"] != terms or not sheet.is_file():
+        evaluation = evaluate(data.clips, protocol, sheet=sheet)
+        scores = {"clips": evaluation.clips, "mean": evaluation.mean, "not_computed": evaluation.not_computed}
+        done = {"terms": terms, **scores}
+        write_json(kept, done)
+    return done
+
+
+def _together(protocol: Protocol, kept: Mapping[str, dict[str, Any]], clips: Sequence[Path]) -> Evaluation:
+    """The evaluations of single systems as one, in which the systems' names stand for their methods."""
+    together = Evaluation(replace(protocol, methods=tuple(kept)), [{"clip": str(c), "results": []} for c in clips])
+    for name, single in kept.items():
+        together.mean += [row | {"method": name} for row in single["mean"]]
+        together.not_computed |= single["not_computed"]
+        for clip, own in zip(together.clips, single["clips"], strict=True):
+            clip["results"] += [row | {"method": name} for row in own["results"]]
+    order = [(p, mode) for p in protocol.presets for mode in protocol.landmarks]
+    for rows in (together.mean, *(clip["results"] for clip in together.clips)):
+        rows.sort(key=lambda row: order.index((row["preset"], row["landmarks"])))
+    return together
+
+
+def _sheet(data: Data, protocol: str, system: System) -> Path:
+    return data.work / "evaluations" / as_file_name(protocol) / f"{system.file_name}.png"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As it is when it comes out of a JSON file."""
+    return json.loads(json.dumps(values, default=str))
