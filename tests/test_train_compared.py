@@ -10,14 +10,16 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
-from hmd_removal.models.compared import NETWORKS, ComparedConfig, ComparedNetwork, Filled, load
+from hmd_removal.models.compared import NETWORKS, ComparedConfig, Filled, load
 from hmd_removal.models.evi_discriminator import EVIDiscriminator
 from hmd_removal.models.weights import WeightsMissing, resolve
-from hmd_removal.training.clip_samples import Clips, Given, shrunk, window
+from hmd_removal.training.clip_samples import Clips, ClipSamples, Given, shrunk, window
 from hmd_removal.training.compared import ComparedRecipe, ComparedTrainer, read_recipe, train
+from hmd_removal.training.ema import settled
 from hmd_removal.training.takes import Take, TakeStore
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"
@@ -134,12 +136,30 @@ def test_a_critic_of_single_frames_does_not_see_their_neighbours() -> None:
         assert torch.allclose(scores[:, 1], others[:, 1], atol=1e-6) != in_time
 
 
-def test_statistics_of_batches_are_averaged_and_kept_with_the_weights(tmp_path: Path, takes: Path) -> None:
-    written = train(takes, takes, tmp_path, replace(RECIPE, network="combcn"), "cpu")
-    net, fresh = load(written, "combcn"), ComparedNetwork(ComparedConfig("combcn", 8, 64))
-    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d)]
-    assert len(norms) == 11 + 16 and all(norm.running_mean.any() for norm in norms)
-    assert not any(buffer.any() for name, buffer in fresh.named_buffers() if name.endswith("running_mean"))
+def test_an_averaged_network_gets_statistics_of_its_own() -> None:
+    def show(net: nn.Module) -> None:
+        for value in (1.0, 3.0):
+            net(torch.full((2, 1, 4, 4), value))
+
+    net = nn.Sequential(nn.BatchNorm2d(1)).eval()
+    net[0].running_mean.fill_(9)
+    found = settled(net, show)
+    assert found[0].running_mean.item() == 2 and not found.training
+    assert net[0].running_mean.item() == 9
+    plain = nn.Conv2d(1, 1, 1)
+    assert settled(plain, show) is plain
+
+
+def test_a_file_of_combcn_has_the_statistics_of_its_weights(tmp_path: Path, takes: Path) -> None:
+    """The network of the file says in evaluation what it says of a batch, as nearly as batches are alike."""
+    written = train(takes, takes, tmp_path, replace(RECIPE, network="combcn", steps=8, average=0.99), "cpu")
+    net = load(written, "combcn")
+    samples = ClipSamples(TakeStore(takes), variant="aligned", side=64, frames=2, batch=4, steps=1, seed=9)
+    given = Given.of(samples[0], "cpu")
+    with torch.no_grad():
+        used = net(given.frames, given.hole, given.contour).picture
+        of_batch = net.train()(given.frames, given.hole, given.contour).picture
+    assert (used - of_batch).abs().mean() < 0.1 * of_batch.std()
 
 
 def test_the_command_trains_what_its_recipe_names(

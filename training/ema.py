@@ -1,10 +1,12 @@
 """Exponential moving average of a network's weights, which is what gets shipped."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
+NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 class Average:
     """Follows a network with the given decay, and with a smaller one at first, so that the start is forgotten."""
@@ -33,3 +35,21 @@ class Average:
     def load_state_dict(self, state: dict) -> None:
         self._net.load_state_dict(state["net"])
         self._updates = state["updates"]
+
+
+@torch.no_grad()
+def settled(net: nn.Module, show: Callable[[nn.Module], None]) -> nn.Module:
+    """An averaged network with statistics of batch normalisation of its own, in evaluation mode: averages of another
+    network's are those of weights that it never had. One without any is returned as it is.
+
+    show: passes some batches through the network that it gets.
+    """
+    if not any(isinstance(module, NORMS) for module in net.modules()):
+        return net
+    net = copy.deepcopy(net)
+    for module in net.modules():
+        if isinstance(module, NORMS):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean of all batches
+    show(net.train())
+    return net.eval()

@@ -19,12 +19,14 @@ from ..models.evi_discriminator import EVIDiscriminator
 from ..models.precision import mixed_precision
 from .clip_samples import Clips, ClipSamples, Given
 from .critic import Critic
-from .ema import Average
+from .ema import Average, settled
 from .held_out import check
 from .losses import GAN_LOSSES
 from .processes import join, shared
 from .run_folder import RunFolder
 from .takes import TakeStore
+
+SETTLING = 8  # batches by which statistics of batch normalisation are found anew
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,19 @@ class InpaintingTrainer(ABC):
         self.step += 1
         return {name: float(loss.detach()) for name, loss in sorted({**judged, **losses}.items())}
 
-    def look(self, store: TakeStore) -> tuple[dict[str, float], np.ndarray]:
-        """`held_out.check` of the averaged network."""
-        recipe, net = self.recipe, self.average.network()
+    def settled(self, samples: ClipSamples) -> nn.Module:
+        """The averaged network, see ema.settled."""
+
+        def show(net: nn.Module) -> None:
+            for step in range(min(SETTLING, len(samples))):
+                with mixed_precision(self.device):
+                    net(*self.told(Given.of(samples[step], self.device)))
+
+        return settled(self.average.network(), show)
+
+    def look(self, net: nn.Module, store: TakeStore) -> tuple[dict[str, float], np.ndarray]:
+        """`held_out.check` of a network."""
+        recipe = self.recipe
         return check(
             lambda given: net(*self.told(given)).picture,
             store,
@@ -163,8 +175,8 @@ class InpaintingTrainer(ABC):
             device=self.device,
         )
 
-    def save(self) -> None:
-        """Write the checkpoint and the averaged weights."""
+    def save(self, net: nn.Module) -> None:
+        """Write the checkpoint, and the weights of the averaged network."""
         self.run.save(
             {
                 "step": self.step,
@@ -174,7 +186,7 @@ class InpaintingTrainer(ABC):
                 **self._critic.state_dict(),
             }
         )
-        self.run.save_weights(self.average.network().state_dict(), self.step, self.about())
+        self.run.save_weights(net.state_dict(), self.step, self.about())
 
 
 def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -> Path:
@@ -211,11 +223,12 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
             seen.append(trainer.learn(batch))
             bar.update()
             if lead and (trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps):
-                scores, sheet = trainer.look(validation)
+                net = trainer.settled(samples)
+                scores, sheet = trainer.look(net, validation)
                 losses = {name: float(np.mean([step[name] for step in seen])) for name in seen[0]}
                 seen.clear()
                 trainer.run.record(trainer.step, {**losses, **scores})
                 write_png(trainer.run.folder / "sheet.png", sheet)
-                trainer.save()
+                trainer.save(net)
                 bar.set_postfix({name: f"{value:.2f}" for name, value in scores.items()})
     return trainer.run.weights_file

@@ -1,6 +1,5 @@
 """Training a personal model: arXiv 2112.01098, section III-C."""
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from ..evaluation.files import write_png
 from ..models.personal_deocclusion import PersonalDeocclusion, PictureDiscriminator
 from ..models.precision import mixed_precision
-from .ema import Average
+from .ema import Average, settled
 from .personal_losses import (
     PersonalLossWeights,
     discriminator_loss,
@@ -228,21 +227,16 @@ class PersonalTrainer:
         self.save()
         return Look(self.done, scores, sheet, kept, self.best)
 
-    @torch.no_grad()
     def settled(self, samples: PersonalSamples) -> PersonalDeocclusion:
-        """The averaged network with statistics of batch normalisation of its own: averages of the other's are those of
-        weights that it never had."""
-        net = copy.deepcopy(self.average.network())
-        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean of all batches
-        net.train()
-        for k in range(min(SETTLING, len(samples))):
-            covered, _, warped, hole = inputs(samples[k], self.device)
-            with mixed_precision(self.device):
-                net(covered, hole, warped, length=self.recipe.frames)
-        return net.eval()
+        """The averaged network, see ema.settled."""
+
+        def show(net: PersonalDeocclusion) -> None:
+            for k in range(min(SETTLING, len(samples))):
+                covered, _, warped, hole = inputs(samples[k], self.device)
+                with mixed_precision(self.device):
+                    net(covered, hole, warped, length=self.recipe.frames)
+
+        return settled(self.average.network(), show)
 
     def save(self) -> None:
         """Write the checkpoint."""
