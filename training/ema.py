@@ -8,6 +8,7 @@ from torch import nn
 
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
+
 class Average:
     """Follows a network with the given decay, and with a smaller one at first, so that the start is forgotten."""
 
