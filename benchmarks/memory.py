@@ -1,4 +1,4 @@
-"""Peak memory of `deocclude`, with its default method, on a 640x360 clip, for a short and a long one."""
+"""Peak memory of `deocclude` on a 640x360 clip, a short and a long one, with its default method and a personal model."""
 
 import subprocess
 import sys
@@ -6,6 +6,9 @@ import tempfile
 from pathlib import Path
 
 from hmd_removal.demo import demo_clip
+from hmd_removal.deocclusion.enrol import load_reference
+from hmd_removal.deocclusion.personal_model import PersonalModel, write_personal
+from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
 
 from .footage import write_footage
 
@@ -17,13 +20,19 @@ def run() -> None:
     """Print the peak resident memory of a process of its own for each length (Linux)."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for length in LENGTHS:
-            clip = folder / f"{length}.mp4"
-            write_footage(clip, *SIZE, length)
-            print(f"{SIZE[0]}x{SIZE[1]}, {length} frames: {_peak(clip, folder / 'out.mp4'):.0f} MiB", flush=True)
+        model = folder / "personal.safetensors"
+        network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
+        write_personal(model, PersonalModel(network, load_reference(demo_clip(), count=20), None, {}))
+        methods = {"evi-hrnet": ("--reference", str(demo_clip())), "personal": ("--personal", str(model))}
+        for method, using in methods.items():
+            for length in LENGTHS:
+                clip = folder / f"{length}.mp4"
+                write_footage(clip, *SIZE, length)
+                peak = _peak(clip, folder / "out.mp4", "--method", method, *using)
+                print(f"{method}, {SIZE[0]}x{SIZE[1]}, {length} frames: {peak:.0f} MiB", flush=True)
 
 
-def _peak(clip: Path, out: Path) -> float:
+def _peak(clip: Path, out: Path, *using: str) -> float:
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -32,6 +41,6 @@ def _peak(clip: Path, out: Path) -> float:
         "status = Path('/proc/self/status').read_text()\n"
         "print('peak', next(line.split()[1] for line in status.splitlines() if line.startswith('VmHWM')))\n"
     )
-    arguments = ["deocclude", str(clip), "--reference", str(demo_clip()), "--landmarks", "oracle", "--out", str(out)]
+    arguments = ["deocclude", str(clip), "--landmarks", "oracle", *using, "--out", str(out)]
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024
