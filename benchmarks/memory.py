@@ -1,4 +1,4 @@
-"""Peak memory of `deocclude` on a 640x360 clip, a short and a long one, with its default method and a personal model."""
+"""Peak memory of `deocclude` on 640x360 clips, a short and a long one: its default method, and a personal model."""
 
 import subprocess
 import sys
