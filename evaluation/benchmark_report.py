@@ -154,7 +154,7 @@ def _terms(evaluation: Evaluation) -> str:
     reference = protocol.reference or (FIRST_FRAME if protocol.first_frame else FIRST_SECOND)
     scored = f"at most {protocol.limit}" if protocol.limit else "all"
     return (
-        f"{len(evaluation.clips)} clips at {protocol.size} pixels, {scored} frames after the reference's scored; "
+        f"Clips: {len(evaluation.clips)}, at {protocol.size} pixels, {scored} frames after the reference's scored; "
         f"reference: {reference}; landmarks: {', '.join(protocol.landmarks)}. Intervals: 95 %, by bootstrap over "
         "clips. Bars need not begin at 0."
     )

@@ -197,8 +197,8 @@ def test_the_shipped_comparison_differs_in_what_its_systems_name_alone() -> None
     whole = next(system.recipe for system in config.systems if system.name == "EVI-HRnet")
     for system in trained:
         if isinstance(system.recipe, EVIRecipe):
-            changed = {name: getattr(whole, name) for name in system.changes}
-            assert replace(system.recipe, **changed, keys=whole.keys) == whole
+            same = {name: getattr(whole, name) for name in ("keys", *system.changes)}
+            assert replace(system.recipe, **same) == whole
     assert config.protocols["paper"].first_frame and config.protocols["honest"].landmarks == ("visible",)
 
 
