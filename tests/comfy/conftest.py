@@ -132,3 +132,8 @@ def ui_workflows() -> list[Path]:
 def api_workflows() -> list[Path]:
     """Their twins in API format."""
     return sorted((EXAMPLES / "api").glob("*.json"))
+
+
+def example(name: str) -> Workflow:
+    """One of them, to be changed at will."""
+    return json.loads((EXAMPLES / "api" / f"{name}.json").read_text())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Upload, api_workflows
+from conftest import Upload, api_workflows, example
 from samples import BLINK, EYES, FRAMES, carphone_frames, write_giant, write_image, write_sound, write_video
 
 from hmd_removal.comfyui.client import ComfyClient, ComfyError, Event, Workflow
@@ -130,7 +130,7 @@ def test_face_that_is_not_there_is_one_sentence(
     files = inputs | {"clip.mp4": write_video(tmp_path / "two.mp4", two_faces)}
 
     async def scenario(client: ComfyClient) -> Event:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         return await last_event(
             client, await upload(client, with_value(workflow, "HMD_DetectFaceLandmarks", face=2), files)
         )
@@ -147,7 +147,7 @@ def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
     files = inputs | {"clip.mp4": write_video(tmp_path / "lost.mp4", frames)}
 
     async def scenario(client: ComfyClient) -> dict:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         with_value(workflow, "HMD_ComputeMetrics", networks=False)
         track = next(id for id, node in workflow.items() if node["class_type"] == "HMD_DetectFaceLandmarks")
         workflow["report"] = {"class_type": "PreviewAny", "inputs": {"source": [track, 2]}}
@@ -165,7 +165,7 @@ def test_path_outside_the_folders_is_refused_before_anything_runs(
     outside: str, widget: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
 ):
     async def scenario(client: ComfyClient) -> None:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         workflow = await upload(client, workflow, inputs)
         await client.queue(with_value(workflow, "HMD_LoadVideoFrames", **{widget: outside}))
 
@@ -178,7 +178,7 @@ def test_metrics_are_written_to_the_output_folder_only(
     prefix: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
 ):
     async def scenario(client: ComfyClient) -> Event:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         workflow = with_value(workflow, "HMD_ComputeMetrics", filename_prefix=prefix)
         return await last_event(client, await upload(client, workflow, inputs))
 
@@ -189,7 +189,7 @@ def test_value_outside_a_choice_is_refused(comfy: Callable, upload: Upload, inpu
     """This ComfyUI does not check the choices of V3 nodes itself."""
 
     async def scenario(client: ComfyClient) -> None:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         await client.run(await upload(client, with_value(workflow, "HMD_DrawHMDMask", preset="monocle"), inputs))
 
     with pytest.raises(ComfyError, match=r"HMD_DrawHMDMask\).*monocle"):
@@ -212,7 +212,7 @@ def test_headset_that_cannot_be_found_is_one_sentence(
     files = inputs | {"headset.mp4": inputs[footage]}
 
     async def scenario(client: ComfyClient) -> Event:
-        (workflow,) = workflows_naming("enrolment.mp4")
+        workflow = example("remove_real_headset")
         workflow = with_value(workflow, "HMD_DetectFaceLandmarks", **values)
         return await last_event(client, await upload(client, workflow, files))
 
@@ -225,7 +225,7 @@ def test_clip_of_one_frame_runs(
     files = inputs | {"clip.mp4": write_video(tmp_path / "one.mp4", carphone_frames(carphone, 1))}
 
     async def scenario(client: ComfyClient) -> dict:
-        (workflow,) = workflows_naming("clip.mp4")
+        workflow = example("simulate_and_restore")
         return await client.run(await upload(client, workflow, files))
 
     assert comfy(scenario)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import EXAMPLES, Upload
+from conftest import Upload, example
 from safetensors.torch import save_file
 from samples import FRAMES, carphone_frames
 from test_bad_input import assert_one_sentence, last_event, with_value
@@ -23,7 +23,7 @@ NODE = "HMD_EVIHRnetInpaint"
 def workflow(node_type: str = NODE) -> Workflow:
     """An example, with the network in the place of the warp unless it is wanted as it is, and with its frames as
     pictures: an encoder may make fifty levels out of one."""
-    graph = json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
+    graph = example("remove_headset_with_mask")
     for node in graph.values():
         if node["class_type"] == "HMD_WarpReference" and node_type == NODE:
             node["class_type"] = NODE

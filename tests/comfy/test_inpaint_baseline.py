@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import EXAMPLES, Upload
+from conftest import Upload, example
 from safetensors.torch import save_file
 from samples import FRAMES, carphone_frames
 from test_bad_input import assert_one_sentence, last_event
@@ -25,7 +25,7 @@ NODE = "HMD_InpaintBaseline"
 def workflow(node_type: str = NODE, **widgets: str) -> Workflow:
     """An example with another node in the place of Warp Reference, or with that as it is, and with the result as
     pictures: an encoder would change what lies outside the mask."""
-    graph = json.loads((EXAMPLES / "api" / "remove_headset_with_mask.json").read_text())
+    graph = example("remove_headset_with_mask")
     (filler,) = [id for id, node in graph.items() if node["class_type"] == "HMD_WarpReference"]
     (video,) = [id for id, node in graph.items() if node["class_type"] == "CreateVideo"]
     (save,) = [node for node in graph.values() if node["class_type"] == "SaveVideo"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, Upload
+from conftest import Upload, example
 from samples import FRAMES, blank_model, carphone_frames
 from test_bad_input import assert_one_sentence, last_event, with_value
 
@@ -23,10 +23,6 @@ TRAIN, USE = "HMD_TrainPersonal", "HMD_PersonalDeocclude"
 def folder(server: ComfyServer) -> Path:
     """Where personal models lie."""
     return server.base / "models" / "hmd_removal" / "personal"
-
-
-def example(name: str) -> Workflow:
-    return json.loads((EXAMPLES / "api" / f"{name}.json").read_text())
 
 
 def trained_and_used(name: str) -> Workflow:

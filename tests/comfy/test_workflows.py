@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import EXAMPLES, Upload, api_workflows, ui_workflows
+from conftest import EXAMPLES, Upload, api_workflows, example, ui_workflows
 from faces_of import inside_oval
 from graphs import faults
 from samples import FRAMES, LONG, carphone_frames, worn
@@ -90,7 +90,7 @@ def test_runs_and_keeps_every_frame(
 def test_methods_are_shown_side_by_side_and_measured(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
 ):
-    workflow = json.loads((EXAMPLES / "api" / "compare_methods.json").read_text())
+    workflow = example("compare_methods")
 
     async def scenario(client: ComfyClient) -> list[Path]:
         outputs = await client.run(await upload(client, workflow, inputs))
@@ -114,7 +114,7 @@ def test_face_behind_a_headset_comes_back_without_a_mask(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], carphone: Path, tmp_path: Path
 ):
     """The reference is from another clip. Nearer to the truth than inpainting by 2 dB, on the face."""
-    workflow = json.loads((EXAMPLES / "api" / "remove_real_headset.json").read_text())
+    workflow = example("remove_real_headset")
 
     async def scenario(client: ComfyClient) -> list[Path]:
         outputs = await client.run(await upload(client, workflow, inputs))
@@ -135,7 +135,7 @@ def test_face_behind_a_headset_comes_back_without_a_mask(
 def test_video_to_video_finds_the_headset_itself(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path
 ):
-    workflow = json.loads((EXAMPLES / "api" / "video_to_video.json").read_text())
+    workflow = example("video_to_video")
     (node,) = [node for node in workflow.values() if node["class_type"] == "HMD_DeoccludeVideo"]
     del node["inputs"]["mask_video"]
     node["inputs"]["mask_source"] = "detect headset"
