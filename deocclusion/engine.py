@@ -102,7 +102,7 @@ class Deoccluder:
             reach = max(round((RING + FEATHER) * crop.side), 4) + 2
             region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
             prepared.aligned, prepared.kind = self._aligner(
-                prepared.points, prepared.visibility, region, face.deviation * crop.scale, (prepared.pixels, hole)
+                prepared.points, prepared.visibility, region, (prepared.pixels, hole), face.deviation * crop.scale
             )
         if self._memory is not None:
             prepared.memory = self._memory.take(crop, frame, face)

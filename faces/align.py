@@ -16,7 +16,6 @@ from .warp import extend_points, warp_mesh
 RESIDUAL_REACH = 1.5  # centimetres within which a visible point's deviation from the rigid pose is shared
 HALF = np.array([0.5, 0.5, 0.0])  # pixel centres lie at half a pixel
 COARSE = 1 / 64  # of the side: standard deviation of what divides coarse from fine where pictures are mixed
-SWITCH_MARGIN = 4.0  # degrees by which another reference must be nearer before it replaces the present one
 
 
 @lru_cache(maxsize=1)
@@ -94,18 +93,14 @@ def coarsely_mixed(
 class ReferenceAligner:
     """Warps one of the person's pictures into the crops of one clip; feed the frames in order.
 
-    Which one: that of the nearest pose, or where the frame is given, the one that fits best around the hole
-    (faces.choice), with what is coarse from the next best ones as well. Either choice is sticky: a change in the middle
-    of a movement would be seen. steady: smooth the hidden points in time (One-Euro), since the fit that they come from
-    shakes with every visible point; for points in crops, where the head keeps its place, as it would lag behind a head
-    that moves.
+    Which one: the one that fits best around the hole (faces.choice), with what is coarse from the next best ones as
+    well. steady: smooth the hidden points in time (One-Euro), since the fit that they come from shakes with every
+    visible point; for points in crops, where the head keeps its place, as it would lag behind a head that moves.
     """
 
     def __init__(self, reference: Reference, *, steady: bool = False):
         self.reference = reference
-        self._poses = [head_pose(p) for p in reference.points]
-        self._extended = [extend_points(p, m) for p, m in zip(reference.points, self._poses, strict=True)]
-        self._current: int | None = None
+        self._extended = [extend_points(p, head_pose(p)) for p in reference.points]
         self._choice = PictureChoice(len(reference))
         self._steady = OneEuro(min_cutoff=0.05, beta=0.02) if steady else None
 
@@ -114,14 +109,14 @@ class ReferenceAligner:
         points: np.ndarray,
         visibility: np.ndarray,
         region: np.ndarray,
+        covered: tuple[np.ndarray, np.ndarray],
         deviation: np.ndarray | None = None,
-        covered: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """points: (478, 3) pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
 
-        deviation: (478,) pixels of the points' picture, as in complete_points. covered: the frame (S, S, 3), uint8 or
-        float32 in [0, 1], and its hole (S, S) uint8, by which to choose. Returns the aligned reference (S, S, 3) uint8
-        and its (S, S) map, as warp_mesh does.
+        covered: the frame (S, S, 3), uint8 or float32 in [0, 1], and its hole (S, S) uint8, by which to choose.
+        deviation: (478,) pixels of the points' picture, as in complete_points. Returns the aligned reference (S, S, 3)
+        uint8 and its (S, S) map, as warp_mesh does.
         """
         weights = visibility if deviation is None else visibility * certainty(points, deviation)
         pose = head_pose(points, weights)
@@ -129,15 +124,11 @@ class ReferenceAligner:
         def completed(index: int) -> np.ndarray:
             return complete_points(points, visibility, self.reference.points[index], deviation)
 
-        if covered is None or len(self.reference) == 1:
-            shown = [self._nearest(pose)]
-        else:
+        def draw(index: int, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            scaled = (completed(index) + HALF) * (SIDE / len(region)) - HALF
+            return self._drawn(index, scaled, small)
 
-            def draw(index: int, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-                scaled = (completed(index) + HALF) * (SIDE / len(region)) - HALF
-                return self._drawn(index, scaled, small)
-
-            shown = self._choice(*covered, self._away(pose), draw)
+        shown = [0] if len(self.reference) == 1 else self._choice(*covered, self._away(pose), draw)
         shape = completed(shown[0])
         if self._steady is not None:
             shape = np.where((visibility > 0.5)[:, None], shape, self._steady(shape))
@@ -152,13 +143,6 @@ class ReferenceAligner:
     def _drawn(self, index: int, shape: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         target = extend_points(shape, head_pose(shape))
         return warp_mesh(self.reference.images[index], self._extended[index], target, region)
-
-    def _nearest(self, pose: np.ndarray) -> int:
-        distance = self._away(pose)
-        best = int(distance.argmin())
-        if self._current is None or distance[best] + SWITCH_MARGIN < distance[self._current]:
-            self._current = best
-        return self._current
 
     def _away(self, pose: np.ndarray) -> np.ndarray:
         """(N,): degrees of yaw and pitch between each picture's head and this one."""

@@ -62,12 +62,13 @@ class PictureChoice:
                     small, covered.astype(np.uint8), lambda region, i=i: draw(i, region), self._evidence[i]
                 )
                 self._note(i, found)
-        counted = np.nan_to_num(self._misfit, nan=np.inf) * TURNED**away
+        # Of which nothing is known fits as badly as can be: among such ones the pose decides.
+        counted = np.nan_to_num(self._misfit, nan=OUTLIER) * TURNED**away
         order = sorted(near, key=lambda i: (counted[i], away[i]))
         if self._current is None or counted[order[0]] < BETTER * counted[self._current]:
             self._current = order[0]
-        alike = [i for i in order if i != self._current and counted[i] <= ALIKE * counted[self._current] < np.inf]
-        return [self._current, *alike][:MIXED]
+        known = [i for i in order if i != self._current and not np.isnan(self._misfit[i])]
+        return [self._current, *(i for i in known if counted[i] <= ALIKE * counted[self._current])][:MIXED]
 
     def _note(self, i: int, found: float) -> None:
         known = self._misfit[i]

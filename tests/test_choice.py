@@ -93,13 +93,15 @@ def test_the_aligner_shows_the_picture_that_fits(talking_head: np.ndarray, talki
     points = face.points - np.float32((16, 0, 0))
     poor = np.roll(truth // 2, 2, axis=1)
 
-    def error(pictures: list[np.ndarray], covered: tuple[np.ndarray, np.ndarray] | None) -> float:
+    seen, unseen = (covered, hole), (covered, np.ones_like(hole))
+
+    def error(pictures: list[np.ndarray], covered: tuple[np.ndarray, np.ndarray]) -> float:
         aligner = ReferenceAligner(make_reference(pictures, points[None].repeat(2, 0)))
-        picture, kind = aligner(points, face.visibility, hole > 0, covered=covered)
+        picture, kind = aligner(points, face.visibility, hole > 0, covered)
         return float(np.abs(picture.astype(float) - truth)[kind == 2].mean())
 
-    assert error([poor, truth], (covered, hole)) == error([truth, poor], (covered, hole)) == error([truth, poor], None)
-    assert error([poor, truth], None) > error([truth, poor], None) + 20
+    assert error([poor, truth], seen) == error([truth, poor], seen) == error([truth, poor], unseen)
+    assert error([poor, truth], unseen) > error([truth, poor], unseen) + 20
 
 
 def test_what_is_coarse_is_the_mean_and_what_is_fine_stays(frame: np.ndarray) -> None:

@@ -120,10 +120,11 @@ def test_the_nearest_reference_is_taken_and_kept_near_the_border():
     pictures = [np.full((300, 400, 3), value, np.uint8) for value in (40, 200)]
     aligner = ReferenceAligner(make_reference(pictures, np.stack([f.points for f in faces])))
     region = np.ones((300, 400), bool)
+    covered = (np.zeros((300, 400, 3), np.uint8), np.ones((300, 400), np.uint8))  # nothing is in sight to choose by
 
     def shade(yaw: float) -> int:
         face = posed_face(yaw=yaw)
-        aligned, kind = aligner(face.points, face.visibility, region)
+        aligned, kind = aligner(face.points, face.visibility, region, covered)
         return int(np.median(aligned[kind == 2]))
 
     assert [shade(yaw) for yaw in (0, 16, 20, 14, 10)] == [40, 40, 200, 200, 40]

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..evaluation.files import write_json, write_png
 from ..models import weights
 from ..models.personal_deocclusion import PersonalDeocclusion
+from ..models.weights_file import read_weights
 from ..video.source import Source
 from .enrolment import Enrolment, enrol
 from .enrolment_sheet import enrolment_sheet
@@ -94,13 +95,8 @@ def described(enrolment: Enrolment, last: Look, out: Path) -> str:
 
 def start_from(path: Path) -> dict[str, torch.Tensor]:
     """The weights of a file to begin with. Raises InputError for one that cannot be read."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return {name: value.float() for name, value in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"Expected weights to begin with in {path}, which cannot be read: {error}.") from error
+    _, tensors = read_weights(path, "weights to begin with")
+    return {name: value.float() for name, value in tensors.items()}
 
 
 def generic_weights() -> dict[str, torch.Tensor] | None:
