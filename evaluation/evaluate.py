@@ -23,9 +23,9 @@ from ..deocclusion.methods import check_method, check_weights, make_filler
 from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
 from ..deocclusion.video import with_faces
 from ..errors import InputError
+from ..faces import paper_detector
 from ..faces.driven import driven_points
 from ..faces.headset import HeadsetArtist, draw_headset, preset
-from ..faces.paper_detector import networks
 from ..faces.reference import Reference
 from ..faces.square import Square
 from ..faces.track import FaceTrack, FrameStatus, detect_track
@@ -76,7 +76,7 @@ class Protocol:
             check_weights(method, self.weights.get(method))
         for mode in self.landmarks:
             if mode == PAPER:
-                networks()
+                paper_detector.networks()
             elif mode not in (MEDIAPIPE, DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:

@@ -39,7 +39,7 @@ class Source:
 @dataclass(frozen=True)
 class Weight:
     """One weight file. `revision` is a commit sha, or None while the Hub holds no published copy. `on_request`: only
-    for users who name it, since its terms do not suit all."""
+    for users who name it, since its terms or its size do not suit all."""
 
     name: str
     file: str

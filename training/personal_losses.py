@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from .losses import hole_loss
+
 COLOURS = 255.0  # the scale of equations 2 and 5
 WINDOW, SIGMA = 31, 1.5  # pixels of the similarity's Gaussian window
 STABLE = 0.03**2  # its constant C2, for pictures in [0, 1]; 3FabRec guesses the range from each batch anew
@@ -31,7 +33,7 @@ def reconstruction_loss(result: torch.Tensor, truth: torch.Tensor) -> torch.Tens
 
 def mask_loss(result: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Equation 5, by the area of the hole, or a larger headset would weigh more. mask: (N, 1, H, W), 1 = hole."""
-    return COLOURS * ((result - truth).abs() * mask).sum() / (mask.sum() * result.shape[1]).clamp(min=1)
+    return COLOURS * hole_loss(result, truth, mask)
 
 
 def structure_loss(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
