@@ -59,8 +59,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "names",
             nargs="*",
             metavar="NAME",
-            help="names from `weights list` (default: all but i3d, which is large, and mtcnn and dlib_68, which are not "
-            "for commercial use)",
+            help="names from `weights list` (default: all but i3d, which is large, and mtcnn and dlib_68, which are "
+            "not for commercial use)",
         )
     upload = actions.add_parser("publish", help="put the project's own weights and model cards on the Hugging Face Hub")
     upload.add_argument(
