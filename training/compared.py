@@ -64,7 +64,9 @@ class ComparedTrainer(InpaintingTrainer):
         self._losses = None if recipe.network == "combcn" else PictureLosses().to(device)
 
     def network(self) -> ComparedNetwork:
-        return ComparedNetwork(self._config)
+        net = ComparedNetwork(self._config)
+        # CombCN's first network is of three dimensions, which that format is not for.
+        return net if self.recipe.network == "combcn" else net.to(memory_format=torch.channels_last)
 
     def told(self, given: Given) -> tuple[torch.Tensor, ...]:
         return given.frames, given.hole, given.contour

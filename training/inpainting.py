@@ -210,6 +210,7 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
     """
     cv2.setNumThreads(1)
     torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     recipe, lead = trainer.recipe, trainer.rank == 0
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     if trainer.step and trainer.done >= 1:

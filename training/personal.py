@@ -74,7 +74,8 @@ def train(
     every step. The run may be left at any time. Raises InputError for folders without takes.
     """
     cv2.setNumThreads(1)
-    torch.set_flush_denormal(True)  # see training.evi_hrnet
+    torch.set_flush_denormal(True)  # see training.inpainting
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
