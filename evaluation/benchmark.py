@@ -40,9 +40,9 @@ class Data:
 @dataclass
 class Comparison:
     """trained: of each system that was, steps, seconds, device, threads and date; of a personal one the steps of each
-    person, and the seconds of all. protocols: the evaluations by name,
-    whose methods are the names of systems; sheets: the pictures of each of them, by protocol and system. failed: system
-    -> the sentence that says why it is missing."""
+    person, and the seconds of all. protocols: the evaluations by name, whose methods are the names of systems; sheets:
+    the pictures of each of them, by protocol and system. failed: system -> the sentence that says why it is missing.
+    """
 
     config: TableConfig
     trained: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -116,9 +116,13 @@ def _once(train: Callable[[], Path], folder: Path, terms: dict[str, Any], device
 def _train_person(
     enrolled: Sequence[Path], folder: Path, recipe: PersonalRecipe, device: str, minutes: float | None
 ) -> Path:
+    """The file of the model, in a folder of the person's name. Raises InputError for footage that will not do."""
     model = folder / "model.safetensors"
-    for _ in train_person(enrolled, model, folder, recipe, device, minutes=minutes):
-        pass
+    try:
+        for _ in train_person(enrolled, model, folder, recipe, device, minutes=minutes):
+            pass
+    except InputError as error:
+        raise InputError(f"Of {folder.name}: {error}") from error
     return model
 
 

@@ -259,6 +259,8 @@ def test_a_budget_keeps_the_shares_of_a_personal_models_stages_and_a_step_of_eac
 def test_a_personal_system_is_trained_for_each_person_once(
     of_people: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("hmd_removal.training.enrolment.PIECE", 30)  # of 120 frames
+    monkeypatch.setattr("hmd_removal.training.personal_takes.VARIANTS", 1)
     trained, learn = [], PersonalTrainer.learn
 
     def spied(trainer: PersonalTrainer, frames: Frames) -> dict[str, float]:
