@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from clips import write_clip
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
@@ -283,14 +284,10 @@ def test_a_personal_system_is_trained_for_each_person_once(
     assert run(config) == 0 and len(trained) == 2
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
 
-    # Where a clip is nobody's, and where there are models for some of the clips alone.
     strange = of_people / "strange.mp4"
     shutil.copy(of_people / "cem" / "day2.mp4", strange)
     assert run(config, str(of_people / "cem" / "day2.mp4"), str(strange)) == 1 and len(trained) == 2
     assert "strange.mp4 is nobody's: name it among a person's clips in --people" in capsys.readouterr().out
-    protocol = Protocol(("personal",), personal={of_people / "cem" / "day2.mp4": strange})
-    with pytest.raises(InputError, match=r"needs the model of a person.*none for [^ ]*strange.mp4\."):
-        evaluate([of_people / "cem" / "day2.mp4", strange], protocol)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +310,14 @@ def test_people_without_video_or_measured_on_what_is_learnt_are_refused(
     (of_people / "small.json").write_text(json.dumps(PERSONAL | {"people": people}))
     with pytest.raises(InputError, match=message):
         read_config(of_people / "small.json")
+
+
+def test_a_person_whose_footage_will_not_do_is_named(
+    of_people: Path, talking_head: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(of_people / "cem" / "day1.mp4", talking_head[:40])
+    assert run(of_people / "small.json") == 1
+    assert "personal is left out: Of cem: Expected at least 75 frames" in capsys.readouterr().out
 
 
 def test_people_are_in_the_config_or_in_a_file_of_their_own(of_people: Path) -> None:
