@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +16,33 @@ from ..errors import InputError
 from ..models.cache import sha256_of
 from ..models.weights import resolve
 from ..training.curves import read_log
+from ..training.person import train_person
+from ..training.personal_recipe import PersonalRecipe
 from .benchmark_config import TRAINERS, System, TableConfig, as_file_name
 from .evaluate import Evaluation, Protocol, evaluate
 from .files import write_json
+from .people import Person, owners
 
 
 @dataclass(frozen=True)
 class Data:
     """takes, held_out: folders of prepare-data, of the splits `train` and `val`; clips: of uncovered faces that are in
-    neither; work: keeps trainings and evaluations, so that a stopped comparison goes on from it."""
+    neither; work: keeps trainings and evaluations, so that a stopped comparison goes on from it. people: whose clips
+    they are, where systems are personal."""
 
-    takes: Path
-    held_out: Path
+    takes: Path | None
+    held_out: Path | None
     clips: Sequence[Path]
     work: Path
+    people: Mapping[str, Person] = field(default_factory=dict)
 
 
 @dataclass
 class Comparison:
-    """trained: of each system that was, steps, seconds, device, threads and date. protocols: the evaluations by name,
-    whose methods are the names of systems; sheets: the pictures of each of them, by protocol and system. failed: system
-    -> the sentence that says why it is missing."""
+    """trained: of each system that was, steps, seconds, device, threads and date; of a personal one the steps of each
+    person, and the seconds of all. protocols: the evaluations by name, whose methods are the names of systems; sheets:
+    the pictures of each of them, by protocol and system. failed: system -> the sentence that says why it is missing.
+    """
 
     config: TableConfig
     trained: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -63,16 +70,35 @@ def compare(config: TableConfig, data: Data, device: str, tell: Callable[[str], 
     return comparison
 
 
-def _trained(system: System, config: TableConfig, data: Data, device: str, comparison: Comparison) -> Path | None:
-    """The weights of a system's own training; None for one that is not trained here."""
+def _trained(
+    system: System, config: TableConfig, data: Data, device: str, comparison: Comparison
+) -> Path | dict[Path, Path] | None:
+    """The weights of a system's own training, by clip where each person has one; None for one not trained here."""
     if system.recipe is None:
         return None
-    folder = data.work / "trainings" / system.file_name
-    about, terms = folder / "trained.json", _plain({"recipe": asdict(system.recipe), "minutes": config.budget.minutes})
+    folder, recipe, minutes = data.work / "trainings" / system.file_name, system.recipe, config.budget.minutes
+    terms = {"recipe": asdict(recipe), "minutes": minutes}
+    if system.method != "personal":
+        train = partial(TRAINERS[system.method], data.takes, data.held_out, folder, recipe, device, minutes=minutes)
+        weights, comparison.trained[system.name] = _once(train, folder, terms, device)
+        return weights
+    names = owners(data.people, data.clips)
+    models, runs = {}, []
+    for name in dict.fromkeys(names.values()):
+        enrolled, own = data.people[name].enrolled, folder / name
+        train = partial(_train_person, enrolled, own, recipe, device, minutes)
+        models[name], run = _once(train, own, terms | {"enrolled": enrolled}, device)
+        runs.append(run)
+    comparison.trained[system.name] = _in_all(runs)
+    return {clip: models[name] for clip, name in names.items()}
+
+
+def _once(train: Callable[[], Path], folder: Path, terms: dict[str, Any], device: str) -> tuple[Path, dict[str, Any]]:
+    """The weights of a training in a folder and how it went, as `Comparison.trained` has it; trained if it was not."""
+    about, terms = folder / "trained.json", _plain(terms)
     done = _read(about)
     if done is None or done["terms"] != terms or not (folder / done["weights"]).is_file():
-        train = TRAINERS[system.method]
-        weights = train(data.takes, data.held_out, folder, system.recipe, device, minutes=config.budget.minutes)
+        weights = train()
         log = read_log(folder / "log.csv")
         done = {
             "terms": terms,
@@ -84,15 +110,42 @@ def _trained(system: System, config: TableConfig, data: Data, device: str, compa
             "date": datetime.date.today().isoformat(),
         }
         write_json(about, done)
-    comparison.trained[system.name] = {key: done[key] for key in ("steps", "seconds", "device", "threads", "date")}
-    return folder / done["weights"]
+    return folder / done["weights"], {key: done[key] for key in ("steps", "seconds", "device", "threads", "date")}
 
 
-def _evaluated(system: System, weights: Path | None, protocol: Protocol, name: str, data: Data) -> dict[str, Any]:
+def _train_person(
+    enrolled: Sequence[Path], folder: Path, recipe: PersonalRecipe, device: str, minutes: float | None
+) -> Path:
+    """The file of the model, in a folder of the person's name. Raises InputError for footage that will not do."""
+    model = folder / "model.safetensors"
+    try:
+        for _ in train_person(enrolled, model, folder, recipe, device, minutes=minutes):
+            pass
+    except InputError as error:
+        raise InputError(f"Of {folder.name}: {error}") from error
+    return model
+
+
+def _in_all(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The trainings of several people as one: the last one's device and date, the steps of each, the seconds of all."""
+    return runs[-1] | {"steps": [run["steps"] for run in runs], "seconds": sum(run["seconds"] for run in runs)}
+
+
+def _evaluated(
+    system: System, weights: Path | dict[Path, Path] | None, protocol: Protocol, name: str, data: Data
+) -> dict[str, Any]:
     """Scores of a system on every clip, and their means, as evaluate gives them."""
-    protocol = replace(protocol, methods=(system.method,), weights={} if weights is None else {system.method: weights})
-    used = resolve(EVI_WEIGHTS) if weights is None and system.method == "evi-hrnet" else weights
-    terms = _plain({**asdict(protocol), "weights": used and sha256_of(used), "clips": data.clips})
+    protocol = replace(protocol, methods=(system.method,))
+    used: Any = weights
+    if isinstance(weights, dict):
+        # Whose clips they are is known, and a model of little training draws a face that is nobody's.
+        protocol = replace(protocol, personal=weights, use=replace(protocol.use, anyone=True))
+        used = {str(clip): sha256_of(file) for clip, file in weights.items()}
+    elif weights is not None:
+        protocol, used = replace(protocol, weights={system.method: weights}), sha256_of(weights)
+    elif system.method == "evi-hrnet":
+        used = sha256_of(resolve(EVI_WEIGHTS))
+    terms = _plain({**asdict(replace(protocol, personal=None)), "weights": used, "clips": data.clips})
     sheet = _sheet(data, name, system)
     kept = sheet.with_suffix(".json")
     done = _read(kept)

@@ -9,10 +9,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     parser = kinds.add_parser("table", help="train and evaluate what is missing, and write the table")
     parser.set_defaults(run=_table)
-    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="uncovered faces (default: the config's)")
+    parser.add_argument(
+        "clips", nargs="*", type=Path, metavar="CLIP", help="uncovered faces (default: the config's, or the people's)"
+    )
     parser.add_argument("--config", type=Path, required=True, help="as training/recipes/table1.json")
     parser.add_argument("--takes", type=Path, help="folder of takes of the split train (default: the config's)")
     parser.add_argument("--held-out", type=Path, help="folder of takes of the split val (default: the config's)")
+    parser.add_argument(
+        "--people", type=Path, help="JSON file of whose video is whose, for personal models (default: the config's)"
+    )
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=int, help="of each training (default: the config's budget)")
     budget.add_argument("--minutes", type=float, help="of each training, instead of steps")
@@ -38,6 +43,7 @@ def _table(args: argparse.Namespace) -> int:
     from .benchmark import Data, compare
     from .benchmark_config import Budget, read_config
     from .benchmark_report import check_plots, write_report
+    from .people import read_people
 
     check_plots()
     own = args.steps is not None or args.minutes is not None
@@ -45,14 +51,17 @@ def _table(args: argparse.Namespace) -> int:
     if args.no_networks:
         less = {name: replace(p, networks=False, frechet=False) for name, p in config.protocols.items()}
         config = replace(config, protocols=less)
-    takes, held_out, clips = args.takes or config.takes, args.held_out or config.held_out, args.clips or config.clips
-    trains = any(system.recipe is not None for system in config.systems)
+    takes, held_out = args.takes or config.takes, args.held_out or config.held_out
+    people = config.people if args.people is None else read_people(args.people)
+    clips = args.clips or config.clips or [clip for person in people.values() for clip in person.clips]
+    trains = any(system.recipe is not None and system.method != "personal" for system in config.systems)
     if not clips or (trains and (takes is None or held_out is None)):
         raise InputError(
-            "Expected clips, and --takes and --held-out, folders of prepare-data, in the command or in the config."
+            "Expected clips, and --takes and --held-out, folders of prepare-data, in the command or in the config; "
+            "--people has clips too."
         )
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    data = Data(takes, held_out, clips, args.work or Path("out") / config.name)
+    data = Data(takes, held_out, clips, args.work or Path("out") / config.name, people)
     comparison = compare(config, data, device, tqdm.write)
     print(f"{write_report(comparison, args.out)}: the table, beside it CSV, JSON, plots and sheets.")
     return 1 if comparison.failed else 0

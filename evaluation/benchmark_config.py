@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ..deocclusion.methods import COMPARED, check_method, check_weights
+from ..deocclusion.personal_filler import Use
 from ..errors import InputError
 from ..training import compared, evi_hrnet
 from ..training.inpainting import InpaintingRecipe
+from ..training.personal_recipe import PersonalRecipe, recipe_of
 from ..training.run_folder import known_fields, recipe_fields
 from .evaluate import Protocol
+from .people import Person, people_of
 
 TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.train)}
 RECIPES = {"evi-hrnet": evi_hrnet.EVIRecipe, **dict.fromkeys(COMPARED, compared.ComparedRecipe)}
+RECIPES["personal"] = PersonalRecipe  # which a person's own footage is needed for, not takes; see benchmark
 FIRST_FRAME, FIRST_SECOND = "first frame", "first second"
 
 
@@ -34,17 +38,20 @@ class Budget:
     def __str__(self) -> str:
         return f"{self.minutes:g} minutes" if self.steps is None else f"{self.steps} steps"
 
-    def of(self, recipe: InpaintingRecipe) -> InpaintingRecipe:
+    def of(self, recipe: InpaintingRecipe | PersonalRecipe) -> InpaintingRecipe | PersonalRecipe:
         """The recipe shortened or stretched to the budget; the adversarial stage begins at the same share of it."""
         if self.steps is None:
             return recipe
+        if isinstance(recipe, PersonalRecipe):
+            return recipe.lasting(self.steps)
         begin = round(recipe.adversarial_from / recipe.steps * self.steps)
         return replace(recipe, steps=self.steps, adversarial_from=begin)
 
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table. method: see deocclusion.methods. recipe: None for what is not trained here.
+    """A row of the table. method: see deocclusion.methods; "personal" is trained once for each person. recipe: None for
+    what is not trained here.
 
     changes: in what it differs from its recipe's file and from the fields that all have alike. paper: "source", and
     what a paper reports of it by score; on other data.
@@ -52,7 +59,7 @@ class System:
 
     name: str
     method: str
-    recipe: InpaintingRecipe | None = None
+    recipe: InpaintingRecipe | PersonalRecipe | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     paper: Mapping[str, Any] = field(default_factory=dict)
 
@@ -63,8 +70,8 @@ class System:
 
 @dataclass(frozen=True)
 class TableConfig:
-    """A comparison. protocols: by name, without the systems' methods. takes, held_out, clips: None or empty where the
-    command line has to give them."""
+    """A comparison. protocols: by name, without the systems' methods. takes, held_out, clips, people: None or empty
+    where the command line has to give them."""
 
     name: str
     budget: Budget
@@ -73,6 +80,7 @@ class TableConfig:
     takes: Path | None = None
     held_out: Path | None = None
     clips: tuple[Path, ...] = ()
+    people: Mapping[str, Person] = field(default_factory=dict)
 
 
 # What stands in the JSON file.
@@ -87,6 +95,7 @@ class _File:
     takes: str | None = None
     held_out: str | None = None
     clips: list[str] = field(default_factory=list)
+    people: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,13 +117,15 @@ class _Terms:
     limit: int = 0
     networks: bool = True
     frechet: bool = False
+    whole: bool = False
 
 
 def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
     """A comparison from its JSON file; paths in it are relative to it. budget: instead of the file's.
 
-    Recipes are read from the files that the systems name, the fields in `alike` replaced in all of them, then those in
-    `changes`, then the budget's. Raises InputError for a file that is none, or names what does not exist.
+    Recipes are read from the files that the systems name, the fields in `alike` replaced in all but those of personal
+    models, which have other ones, then those in `changes`, then the budget's. Raises InputError for a file that is
+    none, or names what does not exist.
     """
     file = _make(_File, recipe_fields(path, _File, "comparison"), str(path), "comparison")
     budget = budget or _make(Budget, file.budget, f"the budget in {path}", "budget")
@@ -136,6 +147,7 @@ def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
         beside(file.takes),
         beside(file.held_out),
         tuple(path.parent / clip for clip in file.clips),
+        people_of(file.people, path),
     )
 
 
@@ -158,14 +170,19 @@ def _system(entry: _System, file: _File, path: Path, budget: Budget) -> System:
     check_method(entry.method)
     if entry.recipe is None:
         check_weights(entry.method, None)
+        if entry.method == "personal":
+            raise InputError(f"Expected a recipe for the system {entry.name!r} in {path}: each person has a model.")
         if entry.changes:
             raise InputError(f"Expected a recipe for the system {entry.name!r} in {path}, since it has changes of one.")
         return System(entry.name, entry.method, paper=entry.paper)
     if entry.method not in RECIPES:
         raise InputError(f"Expected a recipe for {', '.join(RECIPES)} alone, got one for {entry.method!r} in {path}.")
     kind, recipe_file = RECIPES[entry.method], path.parent / entry.recipe
-    values = recipe_fields(recipe_file, kind) | file.alike | entry.changes
-    recipe = _make(kind, values, f"the system {entry.name!r} in {path}")
+    values, where = recipe_fields(recipe_file, kind), f"the system {entry.name!r} in {path}"
+    if kind is PersonalRecipe:
+        recipe = recipe_of(values | entry.changes, where)
+    else:
+        recipe = _make(kind, values | file.alike | entry.changes, where)
     if isinstance(recipe, compared.ComparedRecipe) and recipe.network != entry.method:
         raise InputError(f"Expected a recipe of {entry.method} in {recipe_file}, got one of {recipe.network}.")
     return System(entry.name, entry.method, budget.of(recipe), entry.changes, entry.paper)
@@ -184,6 +201,7 @@ def _protocol(terms: _Terms, path: Path) -> Protocol:
         first_frame=terms.reference == FIRST_FRAME,
         networks=terms.networks,
         frechet=terms.frechet,
+        use=Use(whole=terms.whole),
     )
     protocol.check()
     return protocol

@@ -3,6 +3,7 @@
 import csv
 import json
 import textwrap
+from collections import Counter
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -54,6 +55,11 @@ def as_markdown(comparison: Comparison, pictures: dict[str, list[str]]) -> str:
         f"Written by `hmd-removal benchmark table`. Budget of each training: {config.budget}, the same takes for all.",
         _systems(comparison),
     ]
+    if any(system.method == "personal" and system.name in comparison.trained for system in config.systems):
+        parts.append(
+            "Personal systems are trained for each person, on their own video, not on takes, and begin with what "
+            "comes with the pack, where it fits: people x steps of each, the minutes of all together."
+        )
     if any(system.paper for system in config.systems):
         parts.append("The columns of the papers are what they report, of other data and longer training.")
     if comparison.failed:
@@ -138,11 +144,16 @@ def _systems(comparison: Comparison) -> str:
     for system in comparison.config.systems:
         run = comparison.trained.get(system.name, {})
         minutes = f"{run['seconds'] / 60:.1f}" if run else "-"
-        cells = [system.name, system.method, _changes(system), str(run.get("steps", "-")), minutes]
+        cells = [system.name, system.method, _changes(system), _steps(run), minutes]
         cells += [str(run.get(key, "-")) for key in ("device", "threads", "date")]
         lines.append(cells + [str(system.paper.get(key, "-")) for key in ("source", *PAPER)])
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _steps(run: dict[str, Any]) -> str:
+    steps = run.get("steps", "-")
+    return " + ".join(f"{n} x {s}" for s, n in Counter(steps).items()) if isinstance(steps, list) else str(steps)
 
 
 def _changes(system: System) -> str:
@@ -153,10 +164,11 @@ def _terms(evaluation: Evaluation) -> str:
     protocol: Protocol = evaluation.protocol
     reference = protocol.reference or (FIRST_FRAME if protocol.first_frame else FIRST_SECOND)
     scored = f"at most {protocol.limit}" if protocol.limit else "all"
+    whole = " Personal models put in all that they draw." if protocol.use.whole else ""
     return (
         f"Clips: {len(evaluation.clips)}, at {protocol.size} pixels, {scored} frames after the reference's scored; "
         f"reference: {reference}; landmarks: {', '.join(protocol.landmarks)}. Intervals: 95 %, by bootstrap over "
-        "clips. Bars need not begin at 0."
+        f"clips. Bars need not begin at 0.{whole}"
     )
 
 

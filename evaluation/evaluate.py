@@ -46,8 +46,8 @@ class Protocol:
 
     reference: pictures of the person; None for frames of the clip, the first one with `first_frame`, else chosen from
     its first second. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files
-    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference; use:
-    how that one is used.
+    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference, or
+    such a file by clip; use: how these are used.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (faces.paper_detector); "visible";
     "driven", in which the shape of the eyes is known as well (faces.driven); or "detected", in which the mask is not
@@ -65,7 +65,7 @@ class Protocol:
     networks: bool = True
     frechet: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
-    personal: Path | None = None
+    personal: Path | Mapping[Path, Path] | None = None
     use: Use = AS_USUAL
 
     def check(self) -> None:
@@ -81,6 +81,10 @@ class Protocol:
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
+
+    def personal_of(self, clip: Path) -> Path | None:
+        """The file of the personal model for a clip."""
+        return self.personal.get(clip) if isinstance(self.personal, Mapping) else self.personal
 
 
 @dataclass
@@ -109,9 +113,15 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
     """Score every method, landmark mode and headset of the protocol on every clip.
 
     sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. Raises InputError for a
-    clip that cannot be used, before anything else is done with it.
+    clip that cannot be used, before anything else is done with it; and for clips without a personal model, where one is
+    wanted, before anything is done.
     """
     protocol.check()
+    if "personal" in protocol.methods and (without := [str(c) for c in clips if protocol.personal_of(c) is None]):
+        raise InputError(
+            "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and give "
+            f"its file with --personal; there is none for {', '.join(without)}."
+        )
     judge = Judge(networks=protocol.networks, frechet=protocol.frechet)
     evaluation = Evaluation(protocol, not_computed=judge.not_computed)
     rows = []
@@ -127,7 +137,7 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
         results = []
         for name in protocol.presets:
             pictures = [truth.frames[_middle(truth)]]
-            for row, picture in _run(truth, reference, name, protocol, judge):
+            for row, picture in _run(truth, reference, name, protocol, judge, protocol.personal_of(clip)):
                 pictures.append(picture)
                 if row is not None:
                     results.append(row)
@@ -158,7 +168,7 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
 
 
 def _run(
-    truth: TruthClip, reference: Reference, name: str, protocol: Protocol, judge: Judge
+    truth: TruthClip, reference: Reference, name: str, protocol: Protocol, judge: Judge, personal: Path | None
 ) -> Iterator[tuple[dict[str, Any] | None, np.ndarray]]:
     """Yield (None, covered picture), then (scores, result picture) of each method and landmark mode."""
     covered, masks = draw_headset(truth.frames, truth.track, HeadsetArtist(preset(name), seed=0))
@@ -176,7 +186,7 @@ def _run(
                 method,
                 shared,
                 weights=protocol.weights.get(method),
-                personal=protocol.personal,
+                personal=personal,
                 use=protocol.use,
             )
             own = shared

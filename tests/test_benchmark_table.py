@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from clips import write_clip
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
@@ -18,12 +20,17 @@ from hmd_removal.evaluation.benchmark import Comparison
 from hmd_removal.evaluation.benchmark_config import Budget, TableConfig, read_config
 from hmd_removal.evaluation.benchmark_report import as_csv
 from hmd_removal.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
+from hmd_removal.evaluation.people import read_people
 from hmd_removal.training.clip_samples import Clips
 from hmd_removal.training.compared import ComparedRecipe, ComparedTrainer
 from hmd_removal.training.evi_hrnet import EVIRecipe
+from hmd_removal.training.personal import PersonalTrainer
+from hmd_removal.training.personal_recipe import PersonalRecipe, Stage
+from hmd_removal.training.personal_samples import Frames
 from hmd_removal.training.takes import Take, TakeStore
 
 SHIPPED = Path(__file__).resolve().parent.parent / "training" / "recipes" / "table1.json"
+SHIPPED_PERSONAL = SHIPPED.with_name("table_personal.json")
 # CombCN, since it is judged by no network that would have to be fetched first.
 ALIKE = {"width": 8, "side": 64, "frames": 2, "batch": 1, "critic_width": 4, "workers": 0, "check_every": 1}
 PAPER = {"source": "a paper", "psnr": 22.51}
@@ -41,6 +48,16 @@ CONFIG = {
         {"name": "first", "reference": "first frame", "landmarks": ["oracle"], "presets": ["band"], "size": 96}
         | {"limit": 3, "networks": False}
     ],
+}
+PERSONAL = {
+    "budget": {"steps": 2},
+    "systems": [
+        {"name": "static", "method": "static"},
+        {"name": "personal", "method": "personal", "recipe": "personal.json", "changes": {"attention": "none"}},
+    ],
+    "alike": ALIKE,
+    "protocols": [CONFIG["protocols"][0] | {"whole": True}],
+    "people": {"cem": {"enrolled": ["cem/day1.mp4"], "clips": ["cem/day2*.mp4"]}},
 }
 
 
@@ -70,6 +87,18 @@ def folder(tmp_path: Path, take: Take) -> Path:
     for person in ("anna", "ben"):
         store.add(person, take, {"person": person, "kind": "film", "landmarks": "visible"})
     (tmp_path / "combcn.json").write_text('{"network": "combcn", "steps": 100, "adversarial_from": 50}')
+    return tmp_path
+
+
+@pytest.fixture
+def of_people(tmp_path: Path, carphone: Path) -> Path:
+    """A folder with the config PERSONAL, its recipe and its video, which is the same on both days."""
+    (tmp_path / "cem").mkdir()
+    for day in (1, 2):
+        shutil.copy(carphone, tmp_path / "cem" / f"day{day}.mp4")
+    recipe = {"stages": [{"steps": 90}, {"steps": 30, "structure": True}], "mask": True, "batch": 1, "workers": 0}
+    (tmp_path / "personal.json").write_text(json.dumps(recipe | {"check_frames": 2}))
+    (tmp_path / "small.json").write_text(json.dumps(PERSONAL))
     return tmp_path
 
 
@@ -175,6 +204,8 @@ def test_a_budget_of_minutes_ends_by_the_clock(folder: Path, carphone: Path, ste
         ({"systems": [{"name": "a", "method": "lgtsm"}]}, "comes without weights"),
         ({"systems": [{"name": "a", "method": "warp", "recipe": "combcn.json"}]}, "alone, got one for 'warp'"),
         ({"systems": [{"name": "a", "method": "lgtsm", "recipe": "combcn.json"}]}, "recipe of lgtsm in"),
+        ({"systems": [{"name": "a", "method": "personal"}]}, "recipe for the system 'a' .* each person has a model"),
+        ({"systems": [{"name": "a", "method": "personal", "recipe": "combcn.json"}]}, "has adversarial_from, network"),
         ({"systems": [CONFIG["systems"][2] | {"changes": {"wide": 3}}]}, "has wide, which no recipe has"),
         ({"protocols": [CONFIG["protocols"][0] | {"landmarks": ["guessed"]}]}, "guessed"),
     ],
@@ -206,6 +237,107 @@ def test_a_budget_keeps_the_share_of_the_adversarial_stage() -> None:
     recipe = ComparedRecipe(steps=40000, adversarial_from=20000)
     assert Budget(steps=300).of(recipe) == replace(recipe, steps=300, adversarial_from=150)
     assert Budget(minutes=3).of(recipe) == recipe
+
+
+def test_a_budget_keeps_the_shares_of_a_personal_models_stages_and_a_step_of_each() -> None:
+    recipe = PersonalRecipe((Stage(84), Stage(28, adversarial=True), Stage(56, adversarial=True, structure=True)))
+
+    def steps(budget: int) -> list[int]:
+        scaled = Budget(steps=budget).of(recipe)
+        assert [replace(stage, steps=0) for stage in scaled.stages] == [replace(s, steps=0) for s in recipe.stages]
+        return [stage.steps for stage in scaled.stages]
+
+    # They end at 1/2 and 2/3 of it.
+    assert steps(168) == [84, 28, 56] and steps(2000) == [1000, 333, 667]
+    assert steps(4) == [2, 1, 1] and steps(3) == [1, 1, 1]  # at 2, 2.67 and 4; at 1.5, 2 and 3
+    assert Budget(minutes=3).of(recipe) == recipe
+    with pytest.raises(InputError, match="for each of 3 stages, got 2"):
+        Budget(steps=2).of(recipe)
+    late = PersonalRecipe((Stage(98), Stage(1), Stage(1)))
+    assert [stage.steps for stage in late.lasting(10).stages] == [8, 1, 1]
+
+
+def test_a_personal_system_is_trained_for_each_person_once(
+    of_people: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hmd_removal.training.enrolment.PIECE", 30)  # of 120 frames
+    monkeypatch.setattr("hmd_removal.training.personal_takes.VARIANTS", 1)
+    trained, learn = [], PersonalTrainer.learn
+
+    def spied(trainer: PersonalTrainer, frames: Frames) -> dict[str, float]:
+        trained.append(trainer.recipe.stage_at(trainer.done).structure)
+        return learn(trainer, frames)
+
+    monkeypatch.setattr(PersonalTrainer, "learn", spied)
+    config = of_people / "small.json"
+    assert run(config) == 0, capsys.readouterr().out
+    assert trained == [False, True]
+    content, text = (of_people / "out" / f"small.{end}" for end in ("json", "md"))
+    rows = json.loads(content.read_text())["protocols"]["first"]["mean"]
+    assert [row["method"] for row in rows] == ["static", "personal"] and rows[0]["hole_psnr"] != rows[1]["hole_psnr"]
+    assert rows[1]["psnr"] < rows[0]["psnr"]  # all is drawn, by a network that has learnt next to nothing
+    assert '| personal | personal | attention "none" | 1 x 2 |' in text.read_text()
+    assert "trained for each person" in text.read_text() and "put in all that they draw" in text.read_text()
+
+    kept = {path: path.stat().st_mtime_ns for path in (of_people / "work").rglob("*") if path.is_file()}
+    assert of_people / "work" / "trainings" / "personal" / "cem" / "model.safetensors" in kept
+    assert run(config) == 0 and len(trained) == 2
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+
+    strange = of_people / "strange.mp4"
+    shutil.copy(of_people / "cem" / "day2.mp4", strange)
+    assert run(config, str(of_people / "cem" / "day2.mp4"), str(strange)) == 1 and len(trained) == 2
+    assert "strange.mp4 is nobody's: name it among a person's clips in --people" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ([], 'as {"NAME"'),
+        ({"cem": {"enrolled": ["cem/*1.mp4"]}}, 'as {"NAME"'),
+        ({"../cem": {"enrolled": ["cem/*1.mp4"], "clips": ["cem/*2.mp4"]}}, "names of letters, digits"),
+        ({"cem": {"enrolled": ["cem/*1.mp4"], "clips": ["cem/*3.mp4"]}}, r"'cem/\*3.mp4' .* found none"),
+        ({"cem": {"enrolled": ["cem/*1.mp4"], "clips": ["cem/*.mp4"]}}, "day1.mp4 is twice"),
+    ],
+)
+def test_people_without_video_or_measured_on_what_is_learnt_are_refused(
+    people: Any, message: str, of_people: Path
+) -> None:
+    file = of_people / "people.json"
+    file.write_text(json.dumps(people))
+    with pytest.raises(InputError, match=message):
+        read_people(file)
+    (of_people / "small.json").write_text(json.dumps(PERSONAL | {"people": people}))
+    with pytest.raises(InputError, match=message):
+        read_config(of_people / "small.json")
+
+
+def test_a_person_whose_footage_will_not_do_is_named(
+    of_people: Path, talking_head: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(of_people / "cem" / "day1.mp4", talking_head[:40])
+    assert run(of_people / "small.json") == 1
+    assert "personal is left out: Of cem: Expected at least 75 frames" in capsys.readouterr().out
+
+
+def test_people_are_in_the_config_or_in_a_file_of_their_own(of_people: Path) -> None:
+    (of_people / "people").mkdir()
+    file = of_people / "people" / "p.json"
+    file.write_text(json.dumps({"cem": {"enrolled": ["../cem/day1.mp4"], "clips": ["../cem/day2.mp4", "../cem/*2.*"]}}))
+    own, there = read_people(file)["cem"], read_config(of_people / "small.json").people["cem"]
+    assert [path.resolve() for path in own.clips] == [path.resolve() for path in there.clips]
+    assert [path.name for path in own.enrolled] == ["day1.mp4"] and len(own.clips) == 1
+
+
+def test_the_shipped_comparison_of_personal_models_shares_its_rival_and_differs_in_what_it_names() -> None:
+    config, other = read_config(SHIPPED_PERSONAL), read_config(SHIPPED)
+    systems = {system.name: system for system in config.systems}
+    assert systems["LaFIn"] in other.systems and config.budget == other.budget
+    assert not set(config.protocols) & set(other.protocols)  # which may be kept in the same folder
+    baseline, ours = systems["personal, baseline (autoencoder)"].recipe, systems["personal de-occlusion"].recipe
+    assert replace(ours, attention="none", mask_loss=False) == baseline
+    assert [stage.steps for stage in ours.stages] == [1000, 333, 667] and (ours.rate, ours.batch) == (0.0002, 32)
+    assert [protocol.use.whole for protocol in config.protocols.values()] == [True, False]
 
 
 def test_the_reference_may_be_the_first_frame(carphone: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,22 @@ def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
     # Not quite the same: what lies further from the face is cut off in the file.
     assert personal["hole_psnr"] == pytest.approx(same_pictures["hole_psnr"], abs=0.6)
     assert first_second["hole_psnr"] > same_pictures["hole_psnr"] + 1
+
+
+def test_each_clip_is_measured_with_the_model_that_is_given_for_it(
+    tmp_path: Path, carphone: Path, reference: Reference
+) -> None:
+    for name, still in (("first", True), ("second", False)):
+        write_personal(tmp_path / f"{name}.safetensors", model_of(reference, ALIGNED, still=still))
+        shutil.copy(carphone, tmp_path / f"{name}.mp4")
+    clips = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
+    models = {clip: clip.with_suffix(".safetensors") for clip in clips}
+    protocol = Protocol(("personal",), ("oracle",), size=96, limit=2, networks=False, use=Use(anyone=True))
+    each = [evaluate([clip], replace(protocol, personal=models[clip])).mean[0]["hole_psnr"] for clip in clips]
+    together = evaluate(clips, replace(protocol, personal=models)).clips
+    assert [clip["results"][0]["hole_psnr"] for clip in together] == pytest.approx(each) and each[0] > each[1] + 0.2
+    with pytest.raises(InputError, match=r"needs the model of a person.*none for [^ ]*second.mp4\."):
+        evaluate(clips, replace(protocol, personal={clips[0]: models[clips[0]]}))
 
 
 def test_somebody_else_is_refused_unless_anyone_will_do(

@@ -1,11 +1,13 @@
 """How a personal model is trained: stages, as in arXiv 2112.01098, section III-C, or fewer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..models.personal_deocclusion import PersonalConfig
-from .run_folder import recipe_fields
+from .run_folder import known_fields, recipe_fields
 
 RECIPES = {name: Path(__file__).with_name("recipes") / f"personal_{name}.json" for name in ("fast", "paper")}
 
@@ -62,6 +64,21 @@ class PersonalRecipe:
         """Of all stages together."""
         return sum(stage.steps for stage in self.stages)
 
+    def lasting(self, steps: int) -> "PersonalRecipe":
+        """The recipe shortened or stretched: its stages end at the same shares of all steps, each has one at least.
+
+        Raises InputError for less than a step a stage.
+        """
+        if steps < len(self.stages):
+            raise InputError(f"Expected at least a step for each of {len(self.stages)} stages, got {steps}.")
+        stages, begin, left = [], 0, len(self.stages)
+        for stage, end in zip(self.stages, accumulate(stage.steps for stage in self.stages), strict=True):
+            left -= 1
+            end = min(max(round(end / self.steps * steps), begin + 1), steps - left)
+            stages.append(replace(stage, steps=end - begin))
+            begin = end
+        return replace(self, stages=tuple(stages))
+
     def stage_at(self, done: float) -> Stage:
         """The stage in which a run is of which so large a share is done."""
         left = done * self.steps
@@ -74,9 +91,13 @@ class PersonalRecipe:
 
 def read_recipe(path: Path) -> PersonalRecipe:
     """A recipe from a JSON file of its fields. Raises InputError for a file that is none."""
-    values = recipe_fields(path, PersonalRecipe)
+    return recipe_of(recipe_fields(path, PersonalRecipe), str(path))
+
+
+def recipe_of(values: dict[str, Any], where: str) -> PersonalRecipe:
+    """A recipe from the values of a JSON file. where: they come from. Raises InputError for what is none."""
+    known_fields(values, PersonalRecipe, where)
     try:
-        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        return PersonalRecipe(**values | {"stages": tuple(Stage(**stage) for stage in values["stages"])})
     except (KeyError, TypeError) as error:
-        raise InputError(f"Expected a recipe with its stages in {path}: {error}.") from error
-    return PersonalRecipe(stages, **values)
+        raise InputError(f"Expected a recipe with its stages in {where}: {error}.") from error
