@@ -39,13 +39,17 @@ class Budget:
         return f"{self.minutes:g} minutes" if self.steps is None else f"{self.steps} steps"
 
     def of(self, recipe: InpaintingRecipe | PersonalRecipe) -> InpaintingRecipe | PersonalRecipe:
-        """The recipe shortened or stretched to the budget; the adversarial stage begins at the same share of it."""
+        """The recipe shortened or stretched to the budget; its stages begin at the same share of it."""
         if self.steps is None:
             return recipe
         if isinstance(recipe, PersonalRecipe):
             return recipe.lasting(self.steps)
-        begin = round(recipe.adversarial_from / recipe.steps * self.steps)
-        return replace(recipe, steps=self.steps, adversarial_from=begin)
+        begin = {
+            name: round(getattr(recipe, name) / recipe.steps * self.steps)
+            for name in ("adversarial_from", "expression_from")
+            if hasattr(recipe, name)
+        }
+        return replace(recipe, steps=self.steps, **begin)
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ def test_clips_and_takes_have_to_be_given(folder: Path, capsys: pytest.CaptureFi
 def test_the_shipped_comparison_differs_in_what_its_systems_name_alone() -> None:
     config = read_config(SHIPPED)
     trained = [system for system in config.systems if system.recipe is not None]
-    assert {system.recipe.width for system in trained} == {24} and len(trained) == 12
+    assert {system.recipe.width for system in trained} == {32} and len(trained) == 13
     assert len({(s.recipe.rate, s.recipe.steps, s.recipe.side, s.recipe.batch * s.recipe.frames) for s in trained}) == 1
     whole = next(system.recipe for system in config.systems if system.name == "EVI-HRnet")
     for system in trained:
@@ -233,10 +233,12 @@ def test_the_shipped_comparison_differs_in_what_its_systems_name_alone() -> None
     assert config.protocols["paper"].first_frame and config.protocols["honest"].landmarks == ("visible",)
 
 
-def test_a_budget_keeps_the_share_of_the_adversarial_stage() -> None:
+def test_a_budget_keeps_the_shares_at_which_stages_begin() -> None:
     recipe = ComparedRecipe(steps=40000, adversarial_from=20000)
     assert Budget(steps=300).of(recipe) == replace(recipe, steps=300, adversarial_from=150)
     assert Budget(minutes=3).of(recipe) == recipe
+    with_expression = EVIRecipe(steps=40000, adversarial_from=20000, expression_from=10000)
+    assert Budget(steps=300).of(with_expression).expression_from == 75
 
 
 def test_a_budget_keeps_the_shares_of_a_personal_models_stages_and_a_step_of_each() -> None:
@@ -329,14 +331,15 @@ def test_people_are_in_the_config_or_in_a_file_of_their_own(of_people: Path) -> 
     assert [path.name for path in own.enrolled] == ["day1.mp4"] and len(own.clips) == 1
 
 
-def test_the_shipped_comparison_of_personal_models_shares_its_rival_and_differs_in_what_it_names() -> None:
-    config, other = read_config(SHIPPED_PERSONAL), read_config(SHIPPED)
+def test_the_shipped_comparison_of_personal_models_differs_in_what_it_names() -> None:
+    config = read_config(SHIPPED_PERSONAL)
     systems = {system.name: system for system in config.systems}
-    assert systems["LaFIn"] in other.systems and config.budget == other.budget
-    assert not set(config.protocols) & set(other.protocols)  # which may be kept in the same folder
+    (rival,) = (system.recipe for system in read_config(SHIPPED).systems if system.name == "LaFIn")
+    assert systems["LaFIn"].recipe == Budget(steps=300).of(rival)
     baseline, ours = systems["personal, baseline (autoencoder)"].recipe, systems["personal de-occlusion"].recipe
     assert replace(ours, attention="none", mask_loss=False) == baseline
-    assert [stage.steps for stage in ours.stages] == [1000, 333, 667] and (ours.rate, ours.batch) == (0.0002, 32)
+    assert [stage.steps for stage in ours.stages] == [150, 50, 100]
+    assert ours.batch == systems["LaFIn"].recipe.batch * systems["LaFIn"].recipe.frames == 32
     assert [protocol.use.whole for protocol in config.protocols.values()] == [True, False]
 
 

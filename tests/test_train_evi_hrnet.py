@@ -181,6 +181,13 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     EVIHRnet(EVIConfig.from_metadata(header)).load_state_dict({k: v.float() for k, v in resumed.items()})
 
 
+def test_the_fer_loss_counts_from_its_step_on(tmp_path: Path, takes: Path) -> None:
+    trainer = EVITrainer(replace(RECIPE, expression=0.5, expression_from=2), tmp_path, "cpu")
+    assert trainer.weights()["expression"] == 0
+    trainer.step = 2
+    assert trainer.weights()["expression"] == 0.5
+
+
 def test_training_brings_the_result_nearer_to_the_truth(tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = EVITrainer(replace(RECIPE, width=8, steps=60, adversarial_from=60, reconstruction=10.0), tmp_path, "cpu")
     part = shrunk(take, slice(0, 2), 64)

@@ -22,6 +22,8 @@ class EVIRecipe(InpaintingRecipe):
 
     variant, attention, keys (0: all), shift: of the network (models.evi_hrnet). reconstruction, expression: their
     weights in equation 8; choice: that of losses.choice_loss between warp and memory, in the variant "aligned".
+    expression_from: step from which the FER loss counts. Before there is a face its gradients say little and outweigh
+    those of all other losses 10 to 20 times.
     """
 
     variant: str = "aligned"
@@ -30,6 +32,7 @@ class EVIRecipe(InpaintingRecipe):
     shift: str = "causal"
     reconstruction: float = 1.0
     expression: float = 2.0
+    expression_from: int = 0
     choice: float = 0.0
 
     def __post_init__(self) -> None:
@@ -112,7 +115,8 @@ class EVITrainer(InpaintingTrainer):
 
     def weights(self) -> dict[str, float]:
         recipe = self.recipe
-        paper = LossWeights(reconstruction=recipe.reconstruction, expression=recipe.expression)
+        expression = recipe.expression if self.place >= recipe.expression_from else 0.0
+        paper = LossWeights(reconstruction=recipe.reconstruction, expression=expression)
         return {**vars(paper), "choice": recipe.choice}
 
     def about(self) -> dict[str, str]:

@@ -140,9 +140,14 @@ class InpaintingTrainer(ABC):
             return self.step / self.recipe.steps
         return min(self.run.seconds / (60 * self.minutes), 1.0)
 
+    @property
+    def place(self) -> float:
+        """The step of the recipe that the run is at."""
+        return self.step if self.minutes is None else self.done * self.recipe.steps
+
     def learn(self, clips: Clips) -> dict[str, float]:
         """One step; returns the losses."""
-        place = self.step if self.minutes is None else self.done * self.recipe.steps
+        place = self.place
         weights, rate = self.weights(), self.recipe.rate_at(place)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
