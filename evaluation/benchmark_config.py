@@ -20,6 +20,7 @@ TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.tra
 RECIPES = {"evi-hrnet": evi_hrnet.EVIRecipe, **dict.fromkeys(COMPARED, compared.ComparedRecipe)}
 RECIPES["personal"] = PersonalRecipe  # which a person's own footage is needed for, not takes; see benchmark
 FIRST_FRAME, FIRST_SECOND = "first frame", "first second"
+WARP = "warp"  # of that name in every config that has it
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class System:
 @dataclass(frozen=True)
 class TableConfig:
     """A comparison. protocols: by name, without the systems' methods. takes, held_out, clips, people: None or empty
-    where the command line has to give them."""
+    where the command line has to give them. against: names of the systems that each other one is compared with clip by
+    clip."""
 
     name: str
     budget: Budget
@@ -85,6 +87,7 @@ class TableConfig:
     held_out: Path | None = None
     clips: tuple[Path, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
+    against: tuple[str, ...] = (WARP,)
 
 
 # What stands in the JSON file.
@@ -96,6 +99,7 @@ class _File:
     systems: list[dict[str, Any]]
     protocols: list[dict[str, Any]]
     alike: dict[str, Any] = field(default_factory=dict)
+    against: list[str] = field(default_factory=lambda: [WARP])
     takes: str | None = None
     held_out: str | None = None
     clips: list[str] = field(default_factory=list)
@@ -139,6 +143,8 @@ def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
     for kind, names in (("system", [s.name for s in systems]), ("protocol", [p.name for p in protocols])):
         if not names or len({as_file_name(name) for name in names}) < len(names):
             raise InputError(f"Expected at least one {kind} in {path}, each with a name of its own, got {names}.")
+    if strange := set(file.against) - {WARP, *(system.name for system in systems)}:
+        raise InputError(f"Expected names of systems in `against` in {path}, got {', '.join(sorted(strange))}.")
 
     def beside(name: str | None) -> Path | None:
         return None if name is None else path.parent / name
@@ -152,6 +158,7 @@ def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
         beside(file.held_out),
         tuple(path.parent / clip for clip in file.clips),
         people_of(file.people, path),
+        tuple(file.against),
     )
 
 

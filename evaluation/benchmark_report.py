@@ -5,6 +5,7 @@ import json
 import textwrap
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def as_markdown(comparison: Comparison, pictures: dict[str, list[str]]) -> str:
     if comparison.failed:
         parts.append("\n".join(["Left out:", "", *(f"- {name}: {why}" for name, why in comparison.failed.items())]))
     for name, evaluation in comparison.protocols.items():
-        made = (table, interval_table, task_table, distance_table, differences)
+        against = (partial(differences, baseline=system) for system in config.against)
+        made = (table, interval_table, task_table, distance_table, *against)
         tables = [text for text in (make(evaluation) for make in made) if text] if evaluation.mean else []
         shown = [f"![{name}: {Path(file).stem}]({file})" for file in pictures.get(name, [])]
         parts += [f"## Protocol {name}", _terms(evaluation), *tables, *shown]

@@ -115,7 +115,7 @@ def run(config: Path, *options: str) -> int:
 
 
 def test_one_command_trains_measures_and_shows_and_is_then_done(folder: Path, carphone: Path, steps: Steps) -> None:
-    config, out = written(folder), folder / "out"
+    config, out = written(folder, against=["static"]), folder / "out"
     assert run(config, str(carphone), str(carphone)) == 0
     assert steps == [(ComparedRecipe().rate, 0), (ComparedRecipe().rate, 1), (0.003, 0), (0.003, 1)]
     names = {path.name for path in out.iterdir()}
@@ -128,6 +128,9 @@ def test_one_command_trains_measures_and_shows_and_is_then_done(folder: Path, ca
     assert [row["method"] for row in rows] == ["static", "CombCN", "CombCN, fast"]
     for row in rows:
         assert f"| band | oracle | {row['method']} | {row['hole_psnr']:.2f} | {row['psnr']:.2f} |" in text
+    assert "| preset | landmarks | method less static |" in text and "less warp" not in text
+    gain = rows[1]["hole_psnr"] - rows[0]["hole_psnr"]
+    assert f"| band | oracle | CombCN | {gain:+.2f} ({gain:+.2f} to {gain:+.2f}) |" in text  # the clips are the same
     assert len({row["hole_psnr"] for row in rows}) == 3 and all(row["frames"] == 6 for row in rows)
     trained = content["systems"][1]["trained"]
     assert content["systems"][0]["trained"] is None and trained["steps"] == 2
@@ -200,6 +203,7 @@ def test_a_budget_of_minutes_ends_by_the_clock(folder: Path, carphone: Path, ste
         ({"systems": [{"method": "warp"}]}, "missing 1 required positional argument: 'name'"),
         ({"systems": []}, "at least one system"),
         ({"systems": 2 * CONFIG["systems"][:1]}, "each with a name of its own"),
+        ({"against": ["CombCN", "nobody"]}, "names of systems in `against` .* got nobody"),
         ({"systems": [{"name": "a", "method": "magic"}]}, "got 'magic'"),
         ({"systems": [{"name": "a", "method": "lgtsm"}]}, "comes without weights"),
         ({"systems": [{"name": "a", "method": "warp", "recipe": "combcn.json"}]}, "alone, got one for 'warp'"),

@@ -22,8 +22,8 @@ class EVIRecipe(InpaintingRecipe):
 
     variant, attention, keys (0: all), shift: of the network (models.evi_hrnet). reconstruction, expression: their
     weights in equation 8; choice: that of losses.choice_loss between warp and memory, in the variant "aligned".
-    expression_from: step from which the FER loss counts. Before there is a face its gradients say little and outweigh
-    those of all other losses 10 to 20 times.
+    expression_from: step from which the FER loss counts. Before there is a face its gradients say little, and outweigh
+    those of all other losses.
     """
 
     variant: str = "aligned"
