@@ -75,7 +75,6 @@ def train(
     """
     cv2.setNumThreads(1)
     torch.set_flush_denormal(True)  # see training.inpainting
-    torch.backends.cudnn.benchmark = True  # all batches have one shape
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
