@@ -28,7 +28,7 @@ class ComparedFiller:
         check_precision(precision)
         config = network.config
         self.name, self.crop_side = config.network, crop_side or config.side
-        self.window = LOOK_AHEAD if config.looks_ahead else TOGETHER
+        self.window = min(LOOK_AHEAD, config.frames) if config.looks_ahead else TOGETHER
         self._net, self._precision = network, precision
 
     def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:

@@ -46,7 +46,8 @@ class EVIFiller:
         self._draws = network.config.variant == "paper"
         self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
-        self.window = LOOK_AHEAD if network.config.shift == "bidirectional" else TOGETHER
+        ahead = network.config.shift == "bidirectional"
+        self.window = min(LOOK_AHEAD, network.config.frames) if ahead else TOGETHER
         self._net, self._reference, self._precision = network, reference, precision
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:

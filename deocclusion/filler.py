@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 TOGETHER = 8  # frames that share one pass of a network; the result does not depend on it
-LOOK_AHEAD = 32  # frames of one that looks ahead: those at its ends are seen without their neighbours
+# Frames of one that looks ahead, at most: those at its ends are seen without their neighbours. One that learnt from
+# shorter windows draws worse in longer ones, where every frame has neighbours.
+LOOK_AHEAD = 32
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,16 @@ class ComparedConfig:
     """What a file of weights has to say of its network.
 
     network: a name out of NETWORKS. width: channels of the first layer, 64 in the papers. side: pixels of the crops
-    that it learnt from. landmarks: whether it looks at the lines of the face; CombCN has no place for them. Raises
-    InputError for an unknown network.
+    that it learnt from. landmarks: whether it looks at the lines of the face; CombCN has no place for them. frames: of
+    the windows that one which looks ahead learnt from, see deocclusion.filler. Raises InputError for an unknown
+    network.
     """
 
     network: str
     width: int = 64
     side: int = 128
     landmarks: bool = True
+    frames: int = 32
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -48,7 +50,8 @@ class ComparedConfig:
         """From `metadata`; other entries are left alone. Raises InputError for a file that does not say."""
         try:
             landmarks = {"True": True, "False": False}[metadata["landmarks"]]
-            return cls(metadata["network"], int(metadata["width"]), int(metadata["side"]), landmarks)
+            frames = int(metadata.get("frames", cls.frames))  # which files of an earlier version do not say
+            return cls(metadata["network"], int(metadata["width"]), int(metadata["side"]), landmarks, frames)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"Expected weights of {', '.join(NETWORKS)}, whose header names network, width, side and landmarks, "

@@ -28,7 +28,7 @@ UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the
 # The last ones are for ablations.
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention, "none": None}
 SHIFTS = {"causal": CausalShift, "bidirectional": TemporalShift, "none": None}
-ADDED = {"shift": "causal", "landmarks": "True"}  # what files that do not say yet have
+ADDED = {"shift": "causal", "landmarks": "True", "frames": "32"}  # what files that do not say yet have
 
 # What the network adds to the logit of the share of memory by an output of 1.
 DECISION = 10.0
@@ -47,7 +47,8 @@ class EVIConfig:
     keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the
     network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
     "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the network looks at
-    the contour. Raises InputError for an unknown name.
+    the contour. frames: of the windows that a bidirectional one learnt from, see deocclusion.filler. Raises InputError
+    for an unknown name.
     """
 
     variant: str = "aligned"
@@ -57,6 +58,7 @@ class EVIConfig:
     side: int = 128
     shift: str = "causal"
     landmarks: bool = True
+    frames: int = 32
 
     def __post_init__(self) -> None:
         for name, known in (("variant", VARIANTS), ("attention", ATTENTIONS), ("shift", SHIFTS)):
@@ -81,6 +83,7 @@ class EVIConfig:
                 int(metadata["side"]),
                 metadata["shift"],
                 {"True": True, "False": False}[metadata["landmarks"]],
+                int(metadata["frames"]),
             )
         except (KeyError, ValueError) as error:
             raise InputError(

@@ -60,6 +60,16 @@ def test_lafin_fills_frame_by_frame_and_the_others_see_neighbours(tmp_path: Path
         assert filler.window == (8 if name == "lafin" else 32)
 
 
+def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from() -> None:
+    for frames, window in ((4, 4), (32, 32), (64, 32)):
+        for name in COMPARED:
+            config = ComparedConfig(name, 8, 64, frames=frames)
+            assert ComparedFiller(ComparedNetwork(config)).window == (8 if name == "lafin" else window)
+            assert ComparedConfig.from_metadata(config.metadata()) == config
+    early = {name: value for name, value in ComparedConfig("lgtsm").metadata().items() if name != "frames"}
+    assert ComparedConfig.from_metadata(early).frames == 32
+
+
 def test_crops_of_another_size_are_brought_to_the_networks(tmp_path: Path) -> None:
     filler = make_filler("lafin", None, crop_side=96, weights=weights_of("lafin", tmp_path))
     filled, state = filler.fill(windows(2, 96), None)

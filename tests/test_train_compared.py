@@ -87,7 +87,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert written.name == f"{name}.safetensors"
     with safe_open(written, "pt") as file:
         assert file.metadata()["step"] == "4"
-    assert load(written, name).config == ComparedConfig(name, 8, 64)
+    assert load(written, name).config == ComparedConfig(name, 8, 64, frames=recipe.frames)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -33,7 +33,7 @@ class ComparedRecipe(InpaintingRecipe):
 
     def config(self) -> ComparedConfig:
         """The configuration of the network."""
-        return ComparedConfig(self.network, self.width, self.side, self.landmarks)
+        return ComparedConfig(self.network, self.width, self.side, self.landmarks, self.frames)
 
 
 def read_recipe(path: Path) -> ComparedRecipe:

@@ -1,6 +1,6 @@
 """Training EVI-HRnet: `hmd-removal train evi-hrnet`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -41,8 +41,10 @@ class EVIRecipe(InpaintingRecipe):
 
     def network(self) -> EVIConfig:
         """The configuration of the generator."""
-        keys = self.keys or None
-        return EVIConfig(self.variant, self.width, self.attention, keys, self.side, self.shift, self.landmarks)
+        config = EVIConfig(
+            self.variant, self.width, self.attention, self.keys or None, self.side, self.shift, self.landmarks
+        )
+        return replace(config, frames=self.frames) if self.shift == "bidirectional" else config
 
 
 def read_recipe(path: Path) -> EVIRecipe:
