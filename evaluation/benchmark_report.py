@@ -53,13 +53,14 @@ def as_markdown(comparison: Comparison, pictures: dict[str, list[str]]) -> str:
     config = comparison.config
     parts = [
         f"# {config.name}",
-        f"Written by `hmd-removal benchmark table`. Budget of each training: {config.budget}, the same takes for all.",
+        f"Written by `hmd-removal benchmark table`. Budget of each training: {config.budget}, on the same takes.",
         _systems(comparison),
     ]
     if any(system.method == "personal" and system.name in comparison.trained for system in config.systems):
         parts.append(
-            "Personal systems are trained for each person, on their own video, not on takes, and begin with what "
-            "comes with the pack, where it fits: people x steps of each, the minutes of all together."
+            "Personal systems are trained for each person, on their own video, not on the takes, and begin with what "
+            "comes with the pack, where it fits; what did best on held-back video is kept. The table has their people "
+            "x steps of each, and the minutes of all together."
         )
     if any(system.paper for system in config.systems):
         parts.append("The columns of the papers are what they report, of other data and longer training.")

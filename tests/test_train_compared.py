@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from hmd_removal.models.weights import WeightsMissing, resolve
 from hmd_removal.training.clip_samples import Clips, ClipSamples, Given, shrunk, window
 from hmd_removal.training.compared import ComparedRecipe, ComparedTrainer, read_recipe, train
 from hmd_removal.training.ema import settled
+from hmd_removal.training.run_folder import RunFolder
 from hmd_removal.training.takes import Take, TakeStore
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"
@@ -191,3 +192,19 @@ def test_windows_are_the_same_whatever_is_trained(take: Take) -> None:
     own, paper = (window(shrunk(take, slice(0, 2), 64), variant=variant) for variant in ("aligned", "paper"))
     for name in ("frames", "truth", "hole", "contour"):
         assert np.array_equal(getattr(own, name), getattr(paper, name))
+
+
+def test_a_run_of_a_version_with_fewer_fields_goes_on(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Before:
+        steps: int = 4
+
+    @dataclass(frozen=True)
+    class Now(Before):
+        warm_up: int = 0
+
+    RunFolder(tmp_path, Before(), "w.safetensors").save({"step": 3})
+    assert RunFolder(tmp_path, Now(), "w.safetensors").load("cpu")["step"] == 3
+    for other in (Now(warm_up=1), Now(steps=5)):
+        with pytest.raises(InputError, match="holds a run with another recipe"):
+            RunFolder(tmp_path, other, "w.safetensors").load("cpu")

@@ -215,7 +215,6 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
     """
     cv2.setNumThreads(1)
     torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
-    torch.backends.cudnn.benchmark = True  # all batches have one shape
     recipe, lead = trainer.recipe, trainer.rank == 0
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     if trainer.step and trainer.done >= 1:
@@ -240,7 +239,9 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
     )
     seen: list[dict[str, float]] = []  # losses since the last look
     total = recipe.steps if trainer.minutes is None else None
-    with tqdm(total=total, initial=trainer.step, desc=f"train {name}", unit="step", disable=not lead) as bar:
+    cudnn = torch.backends.cudnn
+    trials = cudnn.flags(enabled=cudnn.enabled, benchmark=True)  # which pay, as all batches have one shape
+    with trials, tqdm(total=total, initial=trainer.step, desc=f"train {name}", unit="step", disable=not lead) as bar:
         for batch in loader:
             seen.append(trainer.learn(batch))
             bar.update()

@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.weights_file = folder, folder / weights
         self._recipe = json.dumps(asdict(recipe))
+        self._defaults = {field.name: field.default for field in fields(recipe) if field.default is not MISSING}
         self._started = time.monotonic()
 
     def load(self, device: str) -> dict[str, Any] | None:
@@ -53,7 +54,8 @@ class RunFolder:
         if not self._checkpoint.is_file():
             return None
         state = torch.load(self._checkpoint, map_location=device, weights_only=True)
-        if json.loads(state["recipe"]) != json.loads(self._recipe):  # whatever the order of its fields
+        before = self._defaults | json.loads(state["recipe"])  # a run of an earlier version lacks newer fields
+        if before != json.loads(self._recipe):  # whatever the order of its fields
             raise InputError(
                 f"The folder {self.folder} holds a run with another recipe, {state['recipe']}; "
                 "go on with that one, or give an empty folder."
