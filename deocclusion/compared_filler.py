@@ -4,7 +4,7 @@ import torch
 
 from ..models.compared import ComparedNetwork
 from ..models.precision import Precision, check_precision, mixed_precision
-from .filler import LOOK_AHEAD, TOGETHER, Window, fill_in_parts
+from .filler import Window, fill_in_parts, shown_together
 from .network_inputs import contours
 from .resizing import resized
 
@@ -28,7 +28,7 @@ class ComparedFiller:
         check_precision(precision)
         config = network.config
         self.name, self.crop_side = config.network, crop_side or config.side
-        self.window = min(LOOK_AHEAD, config.frames) if config.looks_ahead else TOGETHER
+        self.window = shown_together(config.looks_ahead, config.frames)
         self._net, self._precision = network, precision
 
     def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:

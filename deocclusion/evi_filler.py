@@ -9,7 +9,7 @@ from ..faces.reference import Reference
 from ..faces.registration import Evidence
 from ..models.evi_hrnet import EVIHRnet, State, load
 from ..models.precision import Precision, check_precision, mixed_precision
-from .filler import LOOK_AHEAD, TOGETHER, Window, fill_in_parts
+from .filler import Window, fill_in_parts, shown_together
 from .methods import fitted_reference, reference_crop
 from .network_inputs import contours, memory_of
 from .resizing import known_whole, resized
@@ -46,8 +46,7 @@ class EVIFiller:
         self._draws = network.config.variant == "paper"
         self.needs_memory = not self._draws
         self.crop_side = crop_side or (network.config.side if self._draws else None)
-        ahead = network.config.shift == "bidirectional"
-        self.window = min(LOOK_AHEAD, network.config.frames) if ahead else TOGETHER
+        self.window = shown_together(network.config.looks_ahead, network.config.frames)
         self._net, self._reference, self._precision = network, reference, precision
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[torch.Tensor, EVIState]:

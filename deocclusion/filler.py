@@ -8,9 +8,13 @@ import numpy as np
 import torch
 
 TOGETHER = 8  # frames that share one pass of a network; the result does not depend on it
-# Frames of one that looks ahead, at most: those at its ends are seen without their neighbours. One that learnt from
-# shorter windows draws worse in longer ones, where every frame has neighbours.
-LOOK_AHEAD = 32
+LOOK_AHEAD = 32  # frames of one that looks ahead, at most: those at its ends are seen without their neighbours
+
+
+def shown_together(looks_ahead: bool, learnt: int) -> int:
+    """Frames of a network's windows. learnt: of those that it learnt from; one that looks ahead draws worse in longer
+    ones, where every frame has neighbours."""
+    return min(LOOK_AHEAD, learnt) if looks_ahead else TOGETHER
 
 
 @dataclass(frozen=True)

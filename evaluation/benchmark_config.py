@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from .evaluate import Protocol
 from .people import Person, people_of
 
 TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.train)}
-RECIPES = {"evi-hrnet": evi_hrnet.EVIRecipe, **dict.fromkeys(COMPARED, compared.ComparedRecipe)}
-RECIPES["personal"] = PersonalRecipe  # which a person's own footage is needed for, not takes; see benchmark
+RECIPES = {
+    "evi-hrnet": evi_hrnet.EVIRecipe,
+    **dict.fromkeys(COMPARED, compared.ComparedRecipe),
+    "personal": PersonalRecipe,  # for which a person's own footage is needed, not takes; see benchmark
+}
 FIRST_FRAME, FIRST_SECOND = "first frame", "first second"
-WARP = "warp"  # of that name in every config that has it
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,8 @@ class Budget:
         return f"{self.minutes:g} minutes" if self.steps is None else f"{self.steps} steps"
 
     def of(self, recipe: InpaintingRecipe | PersonalRecipe) -> InpaintingRecipe | PersonalRecipe:
-        """The recipe shortened or stretched to the budget; its stages begin at the same share of it."""
-        if self.steps is None:
-            return recipe
-        if isinstance(recipe, PersonalRecipe):
-            return recipe.lasting(self.steps)
-        begin = {
-            name: round(getattr(recipe, name) / recipe.steps * self.steps)
-            for name in ("adversarial_from", "expression_from")
-            if hasattr(recipe, name)
-        }
-        return replace(recipe, steps=self.steps, **begin)
+        """The recipe shortened or stretched to the budget; its stages keep their shares of it."""
+        return recipe if self.steps is None else recipe.lasting(self.steps)
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ class TableConfig:
     held_out: Path | None = None
     clips: tuple[Path, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
-    against: tuple[str, ...] = (WARP,)
+    against: tuple[str, ...] = ()
 
 
 # What stands in the JSON file.
@@ -99,7 +92,7 @@ class _File:
     systems: list[dict[str, Any]]
     protocols: list[dict[str, Any]]
     alike: dict[str, Any] = field(default_factory=dict)
-    against: list[str] = field(default_factory=lambda: [WARP])
+    against: list[str] = field(default_factory=list)
     takes: str | None = None
     held_out: str | None = None
     clips: list[str] = field(default_factory=list)
@@ -143,7 +136,7 @@ def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
     for kind, names in (("system", [s.name for s in systems]), ("protocol", [p.name for p in protocols])):
         if not names or len({as_file_name(name) for name in names}) < len(names):
             raise InputError(f"Expected at least one {kind} in {path}, each with a name of its own, got {names}.")
-    if strange := set(file.against) - {WARP, *(system.name for system in systems)}:
+    if strange := set(file.against) - {system.name for system in systems}:
         raise InputError(f"Expected names of systems in `against` in {path}, got {', '.join(sorted(strange))}.")
 
     def beside(name: str | None) -> Path | None:

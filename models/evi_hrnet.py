@@ -65,6 +65,11 @@ class EVIConfig:
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"Expected as {name} one of {', '.join(known)}, got {value!r}.")
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the network sees frames that are still to come, and so needs a clip as a whole."""
+        return self.shift == "bidirectional"
+
     def metadata(self) -> dict[str, str]:
         """As text, for the header of a safetensors file."""
         return {name: str(value) for name, value in asdict(self).items()}

@@ -140,6 +140,12 @@ def test_a_large_crop_keeps_the_details_of_its_reference(
     assert np.abs(found - warp).max() <= 1
 
 
+def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from(reference: Reference) -> None:
+    for shift, frames, window in (("bidirectional", 4, 4), ("bidirectional", 64, 32), ("causal", 4, 8)):
+        net = EVIHRnet(EVIConfig("paper", 4, keys=8, side=64, shift=shift, frames=frames))
+        assert EVIFiller(net, reference).window == window
+
+
 def test_precision(reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack) -> None:
     torch.manual_seed(0)
     net = EVIHRnet(EVIConfig("aligned", 4, keys=8, side=64)).eval()

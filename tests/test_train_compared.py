@@ -138,17 +138,17 @@ def test_a_critic_of_single_frames_does_not_see_their_neighbours() -> None:
 
 
 def test_an_averaged_network_gets_statistics_of_its_own() -> None:
-    def show(net: nn.Module) -> None:
-        for value in (1.0, 3.0):
-            net(torch.full((2, 1, 4, 4), value))
+    def show(net: nn.Module, batch: torch.Tensor) -> None:
+        net(batch)
 
+    batches = [torch.full((2, 1, 4, 4), value) for value in (1.0, 3.0)]
     net = nn.Sequential(nn.BatchNorm2d(1)).eval()
     net[0].running_mean.fill_(9)
-    found = settled(net, show)
+    found = settled(net, batches, show)
     assert found[0].running_mean.item() == 2 and not found.training
     assert net[0].running_mean.item() == 9
     plain = nn.Conv2d(1, 1, 1)
-    assert settled(plain, show) is plain
+    assert settled(plain, batches, show) is plain
 
 
 def test_a_file_of_combcn_has_the_statistics_of_its_weights(tmp_path: Path, takes: Path) -> None:

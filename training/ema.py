@@ -2,11 +2,21 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
+SETTLING = 8  # batches by which their statistics are found anew
+
+
+class Batches(Protocol):
+    """Batches by their number, as a training's samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, step: int) -> Any: ...
 
 
 class Average:
@@ -39,11 +49,11 @@ class Average:
 
 
 @torch.no_grad()
-def settled(net: nn.Module, show: Callable[[nn.Module], None]) -> nn.Module:
+def settled(net: nn.Module, batches: Batches, show: Callable[[nn.Module, Any], None]) -> nn.Module:
     """An averaged network with statistics of batch normalisation of its own, in evaluation mode: averages of another
     network's are those of weights that it never had. One without any is returned as it is.
 
-    show: passes some batches through the network that it gets.
+    show: passes a batch through the network that it gets.
     """
     if not any(isinstance(module, NORMS) for module in net.modules()):
         return net
@@ -52,5 +62,7 @@ def settled(net: nn.Module, show: Callable[[nn.Module], None]) -> nn.Module:
         if isinstance(module, NORMS):
             module.reset_running_stats()
             module.momentum = None  # a plain mean of all batches
-    show(net.train())
+    net.train()
+    for step in range(min(SETTLING, len(batches))):
+        show(net, batches[step])
     return net.eval()

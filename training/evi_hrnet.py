@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -26,6 +27,8 @@ class EVIRecipe(InpaintingRecipe):
     those of all other losses.
     """
 
+    STAGES: ClassVar = (*InpaintingRecipe.STAGES, "expression_from")
+
     variant: str = "aligned"
     attention: str = "spatial"
     keys: int = 0
@@ -44,7 +47,7 @@ class EVIRecipe(InpaintingRecipe):
         config = EVIConfig(
             self.variant, self.width, self.attention, self.keys or None, self.side, self.shift, self.landmarks
         )
-        return replace(config, frames=self.frames) if self.shift == "bidirectional" else config
+        return replace(config, frames=self.frames) if config.looks_ahead else config
 
 
 def read_recipe(path: Path) -> EVIRecipe:

@@ -2,9 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -26,7 +26,6 @@ from .processes import join, shared
 from .run_folder import RunFolder
 from .takes import TakeStore
 
-SETTLING = 8  # batches by which statistics of batch normalisation are found anew
 MOST_STEPS = 10**9  # of a run that ends by the clock
 
 
@@ -43,6 +42,8 @@ class InpaintingRecipe:
     measured and shipped. clip: the largest norm of a step's gradients. check_every: steps between two looks at the
     split for validation; check_windows: how many of it are looked at.
     """
+
+    STAGES: ClassVar = ("adversarial_from",)  # fields that are steps at which something begins
 
     width: int = 64
     landmarks: bool = True
@@ -66,6 +67,11 @@ class InpaintingRecipe:
     def __post_init__(self) -> None:
         if self.gan not in GAN_LOSSES:
             raise InputError(f"Expected a gan loss out of {', '.join(GAN_LOSSES)}, got {self.gan!r}.")
+
+    def lasting(self, steps: int) -> "InpaintingRecipe":
+        """The recipe shortened or stretched: its stages begin at the same shares of all steps."""
+        begin = {name: round(getattr(self, name) / self.steps * steps) for name in self.STAGES}
+        return replace(self, steps=steps, **begin)
 
     def rate_at(self, step: float) -> float:
         """The learning rate of a step."""
@@ -172,12 +178,11 @@ class InpaintingTrainer(ABC):
     def settled(self, samples: ClipSamples) -> nn.Module:
         """The averaged network, see ema.settled."""
 
-        def show(net: nn.Module) -> None:
-            for step in range(min(SETTLING, len(samples))):
-                with mixed_precision(self.device):
-                    net(*self.told(Given.of(samples[step], self.device)))
+        def show(net: nn.Module, clips: Clips) -> None:
+            with mixed_precision(self.device):
+                net(*self.told(Given.of(clips, self.device)))
 
-        return settled(self.average.network(), show)
+        return settled(self.average.network(), samples, show)
 
     def look(self, net: nn.Module, store: TakeStore) -> tuple[dict[str, float], np.ndarray]:
         """`held_out.check` of a network."""

@@ -32,7 +32,6 @@ from .takes import TakeStore
 
 BETAS = (0.0, 0.999)  # of Adam, as in 3FabRec
 CRITIC_EVERY, CRITIC_RATE = 2, 0.5  # steps between two of the discriminator's, and its learning rate by the generator's
-SETTLING = 8  # batches by which the statistics of batch normalisation are found anew
 SHEET = 6  # rows of the sheet
 MOST_STEPS = 1_000_000  # of a run that ends by the clock
 
@@ -228,13 +227,12 @@ class PersonalTrainer:
     def settled(self, samples: PersonalSamples) -> PersonalDeocclusion:
         """The averaged network, see ema.settled."""
 
-        def show(net: PersonalDeocclusion) -> None:
-            for k in range(min(SETTLING, len(samples))):
-                covered, _, warped, hole = inputs(samples[k], self.device)
-                with mixed_precision(self.device):
-                    net(covered, hole, warped, length=self.recipe.frames)
+        def show(net: PersonalDeocclusion, frames: Frames) -> None:
+            covered, _, warped, hole = inputs(frames, self.device)
+            with mixed_precision(self.device):
+                net(covered, hole, warped, length=self.recipe.frames)
 
-        return settled(self.average.network(), show)
+        return settled(self.average.network(), samples, show)
 
     def save(self) -> None:
         """Write the checkpoint."""
