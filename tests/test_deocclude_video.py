@@ -77,7 +77,11 @@ def test_frames_timestamps_rate_and_sound_are_kept(kind, tmp_path, talking_head,
             assert np.abs(a.pixels[rows].astype(int) - b.pixels[rows]).mean() < 4
     sound = read_audio(source)
     if sound is not None:
-        assert np.array_equal(read_audio(target).waveform[..., : sound.waveform.shape[2]], sound.waveform)
+        kept = read_audio(target).waveform
+        # An AAC frame is 1,024 samples: FFmpeg decodes the padding behind the end of an MKV's sound, but not of an MP4's.
+        length = min(kept.shape[2], sound.waveform.shape[2])
+        assert sound.waveform.shape[2] - length < 1024
+        assert np.array_equal(kept[..., :length], sound.waveform[..., :length])
 
 
 def test_the_headset_is_gone(clip, target, reference, tmp_path):

@@ -85,6 +85,13 @@ class TestFrames:
             assert reader.info.pix_fmt == "argb"
             assert np.array_equal(np.stack([frame.pixels for frame in reader]), colours)
 
+    def test_tags_that_are_not_utf_8_do_not_matter(self, tmp_path: Path) -> None:
+        path = write_clip(tmp_path / "old.avi", moving_frames(2), codec="mpeg4")
+        written = path.read_bytes()
+        assert b"ISFT" in written and b"Lavf" in written  # the tag that names the software
+        path.write_bytes(written.replace(b"Lavf", b"\xe9\xe8\xff\xfe"))
+        assert len(list(VideoReader(path))) == 2
+
     def test_frames_belong_to_the_caller(self, tmp_path: Path) -> None:
         # This codec stores what changed since the last frame, which it would take from the frame handed out.
         frames = moving_frames(3, 128, 64)

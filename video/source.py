@@ -19,6 +19,10 @@ from ..errors import InputError
 
 Source = str | Path | BytesIO
 
+# Tags in an old AVI are often not UTF-8; they must not stop the video. PyAV up to 18 has to be told so; 19 keeps such bytes by
+# itself and no longer takes the argument.
+_LENIENT_TAGS = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+
 # What decoders and demuxers raise for damaged data (full disks, interrupts and lack of memory are others).
 UNDECODABLE = (
     av.error.InvalidDataError,
@@ -61,8 +65,7 @@ def open_source(source: Source) -> Iterator[InputContainer]:
     if not head:
         raise InputError(f"{name} is empty (0 bytes): copy or record the video again.")
     try:
-        # Tags in an old AVI are often not UTF-8; they must not stop the video.
-        container = av.open(file, mode="r", metadata_errors="replace")
+        container = av.open(file, mode="r", **_LENIENT_TAGS)
     except av.error.FFmpegError as error:
         if head[4:8] == b"ftyp":
             raise InputError(
