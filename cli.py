@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import InputError
-from .evaluation import benchmark_command, landmarks_command, tracking_command
-from .models import weights_command
+from .lab.compare import command as benchmark_command
+from .lab.data import prepare_command
+from .lab.tracking import landmarks_command, tracking_command
+from .lab.training import command as train_command
 from .terminal import without_chatter
-from .training import prepare_command, train_command
+from .weights import command as weights_command
 
 if TYPE_CHECKING:
-    from .deocclusion.masks import MaskSource
-    from .deocclusion.personal_filler import Use
+    from .headset.sources import MaskSource
+    from .restore.personal import Use
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,7 +95,7 @@ def _add_deocclude(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
-    """Files of networks; deocclusion.methods.weights_by_method reads them."""
+    """Files of networks; restore.registry.weights_by_method reads them."""
     parser.add_argument(
         "--weights",
         action="append",
@@ -121,7 +123,7 @@ def _add_personal(parser: argparse.ArgumentParser) -> None:
 
 
 def _use(args: argparse.Namespace) -> "Use":
-    from .deocclusion.personal_filler import Use
+    from .restore.personal import Use
 
     return Use(args.anyone, args.steadiness, args.whole)
 
@@ -129,11 +131,11 @@ def _use(args: argparse.Namespace) -> "Use":
 def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from .deocclusion.enrol import load_reference
-    from .deocclusion.methods import make_filler, weights_by_method
-    from .deocclusion.personal_filler import PersonalFiller
-    from .deocclusion.video import deocclude_video
-    from .faces.visible import box_of
+    from .restore.personal import PersonalFiller
+    from .restore.registry import make_filler, weights_by_method
+    from .restore.video import deocclude_video
+    from .tracking.follow import box_of
+    from .tracking.reference import load_reference
 
     mask = _mask_source(args)
     face_box = box_of(args.face_box)
@@ -172,8 +174,8 @@ def _deocclude(args: argparse.Namespace) -> int:
 
 
 def _mask_source(args: argparse.Namespace) -> "MaskSource":
-    from .deocclusion.masks import DetectedHeadset, GivenMask, PlacedHeadset, SimulatedHeadset
-    from .faces.headset import HeadsetArtist, preset
+    from .headset.draw import HeadsetArtist, preset
+    from .headset.sources import DetectedHeadset, GivenMask, PlacedHeadset, SimulatedHeadset
 
     shift = (args.shift_x, args.shift_y)
     if args.mask == "auto":
@@ -220,10 +222,10 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from .deocclusion.methods import weights_by_method
-    from .evaluation.evaluate import Protocol, evaluate
-    from .evaluation.table import differences, distance_table, table, task_table, write_json
-    from .faces.headset import HEADSETS
+    from .headset.draw import HEADSETS
+    from .lab.evaluation.evaluate import Protocol, evaluate
+    from .lab.evaluation.table import differences, distance_table, table, task_table, write_json
+    from .restore.registry import weights_by_method
 
     presets = args.preset or ["band"]
     protocol = Protocol(

@@ -1,10 +1,15 @@
-"""Files that appear whole or not at all."""
+"""Results as files."""
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
 
 
 @contextmanager
@@ -20,3 +25,22 @@ def written_whole(path: Path) -> Iterator[Path]:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    _write(path, json.dumps(content, indent=1).encode())
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """picture: (H, W, 3) uint8 RGB."""
+    _write(path, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def write_jpeg(path: Path, picture: np.ndarray) -> None:
+    """picture: (H, W, 3) uint8 RGB."""
+    _write(path, cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)

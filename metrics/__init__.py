@@ -1,1 +1,1 @@
-"""How good a restored clip is: image, perceptual, identity and temporal metrics, report, plot."""
+"""How near a result is to the truth: image, perceptual, identity and temporal metrics, report, plot."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..files import written_whole
 from ..models.face_embedding import FaceEmbedding
 from ..models.lpips import LPIPS, SMALLEST_SIDE
-from ..models.weights import WeightsMissing
+from ..weights import WeightsMissing
 from .identity import identity_cosine
 from .image import hole_mean, psnr_from_mse, squared_error, ssim_from_map, ssim_map
 from .inputs import check_frames, clip_mask, clip_points, finite_frames

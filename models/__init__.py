@@ -1,1 +1,1 @@
-"""Networks in plain PyTorch, and the verified local files of their weights."""
+"""Networks in plain PyTorch; `weights/` beside them holds the files that come with the pack."""

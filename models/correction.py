@@ -6,7 +6,18 @@ import torch
 from einops import rearrange
 from torch.nn import functional as F
 
-from .box import box_mean
+
+def box_mean(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, H, W) averaged over squares of an odd side; what lies beyond the edge does not count."""
+    across = F.avg_pool2d(pictures, (1, side), 1, (0, side // 2), count_include_pad=False)
+    return F.avg_pool2d(across, (side, 1), 1, (side // 2, 0), count_include_pad=False)
+
+
+def box_max(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """The largest value in squares of an odd side."""
+    across = F.max_pool2d(pictures, (1, side), 1, (0, side // 2))
+    return F.max_pool2d(across, (side, 1), 1, (side // 2, 0))
+
 
 STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
 GRAIN = 1 / 128  # of the side: standard deviation of what divides what is coarse in a picture from what is fine

@@ -218,7 +218,7 @@ def load(path: Path | None = None) -> CoveredLandmarkNet:
     """
     from safetensors.torch import load_file
 
-    from . import weights
+    from .. import weights
 
     state = load_file(path) if path is not None else weights.load_state("covered_landmarks")
     net = CoveredLandmarkNet()

@@ -14,11 +14,11 @@ from einops import rearrange
 from torch import nn
 
 from ..errors import InputError
+from ..weights.header import read_weights
 from .correction import Correction
 from .gated_shift import CausalShift, GatedConv, TemporalShift
 from .recall import prior_share
 from .self_attention import ChannelAttention, SpatialAttention
-from .weights_file import read_weights
 
 # Of the input: masked frame (3), mask (1), contour (1), reference (3); and memory (4), how unlike the frame the
 # reference and what is remembered are around the hole (2).
@@ -41,13 +41,14 @@ class EVIConfig:
     """What a file of weights has to say of its network.
 
     variant: "paper", whose reference is another frame as it is, zeroed outside the hole; or "aligned", whose reference
-    is the person's re-posed and colour-matched face (faces.align, faces.blend), which it corrects: what the alignment
-    gets right need not be learnt; and which is also told what each place showed before (deocclusion.memory). width:
+    is the person's re-posed and colour-matched face (restore.align, restore.blend), which it corrects: what the
+    alignment
+    gets right need not be learnt; and which is also told what each place showed before (restore.memory). width:
     channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or "none".
     keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the
     network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
     "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the network looks at
-    the contour. frames: of the windows that a bidirectional one learnt from, see deocclusion.filler. Raises InputError
+    the contour. frames: of the windows that a bidirectional one learnt from, see restore.filler. Raises InputError
     for an unknown name.
     """
 
@@ -172,11 +173,11 @@ class EVIHRnet(nn.Module):
         """Fill the hole in consecutive frames.
 
         frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour: (B,
-        T, 1, S, S), see faces.contour. What the hole shows in `frames` is not looked at, nor, in the variant "paper",
-        the reference outside it. memory: (B, T, 5, S, S), what each place showed when it was last in sight, black where
-        it never was; 1 where it was; and how far the face has moved since, in sides, which only the rule looks at.
-        None where nothing is remembered; "paper" does not look at it. state: what the call before returned, None at a
-        clip's start.
+        T, 1, S, S), see restore.network_inputs. What the hole shows in `frames` is not looked at, nor, in the variant
+        "paper", the reference outside it. memory: (B, T, 5, S, S), what each place showed when it was last in sight,
+        black where it never was; 1 where it was; and how far the face has moved since, in sides, which only the rule
+        looks at. None where nothing is remembered; "paper" does not look at it. state: what the call before returned,
+        None at a clip's start.
 
         The picture's state is for the frames that follow: a clip given piece by piece equals the clip given at once.
         """

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .. import weights
 from ..errors import InputError
-from . import weights
 
 CHIP_SIZE = 150
 # Padding around the template in the chip, as a fraction of its unit square; the network was trained with it.

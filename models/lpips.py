@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .. import weights
 from ..errors import InputError
-from . import weights
-from .convert import ALEXNET_CONVOLUTIONS
+from ..weights.convert import ALEXNET_CONVOLUTIONS
 
 CHANNELS = (64, 192, 384, 256, 256)
 # AlexNet's two poolings leave nothing of a smaller picture.

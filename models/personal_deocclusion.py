@@ -29,7 +29,7 @@ ATTENTIONS = {"none": (), "slim": (2, 2, 2), "paper": (4, 4, 8)}
 @dataclass(frozen=True)
 class PersonalConfig:
     """variant: "paper", which draws the whole picture from the covered one; or "aligned", which is given the person's
-    re-posed reference (faces.align) in the hole, and corrects it: what is known of the face need not pass through 99
+    re-posed reference (restore.align) in the hole, and corrects it: what is known of the face need not pass through 99
     numbers. attention: "paper"; "slim", two ninths of its parameters; or "none", which is the paper's baseline
     (3FabRec). mask: whether the encoder sees the mask as a fourth channel, and in the variant "paper" black in the
     hole. shift: whether a quarter of F_dec is mixed with that of the two frames before (models.gated_shift). Raises

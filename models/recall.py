@@ -1,18 +1,18 @@
 """How far what is remembered of a place is to be believed: as far as it fits around the hole, better than the warp.
 
 Memory of what a device hides is as old as the last time it was in sight, and so is what is remembered next to it
-(deocclusion.memory). Where that does not meet the frame, head or camera have moved since, by about as much in the hole;
+(restore.memory). Where that does not meet the frame, head or camera have moved since, by about as much in the hole;
 where the warped reference does not meet the frame, landmarks or light are off, in the hole a little more so. How far
 the face has moved is known besides, from its landmarks.
 """
 
 import torch
 
-from ..faces.contour import GUESSED
-from .box import box_max, box_mean
+from .correction import box_max, box_mean
 
 RING = 0.08  # of the side: width of what is compared, around the hole
 REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
+GUESSED = 0.5  # value of a line in the contour whose points are guesses; of others it is 1
 SURE_LINES = 0.3  # share of a line's pixels that are bright, edges not being so, where most of it is known
 FLOOR = 1 / 255  # differences below this are noise
 STEEPNESS = 3.0  # of the share
@@ -34,7 +34,8 @@ def prior_share(
     face has moved.
 
     frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), see
-    faces.contour; memory: (B, T, 5, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far below 0.
+    restore.network_inputs; memory: (B, T, 5, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far
+    below 0.
     """
     length = frames.shape[1]
     favour = torch.where(guessed(contour, mask), FAVOUR_GUESSED, FAVOUR).flatten(0, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from ..models import weights
+from .. import weights
 
 MODEL_FOLDER = "hmd_removal"
 

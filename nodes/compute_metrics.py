@@ -12,7 +12,7 @@ from comfy.model_management import get_torch_device
 from comfy_api.latest import io, ui
 
 from ..errors import InputError
-from ..faces.track import FaceTrack, FrameStatus
+from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of
 from .progress import progress_bar
 from .schema import known

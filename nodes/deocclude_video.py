@@ -12,16 +12,16 @@ from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
 from comfy_api.latest import io
 
-from ..deocclusion.clip import LANDMARKS
-from ..deocclusion.masks import DetectedHeadset, GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
-from ..deocclusion.methods import METHODS
 from ..errors import InputError
-from ..faces.covered_detector import MODES
-from ..faces.headset import HEADSETS, HeadsetArtist
-from ..faces.headset import preset as headset_of
-from ..faces.reference import Reference
-from ..faces.track import MAX_GAP, ON_MISSING
-from ..faces.visible import box_of
+from ..headset.draw import HEADSETS, HeadsetArtist
+from ..headset.draw import preset as headset_of
+from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
+from ..restore.clip import LANDMARKS
+from ..restore.registry import METHODS
+from ..tracking.covered import MODES
+from ..tracking.follow import box_of
+from ..tracking.reference import Reference
+from ..tracking.track import MAX_GAP, ON_MISSING
 from .networks import managed_filler, own_file, personal_models
 from .progress import progress_bar
 from .schema import known
@@ -179,7 +179,7 @@ class DeoccludeVideo(io.ComfyNode):
         face_box: str = "",
         personal_model: str = NOBODY,
     ) -> io.NodeOutput:
-        from ..deocclusion.video import deocclude_video
+        from ..restore.video import deocclude_video
 
         personal = None if personal_model == NOBODY else own_file(personal_model)
         if method == "personal" and personal is None:

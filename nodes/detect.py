@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..faces.covered_detector import MODES
-from ..faces.reference import Reference
-from ..faces.track import MAX_GAP, ON_MISSING
-from ..faces.visible import Wearer, box_of, visible_track
+from ..tracking.covered import MODES
+from ..tracking.follow import Wearer, box_of, visible_track
+from ..tracking.reference import Reference
+from ..tracking.track import MAX_GAP, ON_MISSING
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
@@ -113,8 +113,8 @@ class DetectFaceLandmarks(io.ComfyNode):
         detector: str = MODES[0],
         face_box: str = "",
     ) -> io.NodeOutput:
-        from ..deocclusion.clip import fitting_masks
-        from ..faces.preview import draw_face
+        from ..restore.clip import fitting_masks
+        from ..tracking.preview import draw_face
 
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()
         track, looked = visible_track(

@@ -6,8 +6,8 @@ import torch
 from comfy_api.latest import io
 
 from ..errors import InputError
-from ..faces.headset import HEADSETS
-from ..faces.track import FaceTrack
+from ..headset.draw import HEADSETS
+from ..tracking.track import FaceTrack
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
@@ -84,8 +84,8 @@ class DetectHeadset(io.ComfyNode):
         shift_x: float = 0.0,
         shift_y: float = 0.0,
     ) -> io.NodeOutput:
-        from ..deocclusion.masks import DetectedHeadset
-        from ..faces.preview import describe_masks, draw_mask
+        from ..headset.sources import DetectedHeadset
+        from ..tracking.preview import describe_masks, draw_mask
 
         face_track.require_clip(len(image), tuple(image.shape[1:3]))
         if all(device is None for device in face_track.devices):

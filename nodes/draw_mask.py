@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..faces.headset import HEADSETS, SHAPES, HeadsetArtist
-from ..faces.headset import preset as headset_of
-from ..faces.track import FaceTrack
+from ..headset.draw import HEADSETS, SHAPES, HeadsetArtist
+from ..headset.draw import preset as headset_of
+from ..tracking.track import FaceTrack
 from .progress import counted
 from .schema import known
 from .sockets import SEARCH_ALIASES, FaceTrackSocket

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..faces.reference import Reference
-from ..faces.track import FaceTrack
+from ..tracking.reference import Reference
+from ..tracking.track import FaceTrack
 from .networks import evi_filler, evi_weights
 from .progress import progress_bar
 from .schema import known
@@ -57,7 +57,7 @@ class EVIHRnetInpaint(io.ComfyNode):
         crop_size: int = 0,
         precision: str = "auto",
     ) -> io.NodeOutput:
-        from ..deocclusion.clip import deocclude_clip
+        from ..restore.clip import deocclude_clip
 
         progress = progress_bar()
         filler = evi_filler(reference, name=weights, crop_side=crop_size or None, precision=precision)

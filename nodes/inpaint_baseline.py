@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..deocclusion.filler import Filler
-from ..deocclusion.methods import COMPARED, make_filler
 from ..errors import InputError
-from ..faces.reference import Reference
-from ..faces.track import FaceTrack
+from ..restore.filler import Filler
+from ..restore.registry import COMPARED, make_filler
+from ..tracking.reference import Reference
+from ..tracking.track import FaceTrack
 from .networks import compared_filler, own_weights
 from .progress import progress_bar
 from .schema import known
@@ -77,7 +77,7 @@ class InpaintBaseline(io.ComfyNode):
         landmarks: str,
         reference: Reference | None = None,
     ) -> io.NodeOutput:
-        from ..deocclusion.clip import deocclude_clip
+        from ..restore.clip import deocclude_clip
 
         restored = deocclude_clip(
             image[..., :3].cpu(),

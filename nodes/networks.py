@@ -10,16 +10,17 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ..deocclusion.compared_filler import ComparedFiller
-from ..deocclusion.evi_filler import EVIFiller
-from ..deocclusion.filler import Filler
-from ..deocclusion.methods import EVI_WEIGHTS, make_filler
-from ..deocclusion.personal_filler import AS_USUAL, PersonalFiller, Use
-from ..deocclusion.personal_model import PersonalModel, read_personal
+from .. import weights
 from ..errors import InputError
-from ..faces.reference import Reference
-from ..models import compared, evi_hrnet, weights
-from ..models.manifest import manifest
+from ..lab.compare.filler import ComparedFiller
+from ..lab.networks import compared
+from ..models import evi_hrnet
+from ..restore.evi import EVIFiller
+from ..restore.filler import Filler
+from ..restore.personal import AS_USUAL, PersonalFiller, PersonalModel, Use, read_personal
+from ..restore.registry import EVI_WEIGHTS, make_filler
+from ..tracking.reference import Reference
+from ..weights.manifest import manifest
 from . import MODEL_FOLDER
 
 PERSONAL_FOLDER = "personal"  # of MODEL_FOLDER
@@ -71,7 +72,7 @@ def evi_filler(
 
 
 def compared_filler(method: str, name: str) -> ComparedFiller:
-    """One of the methods deocclusion.methods.COMPARED with weights out of `own_weights`, on the device that ComfyUI
+    """One of the methods restore.registry.COMPARED with weights out of `own_weights`, on the device that ComfyUI
     chooses.
 
     Raises InputError for a file that is not there or holds another network.

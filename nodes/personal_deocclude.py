@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from comfy_api.latest import io
 
-from ..deocclusion.personal_filler import STEADINESS, Use
 from ..errors import InputError
-from ..faces.reference import Reference
-from ..faces.track import FaceTrack
+from ..restore.personal import STEADINESS, Use
+from ..tracking.reference import Reference
+from ..tracking.track import FaceTrack
 from .networks import own_file, personal_filler, personal_models
 from .progress import progress_bar
 from .schema import known
@@ -109,7 +109,7 @@ class PersonalDeocclude(io.ComfyNode):
         steadiness: float = STEADINESS,
         whole: bool = False,
     ) -> io.NodeOutput:
-        from ..deocclusion.clip import deocclude_clip
+        from ..restore.clip import deocclude_clip
 
         progress = progress_bar()
         path = _chosen(model, trained_model)

@@ -15,7 +15,7 @@ from comfy_api.input import VideoInput
 from comfy_api.latest import io, ui
 from PIL import Image
 
-from ..training.personal_recipe import RECIPES
+from ..personal.recipe import RECIPES
 from .frames import image_of
 from .networks import personal_target
 from .schema import known
@@ -91,10 +91,10 @@ class TrainPersonal(io.ComfyNode):
         recipe: str,
         second_video: VideoInput | None = None,
     ) -> io.NodeOutput:
-        from ..training.enrolment import Enrolment
-        from ..training.enrolment_sheet import enrolment_sheet
-        from ..training.person import described, train_person
-        from ..training.personal_recipe import read_recipe
+        from ..personal.enrolment import Enrolment
+        from ..personal.enrolment_sheet import enrolment_sheet
+        from ..personal.person import described, train_person
+        from ..personal.recipe import read_recipe
 
         target = personal_target(name)
         work = Path(folder_paths.get_output_directory()) / "hmd_removal" / f"{target.stem}_training"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..faces.reference import Reference
-from ..faces.track import FaceTrack
+from ..tracking.reference import Reference
+from ..tracking.track import FaceTrack
 from .progress import progress_bar
 from .schema import known
 from .sockets import SEARCH_ALIASES
@@ -45,7 +45,7 @@ class WarpReference(io.ComfyNode):
         reference: Reference,
         landmarks: str,
     ) -> io.NodeOutput:
-        from ..deocclusion.clip import deocclude_clip
+        from ..restore.clip import deocclude_clip
 
         restored = deocclude_clip(
             image[..., :3].cpu(),

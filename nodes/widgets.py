@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..faces.covered_detector import MODES
 from ..models.precision import PRECISIONS
+from ..tracking.covered import MODES
 from .schema import known
 from .sockets import FaceTrackSocket, ReferenceSocket
 
 
 def detector_inputs() -> list[io.Input]:
-    """Widgets `detector` and `face_box`; faces.visible.box_of reads the latter."""
+    """Widgets `detector` and `face_box`; tracking.follow.box_of reads the latter."""
     return [
         io.Combo.Input(
             "detector",
@@ -88,7 +88,7 @@ def precision_input() -> io.Input:
 
 def hidden_landmarks_input() -> io.Input:
     """Widget `landmarks`: what is taken for the points under the mask."""
-    from ..deocclusion.clip import LANDMARKS
+    from ..restore.clip import LANDMARKS
 
     return io.Combo.Input(
         "landmarks",

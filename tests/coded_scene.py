@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from test_pose import turned
+from faces_of import turned
 from torch import nn
 
-from hmd_removal.faces.head_crop import HeadCrop
-from hmd_removal.faces.pose import head_pose, pose_scale, transform
 from hmd_removal.models.covered_landmarks import ANCHORS, CROP_CENTIMETRES, CROP_CENTRE, MASK_SIDE, LandmarkPrediction
+from hmd_removal.tracking.geometry import head_pose, pose_scale, transform
+from hmd_removal.tracking.sighting import HeadCrop
 
 HEIGHT, WIDTH = 300, 400
 DEVIATION = 0.01  # crop sides

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
-from hmd_removal.faces.reference import make_reference
-from hmd_removal.faces.track import FaceTrack, detect_track
-from hmd_removal.training.takes import Take, make_take
+from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
+from hmd_removal.personal.sample_store import Take, make_take
+from hmd_removal.tracking.reference import make_reference
+from hmd_removal.tracking.track import FaceTrack, detect_track
 from hmd_removal.video import VideoReader
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from hmd_removal import __version__
 from hmd_removal.comfyui.client import ComfyClient, Workflow
 from hmd_removal.comfyui.server import PACK, ComfyServer
-from hmd_removal.models.manifest import find_weight
+from hmd_removal.weights.manifest import find_weight
 
 EXAMPLES = PACK / "example_workflows"
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}

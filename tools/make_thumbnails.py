@@ -17,9 +17,9 @@ from PIL import Image
 from hmd_removal.comfyui.client import ComfyClient
 from hmd_removal.comfyui.server import PACK, ComfyServer
 from hmd_removal.demo import demo_clip
-from hmd_removal.deocclusion.masks import SimulatedHeadset
-from hmd_removal.faces.headset import HeadsetArtist, preset
-from hmd_removal.faces.visible import Wearer
+from hmd_removal.headset.draw import HeadsetArtist, preset
+from hmd_removal.headset.sources import SimulatedHeadset
+from hmd_removal.tracking.follow import Wearer
 from hmd_removal.video import VideoReader, VideoWriter
 
 EXAMPLES = PACK / "example_workflows"

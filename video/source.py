@@ -19,8 +19,8 @@ from ..errors import InputError
 
 Source = str | Path | BytesIO
 
-# Tags in an old AVI are often not UTF-8; they must not stop the video. PyAV up to 18 has to be told so; 19 keeps such bytes by
-# itself and no longer takes the argument.
+# Tags in an old AVI are often not UTF-8; they must not stop the video. PyAV up to 18 has to be told so; 19 keeps such
+# bytes by itself, and no longer takes the argument.
 _LENIENT_TAGS = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 
 # What decoders and demuxers raise for damaged data (full disks, interrupts and lack of memory are others).

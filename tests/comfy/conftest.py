@@ -16,7 +16,7 @@ from samples import LONG, blank_model, example_inputs
 
 from hmd_removal.comfyui.client import ComfyClient, Workflow
 from hmd_removal.comfyui.server import ComfyServer
-from hmd_removal.deocclusion.personal_model import write_personal
+from hmd_removal.restore.personal import write_personal
 
 Value = TypeVar("Value")
 

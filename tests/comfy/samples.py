@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from hmd_removal.deocclusion.enrol import reference_from_frames
-from hmd_removal.deocclusion.personal_model import PersonalModel, in_use
-from hmd_removal.faces.headset import HeadsetArtist, draw_headset, preset
-from hmd_removal.faces.track import FaceTrack, detect_track
+from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from hmd_removal.restore.personal import PersonalModel, in_use
+from hmd_removal.tracking.reference import reference_from_frames
+from hmd_removal.tracking.track import FaceTrack, detect_track
 
 FRAMES = 24
 LONG = 120

@@ -16,8 +16,8 @@ from samples import FRAMES, carphone_frames
 from test_bad_input import assert_one_sentence, last_event
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
-from hmd_removal.deocclusion.methods import COMPARED
-from hmd_removal.models.compared import ComparedConfig, ComparedNetwork
+from hmd_removal.lab.networks.compared import ComparedConfig, ComparedNetwork
+from hmd_removal.restore.registry import COMPARED
 
 NODE = "HMD_InpaintBaseline"
 

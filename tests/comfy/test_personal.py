@@ -14,7 +14,7 @@ from test_bad_input import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
 from hmd_removal.comfyui.server import ComfyServer
-from hmd_removal.deocclusion.personal_model import read_personal, write_personal
+from hmd_removal.restore.personal import read_personal, write_personal
 
 TRAIN, USE = "HMD_TrainPersonal", "HMD_PersonalDeocclude"
 

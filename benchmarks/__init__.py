@@ -1,1 +1,0 @@
-"""Measurements that are too slow or too noisy for tests: `python -m benchmarks`."""

@@ -1,1 +1,0 @@
-"""The engine: window by window, detect, mask, fill, composite. Runs without ComfyUI."""

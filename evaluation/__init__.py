@@ -1,1 +1,0 @@
-"""Measuring methods against each other on clips whose truth is known."""

@@ -1,1 +1,0 @@
-"""Everything about faces that is geometry and pixels: landmarks, tracks, headsets, warps and compositing."""

@@ -1,0 +1,1 @@
+"""What is worn: device models, drawing them, and their mask on footage."""

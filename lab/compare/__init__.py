@@ -1,0 +1,1 @@
+"""Comparing systems: trained with one budget, measured alike, in one table."""

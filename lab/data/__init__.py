@@ -1,0 +1,1 @@
+"""Preparing what networks are trained on."""

@@ -1,0 +1,282 @@
+"""The evaluation protocol: draw a headset on clips, remove it again, compare with what was there.
+
+Each clip is cut to one square crop around the face, at a fixed place and size (as the face video data sets of the
+papers are), and everything below runs on that. The reference comes from the clip's first second, or from elsewhere;
+only frames after the first second are scored, so that no answer is an input. Or else it is the first frame, and all
+after that one are scored, as in the EVI-HRnet paper.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ...errors import InputError
+from ...files import write_png
+from ...headset.draw import HeadsetArtist, draw_headset, preset
+from ...headset.sources import DetectedHeadset
+from ...restore.clip import check_landmarks, deocclude_clip
+from ...restore.personal import AS_USUAL, PersonalFiller, Use
+from ...restore.registry import check_method, check_weights, make_filler
+from ...restore.video import with_faces
+from ...tracking.crop import Square
+from ...tracking.follow import Wearer, visible_track
+from ...tracking.reference import Reference, load_reference, reference_from_frames
+from ...tracking.track import FaceTrack, FrameStatus, detect_track
+from ...video import VideoReader
+from ..metrics.stats import bootstrap_interval
+from . import paper_detector
+from .driven import driven_points
+from .judge import SCORES, Judge
+from .paper_landmarks import PAPER, paper_reference, paper_track
+
+MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
+MARGIN = 1.7  # crop side by face box
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
+
+    reference: pictures of the person; None for frames of the clip, the first one with `first_frame`, else chosen from
+    its first second. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files
+    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference, or
+    such a file by clip; use: how these are used.
+
+    landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
+    "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); or "detected", in
+    which the mask is not known either, as in real footage; and to compare with "mediapipe": what a landmarker for
+    uncovered faces sees of the covered one, the mask painted over.
+    """
+
+    methods: tuple[str, ...] = ("telea", "static", "warp")
+    landmarks: tuple[str, ...] = ("oracle", "visible")
+    presets: tuple[str, ...] = ("band",)
+    size: int = 256
+    limit: int = 0
+    reference: Path | None = None
+    first_frame: bool = False
+    networks: bool = True
+    frechet: bool = False
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    personal: Path | Mapping[Path, Path] | None = None
+    use: Use = AS_USUAL
+
+    def check(self) -> None:
+        """Raise InputError for an unknown name, missing weights, or what "paper" lacks: else it would show only after
+        the first clip."""
+        for method in self.methods:
+            check_method(method)
+            check_weights(method, self.weights.get(method))
+        for mode in self.landmarks:
+            if mode == PAPER:
+                paper_detector.networks()
+            elif mode not in (MEDIAPIPE, DETECTED, DRIVEN):
+                check_landmarks(mode)
+        for name in self.presets:
+            preset(name)
+
+    def personal_of(self, clip: Path) -> Path | None:
+        """The file of the personal model for a clip."""
+        return self.personal.get(clip) if isinstance(self.personal, Mapping) else self.personal
+
+
+@dataclass
+class Evaluation:
+    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset.
+
+    mean: those of the clips together. not_computed: score -> which weights are missing.
+    """
+
+    protocol: Protocol
+    clips: list[dict[str, Any]] = field(default_factory=list)
+    mean: list[dict[str, Any]] = field(default_factory=list)
+    not_computed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TruthClip:
+    """A clip without headset, cut to the face. frames: (T, S, S, 3) uint8. first: the first scored frame."""
+
+    frames: np.ndarray
+    track: FaceTrack
+    first: int
+
+
+def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = None) -> Evaluation:
+    """Score every method, landmark mode and headset of the protocol on every clip.
+
+    sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. Raises InputError for a
+    clip that cannot be used, before anything else is done with it; and for clips without a personal model, where one is
+    wanted, before anything is done.
+    """
+    protocol.check()
+    if "personal" in protocol.methods and (without := [str(c) for c in clips if protocol.personal_of(c) is None]):
+        raise InputError(
+            "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and give "
+            f"its file with --personal; there is none for {', '.join(without)}."
+        )
+    judge = Judge(networks=protocol.networks, frechet=protocol.frechet)
+    evaluation = Evaluation(protocol, not_computed=judge.not_computed)
+    rows = []
+    for clip in tqdm(clips, desc="evaluate", unit="clip"):
+        truth = read_truth(clip, protocol)
+        scored = slice(truth.first, None)
+        judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
+        reference = (
+            load_reference(protocol.reference)
+            if protocol.reference
+            else reference_from_frames(list(truth.frames[: truth.first]), frame=0 if protocol.first_frame else None)[0]
+        )
+        results = []
+        for name in protocol.presets:
+            pictures = [truth.frames[_middle(truth)]]
+            for row, picture in _run(truth, reference, name, protocol, judge, protocol.personal_of(clip)):
+                pictures.append(picture)
+                if row is not None:
+                    results.append(row)
+            rows.append(np.hstack(pictures))
+        evaluation.clips.append({"clip": str(clip), "results": results})
+    evaluation.mean = _means(evaluation.clips, judge)
+    if sheet is not None:
+        write_png(sheet, np.vstack(rows))
+    return evaluation
+
+
+def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
+    """Read a clip and cut it to the face. Raises InputError when fewer than two frames would be scored, or no face is
+    in it."""
+    with VideoReader(clip) as reader:
+        first = 1 if protocol.first_frame else max(round(reader.info.fps), 1)
+        length = first + protocol.limit if protocol.limit else None
+        frames = [frame.pixels for frame in reader.frames(length=length)]
+    if len(frames) < first + 2:
+        kept = "frame" if protocol.first_frame else "second"
+        raise InputError(
+            f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
+        )
+    size = frames[0].shape[:2]
+    square = Square.around(detect_track(frames, size), MARGIN)
+    crops = np.stack([square.cut(frame, protocol.size) for frame in frames])
+    return TruthClip(crops, detect_track(crops, crops.shape[1:3]), first)
+
+
+def _run(
+    truth: TruthClip, reference: Reference, name: str, protocol: Protocol, judge: Judge, personal: Path | None
+) -> Iterator[tuple[dict[str, Any] | None, np.ndarray]]:
+    """Yield (None, covered picture), then (scores, result picture) of each method and landmark mode."""
+    covered, masks = draw_headset(truth.frames, truth.track, HeadsetArtist(preset(name), seed=0))
+    middle = _middle(truth)
+    yield None, covered[middle]
+    frames, holes = torch.from_numpy(covered).float() / 255, torch.from_numpy(masks).float()
+    scored = slice(truth.first, None)
+    for mode in protocol.landmarks:
+        seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the given reference, and with the person's
+        # With "oracle" the engine takes the track for what it says it is.
+        known = "oracle" if mode in ("oracle", PAPER, DRIVEN) else "visible"
+        shared = paper_reference(reference) if mode == PAPER else reference
+        for method in protocol.methods:
+            filler = make_filler(
+                method,
+                shared,
+                weights=protocol.weights.get(method),
+                personal=personal,
+                use=protocol.use,
+            )
+            own = shared
+            if isinstance(filler, PersonalFiller):
+                own = paper_reference(filler.model.reference) if mode == PAPER else filler.model.reference
+            given_one = own is shared
+            if given_one not in seen:
+                start = time.perf_counter()
+                seen[given_one] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
+            track, given, detection = seen[given_one]
+            start = time.perf_counter()
+            result = frames  # in which no headset was found
+            if given.any():
+                result = deocclude_clip(frames, given, track, own, method=filler, landmarks=known)
+            seconds = time.perf_counter() - start + detection
+            row = {"method": method, "landmarks": mode, "preset": name}
+            row |= judge.score((name, mode, method), result[scored], holes[scored])
+            row |= {"found": float((track.status == FrameStatus.FOUND).mean()), "fps": len(frames) / seconds}
+            yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
+
+
+def _look(
+    covered: np.ndarray, masks: np.ndarray, truth: TruthClip, reference: Reference, mode: str
+) -> tuple[FaceTrack, torch.Tensor]:
+    """The face and the masks, (T, H, W), as a landmark mode knows them."""
+    if mode == DETECTED:
+        return _as_footage(covered, reference)
+    if mode == "oracle":
+        track = truth.track
+    elif mode == PAPER:
+        track = paper_track(truth.frames)
+    elif mode == DRIVEN:
+        track = _driven_track(_visible_track(covered, masks, reference, "visible"), truth.track, masks)
+    else:
+        track = _visible_track(covered, masks, reference, mode)
+    return track, torch.from_numpy(masks).float()
+
+
+def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference, mode: str) -> FaceTrack:
+    """What can be known of the face without the truth: the covered frames, the mask, and the reference.
+
+    A face that is found in no frame leaves every frame as it is.
+    """
+    wearer = Wearer(detector="uncovered" if mode == MEDIAPIPE else "auto")
+    try:
+        return visible_track(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)[0]
+    except InputError:
+        return FaceTrack.absent(len(covered), covered.shape[1:3])
+
+
+def _driven_track(visible: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> FaceTrack:
+    """What is seen beside the mask, and the shape of the eyes under it."""
+    beside = visible.covered_by(masks)
+    points, visibility = driven_points(truth.points, beside.points, beside.visibility)
+    return replace(beside, points=points, visibility=visibility)
+
+
+def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, torch.Tensor]:
+    """The face and the device's masks, (T, H, W), as they are found in footage of which nothing is known."""
+    size = covered.shape[1:3]
+    try:
+        found = list(with_faces(DetectedHeadset().cover(iter(covered), Wearer()), "visible", Wearer(), reference))
+    except InputError:
+        return FaceTrack.absent(len(covered), size), torch.zeros(len(covered), *size)
+    masks = np.stack([cover.mask for cover, _ in found])
+    return FaceTrack.stack([face for _, face in found], size), torch.from_numpy(masks).float()
+
+
+def _middle(truth: TruthClip) -> int:
+    return (truth.first + len(truth.frames)) // 2
+
+
+def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
+    """Mean over clips of every score, with a 95 % bootstrap interval over clips, and the distances of all clips."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for clip in clips:
+        for row in clip["results"]:
+            groups.setdefault((row["preset"], row["landmarks"], row["method"]), []).append(row)
+    means = []
+    for (name, mode, method), rows in groups.items():
+        mean: dict[str, Any] = {"method": method, "landmarks": mode, "preset": name, "clips": len(rows)}
+        mean["frames"] = sum(row["frames"] for row in rows)
+        mean["interval"] = {}
+        for key in (*SCORES, "hole_share", "found", "fps"):
+            values = np.array([row[key] for row in rows if row[key] is not None])
+            mean[key] = float(values.mean()) if len(values) else None
+            if len(values) > 1 and key in SCORES:
+                mean["interval"][key] = [float(v) for v in bootstrap_interval(values)]
+        mean["distances"] = {
+            key: asdict(distance) | {"biased": distance.biased}
+            for key, distance in judge.distances((name, mode, method)).items()
+        }
+        means.append(mean)
+    return means

@@ -1,0 +1,68 @@
+"""Everything that is measured of a result: clip by clip, and of all clips of a system together."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ...metrics.report import METRICS, compute_metrics
+from ...weights import WeightsMissing
+from ..metrics.task import TASK_METRICS, TaskMetrics
+from ..metrics.video_distance import Distance, VideoDistance, VideoFeatures
+from ..networks.face_expression import FaceExpression
+
+SCORES = (*METRICS, *TASK_METRICS)
+CURVES = ("hole_psnr", "temporal")  # whose values frame by frame are kept
+System = tuple[str, str, str]  # preset, landmark mode and method
+
+
+class Judge:
+    """Scores the results of one clip after another.
+
+    networks: with LPIPS, identity and the task metrics. frechet: with the distances between sets of videos.
+    not_computed: task metric or distance -> one sentence that says which weights are missing.
+    """
+
+    def __init__(self, *, networks: bool, frechet: bool) -> None:
+        self.not_computed: dict[str, str] = {}
+        self._networks = networks
+        self._expression = self._load_expression() if networks else None
+        self._features = VideoFeatures() if frechet else None
+        self._sets: dict[System, VideoDistance] = {}
+        if self._features is not None:
+            self.not_computed |= self._features.not_computed
+
+    def open(self, truth: Tensor, points: np.ndarray) -> None:
+        """Go on to a clip. truth: (T, H, W, 3) in [0, 1], the frames that are scored; points: (T, 478, 3) pixels."""
+        self._truth, self._points = truth, points
+        self._task = TaskMetrics(truth, self._expression) if self._networks else None
+        self._truth_features = None if self._features is None else self._features(truth)
+
+    def score(self, system: System, result: Tensor, hole: Tensor) -> dict[str, Any]:
+        """The scores by the names of SCORES, None where they are not defined, with the number of frames, the hole's
+        share, and those of CURVES for each frame.
+
+        result: (T, H, W, 3) in [0, 1]; hole: (T, H, W), 1 = hole.
+        """
+        report = compute_metrics(result, self._truth, hole, points=self._points, networks=self._networks)
+        scores: dict[str, float] = dict(report.mean)
+        if self._task is not None:
+            scores |= self._task.score(result)
+        if self._features is not None:
+            self._sets.setdefault(system, VideoDistance()).add(self._features(result), self._truth_features)
+        found = {name: scores.get(name, np.nan) for name in SCORES}
+        curves = {name: values for name, values in report.to_json()["per_frame"].items() if name in CURVES}
+        return {"frames": report.frames, "hole_share": report.hole_share, "per_frame": curves} | {
+            name: None if np.isnan(value) else value for name, value in found.items()
+        }
+
+    def distances(self, system: System) -> dict[str, Distance]:
+        """The system's distances so far, by the names of lab.metrics.video_distance.DISTANCES."""
+        return self._sets[system].distances() if system in self._sets else {}
+
+    def _load_expression(self) -> FaceExpression | None:
+        try:
+            return FaceExpression.pretrained()
+        except WeightsMissing as missing:
+            self.not_computed |= dict.fromkeys(("expression_l1", "expression_same"), str(missing))
+            return None

@@ -1,0 +1,1 @@
+"""Networks that the product does not run: compared systems, critics, and those that measure."""

@@ -1,0 +1,45 @@
+"""Peak memory of `deocclude` on 640x360 clips, a short and a long one: its default method, and a personal model."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ...demo import demo_clip
+from ...models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from ...restore.personal import PersonalModel, write_personal
+from ...tracking.reference import load_reference
+from .footage import write_footage
+
+SIZE = (640, 360)
+LENGTHS = (300, 3000)
+
+
+def run() -> None:
+    """Print the peak resident memory of a process of its own for each length (Linux)."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "personal.safetensors"
+        network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
+        write_personal(model, PersonalModel(network, load_reference(demo_clip(), count=20), None, {}))
+        methods = {"evi-hrnet": ("--reference", str(demo_clip())), "personal": ("--personal", str(model))}
+        for method, using in methods.items():
+            for length in LENGTHS:
+                clip = folder / f"{length}.mp4"
+                write_footage(clip, *SIZE, length)
+                peak = _peak(clip, folder / "out.mp4", "--method", method, *using)
+                print(f"{method}, {SIZE[0]}x{SIZE[1]}, {length} frames: {peak:.0f} MiB", flush=True)
+
+
+def _peak(clip: Path, out: Path, *using: str) -> float:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from hmd_removal.cli import main\n"
+        "main(sys.argv[1:])\n"
+        "status = Path('/proc/self/status').read_text()\n"
+        "print('peak', next(line.split()[1] for line in status.splitlines() if line.startswith('VmHWM')))\n"
+    )
+    arguments = ["deocclude", str(clip), "--landmarks", "oracle", *using, "--out", str(out)]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024

@@ -1,0 +1,1 @@
+"""How exact landmarks, masks and tracks are."""

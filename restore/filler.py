@@ -1,0 +1,85 @@
+"""What fills the hole: the interface that every method implements, from a classical baseline to a network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+TOGETHER = 8  # frames that share one pass of a network; the result does not depend on it
+LOOK_AHEAD = 32  # frames of one that looks ahead, at most: those at its ends are seen without their neighbours
+
+
+def shown_together(looks_ahead: bool, learnt: int) -> int:
+    """Frames of a network's windows. learnt: of those that it learnt from; one that looks ahead draws worse in longer
+    ones, where every frame has neighbours."""
+    return min(LOOK_AHEAD, learnt) if looks_ahead else TOGETHER
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive frames of one clip in crop coordinates; T frames, S x S pixels.
+
+    crops: (T, 3, S, S) float32 in [0, 1], the hole still showing whatever covers the face. masks: (T, 1, S, S),
+    1 = hole. points: (T, 478, 3) crop pixels, hidden ones as the detector left them. visibility: (T, 478).
+    aligned: (T, 3, S, S) the reference re-posed to each frame, valid where aligned_kind, (T, 1, S, S) uint8, is not 0
+    (1 around the face, 2 on its mesh). remembered: (T, 3, S, S) what each place showed when it was last in sight, valid
+    where in_memory, (T, 1, S, S) uint8, is 1; moved: (T, 1, S, S) float32, how far the face has moved since, in crop
+    sides, where it is. Either group is None for a filler that does not ask for it.
+    """
+
+    crops: torch.Tensor
+    masks: torch.Tensor
+    points: np.ndarray
+    visibility: np.ndarray
+    aligned: torch.Tensor | None
+    aligned_kind: torch.Tensor | None
+    remembered: torch.Tensor | None = None
+    in_memory: torch.Tensor | None = None
+    moved: torch.Tensor | None = None
+
+    def part(self, start: int, stop: int) -> "Window":
+        """Some of its frames."""
+        return Window(**{name: None if value is None else value[start:stop] for name, value in vars(self).items()})
+
+
+class Filler(Protocol):
+    """A method. One instance serves many clips: what it remembers of a clip lives in `state` alone."""
+
+    name: str
+    """The method's, see restore.registry."""
+    crop_side: int | None
+    """Crop size S in pixels that the method works at; None to follow the size of the face."""
+    needs_alignment: bool
+    """Whether Window.aligned is wanted."""
+    needs_memory: bool
+    """Whether Window.remembered is wanted."""
+    whole: bool
+    """Whether what it returns replaces the whole crop, and not the hole alone."""
+    window: int
+    """How many frames it likes to see at once; fewer may come. Work can be cancelled between windows."""
+
+    def fill(self, window: Window, state: Any) -> tuple[torch.Tensor, Any]:
+        """Crops (T, 3, S, S) float32 in [0, 1] with the hole filled, and the state for the next window.
+
+        `state` is None at the start of a clip. A causal method keeps here what it needs of the past, so that a clip
+        processed in windows equals the clip processed at once. Unless `whole`, pixels outside the hole and its feather
+        are ignored.
+        """
+
+
+Fill = Callable[[Window, Any], tuple[torch.Tensor, Any]]
+
+
+def fill_in_parts(fill: Fill, window: Window, state: Any) -> tuple[torch.Tensor, Any]:
+    """`Filler.fill`, where a window that does not fit into the device's memory is halved, down to single frames."""
+    try:
+        return fill(window, state)
+    except torch.OutOfMemoryError:
+        length = len(window.crops)
+        if length == 1:
+            raise
+    first, state = fill_in_parts(fill, window.part(0, length // 2), state)
+    second, state = fill_in_parts(fill, window.part(length // 2, length), state)
+    return torch.cat([first, second]), state

@@ -1,0 +1,218 @@
+"""The method "personal": a network of one person fills the crops, frame by frame."""
+
+import logging
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..files import written_whole
+from ..models.face_embedding import FaceEmbedding
+from ..models.personal_deocclusion import SIDE, Past, PersonalConfig, PersonalDeocclusion
+from ..models.precision import Precision, check_precision, mixed_precision
+from ..models.recall import prior_share
+from ..tracking.reference import Reference, make_reference
+from ..weights import WeightsMissing
+from ..weights.header import read_weights
+from .filler import Window, fill_in_parts
+from .network_inputs import contours, known_whole, memory_of, resized
+from .registration import Evidence
+from .registry import fitted_reference
+
+NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
+AROUND = 1.0  # how much of a picture is kept on each side of the face, in sizes of the face
+
+
+@dataclass(frozen=True)
+class PersonalModel:
+    """network: in evaluation mode. reference: pictures of the enrolment. identity: (128,) of length 1, the mean of the
+    person's face descriptors (models.face_embedding), None where that network was not at hand. about: what the file
+    says of itself: when and on what it was trained, and how good it is."""
+
+    network: PersonalDeocclusion
+    reference: Reference
+    identity: np.ndarray | None
+    about: dict[str, str]
+
+
+def write_personal(path: Path, model: PersonalModel) -> None:
+    """Write a safetensors file, its network in half precision; it appears whole or not at all."""
+    from safetensors.torch import save_file
+
+    tensors = {
+        NETWORK + name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in model.network.state_dict().items()
+    }
+    pictures, points = zip(
+        *(_around_face(i, p) for i, p in zip(model.reference.images, model.reference.points, strict=True)), strict=True
+    )
+    tensors |= {f"{PICTURE}{i}": torch.from_numpy(picture) for i, picture in enumerate(pictures)}
+    tensors[POINTS] = torch.from_numpy(np.stack(points))
+    if model.identity is not None:
+        tensors[IDENTITY] = torch.from_numpy(np.asarray(model.identity, np.float32))
+    with written_whole(path) as unfinished:
+        save_file(tensors, unfinished, metadata={**model.about, **model.network.config.metadata()})
+
+
+def read_personal(path: Path) -> PersonalModel:
+    """What `write_personal` wrote. Raises InputError when there is no such file, or it holds something else."""
+    about, tensors = read_weights(path, "a personal model")
+    network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
+    if POINTS not in tensors:
+        raise InputError(
+            f"{path} holds a network that is nobody's yet, without pictures of a person; "
+            "train one with hmd-removal train personal."
+        )
+    network.load_state_dict({n[len(NETWORK) :]: t.float() for n, t in tensors.items() if n.startswith(NETWORK)})
+    points = tensors[POINTS].numpy()
+    reference = make_reference([tensors[f"{PICTURE}{i}"].numpy() for i in range(len(points))], points)
+    identity = tensors[IDENTITY].numpy() if IDENTITY in tensors else None
+    return PersonalModel(in_use(network), reference, identity, about)
+
+
+def in_use(network: PersonalDeocclusion) -> PersonalDeocclusion:
+    """The network ready to be asked and not to learn."""
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def on_best_device(model: PersonalModel) -> PersonalModel:
+    """The model with its network on the GPU, if there is one."""
+    model.network.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model
+
+
+def _around_face(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a picture that shows the face and what is next to it, and the landmarks in it: no more of a person's
+    home than is needed goes into a file that may be passed on."""
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    reach = AROUND * float((high - low).max())
+    left, top = np.floor(np.maximum(low - reach, 0)).astype(int)
+    right, bottom = np.ceil(high + reach).astype(int)
+    moved = points.astype(np.float32).copy()
+    moved[:, :2] -= (left, top)
+    return np.ascontiguousarray(picture[top:bottom, left:right]), moved
+
+
+log = logging.getLogger(__name__)
+
+# Cosine of the descriptors of the restored face and of the person. With one person's pictures in another's frames: of
+# 9 people at most 0.967, most below 0.93; of the same person 0.981 and more, but 0.966 with the head far down.
+LIKENESS = 0.96
+WINDOW = 4  # frames that share one pass; the result does not depend on it
+STEADINESS = 0.5
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a personal model is used.
+
+    anyone: whether to go on where the face in a clip's first frames is not the model's person; else that is an
+    InputError. steadiness: share in [0, 1) of the frame before in the network's code, by which that is smoothed over
+    time; 0 takes each frame alone. whole: whether all that the network draws comes out, as in the paper, and not what
+    is in the hole alone. Raises InputError for a share out of range.
+    """
+
+    anyone: bool = False
+    steadiness: float = STEADINESS
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.steadiness < 1:
+            raise InputError(f"Expected a steadiness from 0 to less than 1, got {self.steadiness}.")
+
+
+AS_USUAL = Use()
+
+
+@dataclass(frozen=True)
+class PersonalState:
+    """What has to be remembered of a clip: where the reference belongs, and what the network needs of its past."""
+
+    evidence: Evidence | None
+    past: Past
+
+
+class PersonalFiller:
+    """Fills holes with a personal model (restore.personal); the engine may be given the model's own reference
+    or a newer one. Where the network corrects the aligned reference, what each place showed before takes part as in
+    evi-hrnet (models.recall).
+
+    crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
+    the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
+    bfloat16 where the device calculates faster in it. Raises InputError for an unknown precision.
+    """
+
+    name = "personal"
+    window = WINDOW
+
+    def __init__(
+        self,
+        model: PersonalModel,
+        crop_side: int | None = None,
+        precision: Precision = "auto",
+        *,
+        use: Use = AS_USUAL,
+    ):
+        check_precision(precision)
+        self.whole = use.whole
+        self.model, self._net = model, model.network
+        self.needs_alignment = self.needs_memory = self._net.config.variant == "aligned"
+        self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
+        self._precision, self._use = precision, use
+
+    def fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
+        begins = state is None
+        filled, state = fill_in_parts(self._fill, window, state)
+        if begins and not self._use.anyone:
+            self._refuse_others(window, filled)
+        return filled, state
+
+    def _refuse_others(self, window: Window, filled: torch.Tensor) -> None:
+        """Raise InputError where what is in sight does not belong to the face that was filled in."""
+        if self.model.identity is None or (network := _face_embedding()) is None:
+            return
+        restored = torch.lerp(window.crops, filled, window.masks)
+        with torch.inference_mode():
+            faces = network.embed(restored, torch.from_numpy(window.points).float())
+        likeness = float((faces @ torch.from_numpy(self.model.identity)).median())
+        if likeness < LIKENESS:
+            little = "" if self.needs_alignment else ", or train it longer if it is theirs, as it draws somebody else"
+            raise InputError(
+                f"The face in the video does not seem to be the person whose model this is (likeness {likeness:.3f}, "
+                f"at least {LIKENESS} of one person): choose that person's model{little}, or allow anyone."
+            )
+
+    def _fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
+        device = next(self._net.parameters()).device
+        frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
+        holes = (holes > 0).float()
+        past = None if state is None else state.past
+        clip = {"length": len(frames), "past": past, "hold": self._use.steadiness}
+        with torch.inference_mode(), mixed_precision(device, self._precision):
+            if not self.needs_alignment:
+                _, drawn, past = self._net.draw(frames, holes, **clip)
+                filled = (drawn.float() + self._net.mean).clamp(0, 1)
+                return resized(filled.cpu(), window.crops.shape[-1]), PersonalState(None, past)
+            fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
+            reference, memory = resized(fitted, SIDE).to(device), memory_of(window)
+            correction, past = self._net.correct(frames, holes, reference, **clip)
+            known = (holes, contours(window, SIDE).to(device), reference, known_whole(resized(memory, SIDE)).to(device))
+            correction = replace(correction, recall=prior_share(*(x[:, None] for x in (frames, *known))))
+        # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
+        start = fitted
+        if self.whole:
+            start, memory = torch.lerp(window.crops, fitted, window.masks), memory * window.masks
+        filled = correction.of(*(x.to(device)[:, None] for x in (start, memory)))[:, 0]
+        return filled.clamp(0, 1).cpu(), PersonalState(evidence, past)
+
+
+@lru_cache(maxsize=1)
+def _face_embedding() -> FaceEmbedding | None:
+    try:
+        return FaceEmbedding.pretrained()
+    except WeightsMissing as missing:
+        log.warning("Whose face it is was not looked at: %s", missing)
+        return None

@@ -1,0 +1,180 @@
+"""EVI-HRnet as a method of the engine, with weights that only correct nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hmd_removal.cli import main
+from hmd_removal.errors import InputError
+from hmd_removal.models.correction import Correction
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet, State
+from hmd_removal.restore.engine import Deoccluder
+from hmd_removal.restore.evi import EVIFiller
+from hmd_removal.restore.network_inputs import resized
+from hmd_removal.restore.registry import make_filler
+from hmd_removal.tracking.reference import Reference, make_reference
+from hmd_removal.tracking.track import FaceTrack
+
+
+def forgetful(net: EVIHRnet) -> EVIHRnet:
+    """It recalls nothing, however well memory fits."""
+    with torch.no_grad():
+        net.decoder[-1].feature.bias[3] = -1e4
+    return net
+
+
+def weights_of(config: EVIConfig, path: Path, *, still: bool) -> Path:
+    """A file of random weights; still: such that the network's own part is nothing."""
+    torch.manual_seed(0)
+    net = EVIHRnet(config)
+    if not still:  # it starts as one that corrects hardly anything
+        nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
+    elif config.variant == "aligned":
+        forgetful(net)
+    save_file(net.state_dict(), path, metadata=config.metadata())
+    return path
+
+
+@pytest.fixture(scope="module")
+def reference(talking_head: np.ndarray, talking_head_track: FaceTrack) -> Reference:
+    return make_reference([talking_head[0]], talking_head_track.points[:1])
+
+
+def result_of(
+    weights: Path, wearer: tuple[np.ndarray, np.ndarray], track: FaceTrack, reference: Reference, cuts: list[int]
+) -> np.ndarray:
+    frames, masks = wearer
+    engine = Deoccluder(make_filler("evi-hrnet", reference, crop_side=64, weights=weights), reference)
+    done = []
+    for start, stop in zip(cuts, cuts[1:], strict=False):
+        faces = [track[t].covered_by(masks[t]) for t in range(start, stop)]
+        done += engine.process(list(frames[start:stop]), list(masks[start:stop]), faces)
+    return np.stack(done)
+
+
+def test_a_network_that_corrects_nothing_gives_the_warp(
+    tmp_path: Path, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+) -> None:
+    frames, masks = wearer
+    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    found = result_of(weights, wearer, talking_head_track, reference, [0, 5])
+    warp = Deoccluder(make_filler("warp", reference, crop_side=64), reference)
+    expected = warp.process(
+        list(frames[:5]), list(masks[:5]), [talking_head_track[t].covered_by(masks[t]) for t in range(5)]
+    )
+    assert np.abs(found.astype(int) - np.stack(expected)).max() <= 1
+
+
+@pytest.mark.parametrize("variant", ["paper", "aligned"])
+def test_the_result_does_not_depend_on_how_the_clip_is_cut(
+    variant: str,
+    tmp_path: Path,
+    wearer: tuple[np.ndarray, np.ndarray],
+    talking_head_track: FaceTrack,
+    reference: Reference,
+) -> None:
+    weights = weights_of(EVIConfig(variant, 4, keys=8), tmp_path / "w.safetensors", still=False)
+    whole, pieces = (
+        result_of(weights, wearer, talking_head_track, reference, cuts) for cuts in ([0, 9], [0, 1, 2, 6, 9])
+    )
+    assert np.abs(whole.astype(int) - pieces).max() <= 1  # float rounding
+    frames, masks = wearer
+    assert (whole[0][masks[0] == 0] == frames[0][masks[0] == 0]).mean() > 0.9  # all but the feather
+
+
+def test_foreign_weights_are_refused(tmp_path: Path, reference: Reference) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        make_filler("evi-hrnet", reference, weights=tmp_path / "none.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="whose header names variant"):
+        make_filler("evi-hrnet", reference, weights=tmp_path / "other.safetensors")
+
+
+def test_a_window_that_does_not_fit_into_memory_is_halved_and_a_frame_that_does_not_is_an_error(
+    reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack
+) -> None:
+    class Small(EVIHRnet):
+        """On a device with room for so many frames."""
+
+        room = 2
+
+        def correct(self, frames: torch.Tensor, *others: object) -> tuple[Correction, State]:
+            if frames.shape[1] > self.room:
+                raise torch.OutOfMemoryError
+            return super().correct(frames, *others)
+
+    torch.manual_seed(0)
+    net = Small(EVIConfig("aligned", 4, keys=8, side=64)).eval()
+    nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
+    frames, masks = wearer
+    faces = [talking_head_track[t].covered_by(masks[t]) for t in range(7)]
+    results = {}
+    for room in (7, 2, 0):
+        net.room = room
+        engine = Deoccluder(EVIFiller(net, reference, 64, "float32"), reference)
+        if not room:
+            with pytest.raises(torch.OutOfMemoryError):
+                engine.process(list(frames[:7]), list(masks[:7]), faces)
+            continue
+        results[room] = np.stack(engine.process(list(frames[:7]), list(masks[:7]), faces))
+    assert np.abs(results[7].astype(int) - results[2]).max() <= 1  # float rounding
+
+
+def test_a_large_crop_keeps_the_details_of_its_reference(
+    reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack
+) -> None:
+    """The network looks at 64 pixels, and corrects nothing in 256."""
+    net = forgetful(EVIHRnet(EVIConfig("aligned", 4, keys=8, side=64))).eval()
+    frames, masks = wearer
+    face = talking_head_track[0].covered_by(masks[0])
+    found, warp = (
+        Deoccluder(filler, reference).process(list(frames[:1]), list(masks[:1]), [face])[0].astype(int)
+        for filler in (EVIFiller(net, reference, 256), make_filler("warp", reference, crop_side=256))
+    )
+    assert np.abs(found - warp).max() <= 1
+
+
+def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from(reference: Reference) -> None:
+    for shift, frames, window in (("bidirectional", 4, 4), ("bidirectional", 64, 32), ("causal", 4, 8)):
+        net = EVIHRnet(EVIConfig("paper", 4, keys=8, side=64, shift=shift, frames=frames))
+        assert EVIFiller(net, reference).window == window
+
+
+def test_precision(reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack) -> None:
+    torch.manual_seed(0)
+    net = EVIHRnet(EVIConfig("aligned", 4, keys=8, side=64)).eval()
+    nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
+    frames, masks = wearer
+    face = talking_head_track[0].covered_by(masks[0])
+    exact, half = (
+        Deoccluder(EVIFiller(net, reference, 64, precision), reference)
+        .process(list(frames[:1]), list(masks[:1]), [face])[0]
+        .astype(int)
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0 < np.abs(exact - half).max() < 12
+    with pytest.raises(InputError, match="auto, float32, bfloat16, got 'int8'"):
+        EVIFiller(net, reference, 64, "int8")
+
+
+def test_pictures_are_averaged_when_they_shrink() -> None:
+    picture = torch.arange(16.0).view(1, 1, 4, 4)
+    assert resized(picture, 2).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
+    assert resized(picture, 4) is picture and resized(picture.expand(2, 3, 4, 4), 6).shape == (2, 3, 6, 6)
+
+
+def test_the_command_takes_a_file_of_weights(
+    tmp_path: Path, carphone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    command = ["evaluate", str(carphone), "--landmarks", "oracle", "--size", "128", "--limit", "3", "--no-networks"]
+    command += ["--method", "warp", "--method", "evi-hrnet", "--weights", str(weights)]
+    assert main(command) == 0
+    warp, network = (line.split("|")[4] for line in capsys.readouterr().out.splitlines()[-2:])
+    assert float(network) == pytest.approx(float(warp), abs=0.05)

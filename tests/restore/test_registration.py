@@ -1,0 +1,122 @@
+"""The reference moved to where the rim of the hole says that it belongs."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from hmd_removal.restore import registration
+from hmd_removal.restore import registry as methods
+from hmd_removal.restore.clip import deocclude_clip
+from hmd_removal.restore.registration import Evidence, registered
+from hmd_removal.tracking.follow import Wearer, visible_track
+from hmd_removal.tracking.reference import make_reference
+from hmd_removal.tracking.track import FaceTrack
+
+SIDE = 256
+EVERYWHERE = np.ones((SIDE, SIDE), bool)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """(256, 256, 3) float32, a face in the middle."""
+    return np.ascontiguousarray(data.astronaut()[:256, 96:352], np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def hole() -> np.ndarray:
+    picture = np.zeros((SIDE, SIDE), np.uint8)
+    picture[80:140, 70:190] = 1
+    return picture
+
+
+def shifted(picture: np.ndarray, x: float, y: float, zoom: float = 1.0) -> np.ndarray:
+    """Moved right and down by so many pixels, and enlarged about the hole's middle."""
+    middle = np.array([129.5, 109.5])
+    matrix = np.column_stack([zoom * np.eye(2), (x, y) + (1 - zoom) * middle])
+    return cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def covered(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    return np.where(hole[..., None] > 0, np.float32(0.1), picture)
+
+
+@pytest.mark.parametrize(("x", "y"), [(1.5, 0.0), (-0.7, 2.0), (0.0, -3.0)])
+def test_a_displacement_is_found_beside_the_hole_whatever_the_light(
+    portrait: np.ndarray, hole: np.ndarray, x: float, y: float
+) -> None:
+    tinted = 0.9 * shifted(portrait, x, y) + (0.05, 0.0, -0.02)
+    _, evidence = registered(covered(portrait, hole), tinted.astype(np.float32), hole, EVERYWHERE, None)
+    # What the frame shows at a place lies (x, y) further on in the reference.
+    assert np.allclose(SIDE * evidence.displacement[:, 0], (x, y), atol=0.25)
+
+
+def test_a_wrong_size_is_found_as_well(portrait: np.ndarray, hole: np.ndarray) -> None:
+    _, evidence = registered(covered(portrait, hole), shifted(portrait, 0, 0, 1.02), hole, EVERYWHERE, None)
+    across, down = evidence.displacement  # of 2 % at a quarter of the side: 0.005 sides
+    assert across[1] == pytest.approx(0.005, abs=0.001) and down[2] == pytest.approx(0.005, abs=0.001)
+    assert abs(across[2]) < 0.001 and abs(down[1]) < 0.001
+
+
+def test_inside_the_hole_the_reference_moves_by_more_than_at_the_rim(
+    monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray, hole: np.ndarray
+) -> None:
+    """Such is the error of a mesh that holds on to the visible points."""
+    rows, columns = np.indices((SIDE, SIDE), np.float32)
+    inside = cv2.GaussianBlur(np.where(hole > 0, 1.0, 0.4).astype(np.float32), (0, 0), 8)
+    reference = cv2.remap(portrait, columns, rows - 3 * inside, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved, _ = registered(covered(portrait, hole), reference, hole, EVERYWHERE, None)
+    before, after = (np.square((picture - portrait)[hole > 0]).mean() for picture in (reference, moved))
+    assert after < 0.2 * before
+    monkeypatch.setattr(registration, "GAIN", 1.0)
+    timid, _ = registered(covered(portrait, hole), reference, hole, EVERYWHERE, None)
+    assert after < 0.5 * np.square((timid - portrait)[hole > 0]).mean()
+
+
+def test_a_reference_that_fits_or_shows_nothing_beside_the_hole_stays(portrait: np.ndarray, hole: np.ndarray) -> None:
+    fits, _ = registered(covered(portrait, hole), portrait, hole, EVERYWHERE, None)
+    assert np.abs(fits - portrait).mean() < 1e-3
+    other = shifted(portrait, 4, 4)
+    stays, evidence = registered(covered(portrait, hole), other, hole, hole > 0, None)
+    assert np.array_equal(stays, other) and not evidence.information.any()
+
+
+def test_frames_are_averaged_and_old_ones_forgotten(portrait: np.ndarray, hole: np.ndarray) -> None:
+    frame, evidence = covered(portrait, hole), None
+    found = []
+    for reference in [shifted(portrait, 2, 0)] * 4 + [shifted(portrait, -2, 0)] * 20:
+        _, evidence = registered(frame, reference, hole, EVERYWHERE, evidence)
+        found.append(SIDE * evidence.displacement[0, 0])
+    assert found[3] == pytest.approx(2, abs=0.25)
+    assert all(a > b - 0.05 for a, b in zip(found[3:], found[4:], strict=False))  # no jump, and one way
+    assert 0 < found[4] < 2 and found[-1] < -1.2
+
+
+def test_what_is_not_certain_moves_less_and_never_far() -> None:
+    certain, vague = (Evidence(scale * np.eye(6), scale * 0.01 * np.ones(6)) for scale in (1e7, 1e3))
+    assert np.allclose(certain.displacement, 0.01, rtol=0.01) and (vague.displacement < 0.002).all()
+    assert Evidence(1e7 * np.eye(6), 1e7 * np.ones(6)).displacement.max() == registration.FARTHEST
+
+
+def test_the_eyes_of_a_wearer_come_nearer_to_the_truth(
+    monkeypatch: pytest.MonkeyPatch,
+    wearer: tuple[np.ndarray, np.ndarray],
+    talking_head: np.ndarray,
+    talking_head_track: FaceTrack,
+) -> None:
+    import torch
+
+    frames, masks = wearer
+    reference = make_reference([talking_head[0]], talking_head_track.points[:1])
+    track, _ = visible_track(frames, frames.shape[1:3], Wearer(), masks=masks, reference=reference)
+    clip = torch.from_numpy(frames).float() / 255, torch.from_numpy(masks).float(), track, reference
+
+    def error() -> float:
+        result = deocclude_clip(*clip, method="warp").numpy()
+        return float(np.square(result - talking_head / np.float32(255))[masks > 0].mean())
+
+    with_it = error()
+    monkeypatch.setattr(methods, "registered", lambda frame, reference, *_: (reference, None))
+    assert with_it < 0.97 * error()

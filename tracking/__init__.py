@@ -1,0 +1,1 @@
+"""Where the face is: finding heads, landmarks covered and uncovered, following, smoothing, calibration, geometry."""

@@ -1,0 +1,94 @@
+"""The landmarker's error with one person under one device, measured on that person's reference and taken off.
+
+A network that has never seen somebody places their hidden features where most people have them. What it does so it
+does in every frame. A reference of the uncovered person shows how much: set behind the device as it sits in a frame, in
+the pose of that frame, it makes a picture of which the true points are known.
+"""
+
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .geometry import MESH_POINT_COUNT, fit_similarity, head_pose, pose_angles, rigidity, transform
+from .mesh import extend_points, warp_mesh
+from .reference import Reference
+from .sighting import HeadCrop, look
+from .track import FrameStatus, TrackedFace
+
+if TYPE_CHECKING:
+    from ..models.covered_landmarks import CoveredLandmarkNet
+
+FIRST_ROUNDS = 4  # measurements in the first frame: each starts from a better pose than the one before
+EVERY = 6  # frames between two measurements later
+KEPT = 10  # measurements that are averaged
+
+
+class PersonalCalibration:
+    """Corrects the covered face of one person; feed the frames of a clip in order. Looks at no later frame.
+
+    reference: the person without the device. net: what the face was found with; None for the manifest's.
+    """
+
+    def __init__(self, reference: Reference, net: "CoveredLandmarkNet | None" = None):
+        self._net = net
+        self._reference = reference
+        self._extended = [extend_points(p.astype(np.float64), head_pose(p)) for p in reference.points]
+        self._measured: deque[np.ndarray] = deque(maxlen=KEPT)
+        self._due = 0
+
+    def push(self, frame: np.ndarray, face: TrackedFace, mask: np.ndarray | None = None) -> TrackedFace:
+        """The face with its points where they are for this person; a face of another detector as it is.
+
+        frame: (H, W, 3) uint8. mask: (H, W), over 0.5 = covered; None to go by the network's own map of the device.
+        """
+        if face.status == FrameStatus.MISSING or (face.device is None and not self._measured):
+            return face
+        if face.device is None:  # interpolated: nothing to measure
+            return self._corrected(face)
+        self._due -= 1
+        if self._due < 0:
+            for _ in range(1 if self._measured else FIRST_ROUNDS):
+                self._measured.append(self._measure(frame, self._corrected(face), face, mask))
+            self._due = EVERY
+        return self._corrected(face)
+
+    def _corrected(self, face: TrackedFace) -> TrackedFace:
+        if not self._measured:
+            return face
+        moved = np.mean(self._measured, axis=0) @ head_pose(face.points)[:3, :3].T
+        points = (face.points + moved).astype(np.float32)
+        return replace(face, points=points, pose=head_pose(points, face.visibility))
+
+    def _measure(self, frame: np.ndarray, best: TrackedFace, face: TrackedFace, mask: np.ndarray | None) -> np.ndarray:
+        """(478, 3) centimetres in face coordinates from where the network puts the reference's points to the truth.
+
+        The picture is drawn at the frame's own resolution: drawn as small as the network's input it is sharper than
+        footage, and the error is another one.
+        """
+        crop = HeadCrop.around(head_pose(face.points))
+        rows, columns = crop.window(frame.shape[:2])
+        corner = np.array([columns.start, rows.start, 0])
+        frame = frame[rows, columns]
+        device = mask[rows, columns] > 0.5 if mask is not None else face.device.mask(frame.shape[:2], corner[:2])
+        index = self._nearest(best.pose)
+        model = self._reference.points[index].astype(np.float64)
+        bone = rigidity()
+        posing = fit_similarity(model[:MESH_POINT_COUNT], best.points[:MESH_POINT_COUNT].astype(np.float64), bone)
+        truth = transform(posing, model) - corner
+        target = transform(posing, self._extended[index]) - corner
+        everywhere = np.ones(frame.shape[:2], bool)
+        drawn, kind = warp_mesh(self._reference.images[index], self._extended[index], target, everywhere)
+        picture = np.where(((kind > 0) & ~device)[..., None], drawn, frame)
+        if self._net is None:
+            from ..models import covered_landmarks
+
+            self._net = covered_landmarks.shared()
+        (seen,) = look(self._net, picture, [crop.moved(-corner[:2])])
+        truth[:, 2] += seen.points[:, 2].mean() - truth[:, 2].mean()  # nobody knows how far away a head is
+        to_face = np.linalg.inv(head_pose(seen.points))
+        return transform(to_face, truth) - transform(to_face, seen.points.astype(np.float64))
+
+    def _nearest(self, pose: np.ndarray) -> int:
+        return int(np.abs(self._reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1).argmin())

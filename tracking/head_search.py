@@ -1,0 +1,140 @@
+"""Finding heads in a picture without knowing where they are, eyes in sight or not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from .detector import FaceDetector
+from .sighting import HeadCrop, Sighting, look
+
+if TYPE_CHECKING:
+    from ..models.covered_landmarks import CoveredLandmarkNet
+
+Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height, in pixels
+
+LOOSE = 0.15  # presence from which a window is worth another look
+KNOWN = 0.3  # presence to which a head may sink that is known to be there, as it was a frame ago or a user says so
+GOOD = 0.4  # Sighting.quality, its presence averaged over several looks, from which there is a head
+MOST_CANDIDATES = 12  # windows worth refining
+# Crops that are off by (x, y) sides, a factor and degrees, from which a head is looked at to make sure of it.
+PROBES = ((0.14, 0.1, 1.15, 8.0), (-0.14, -0.1, 0.87, -8.0), (0.1, -0.14, 0.87, 8.0), (-0.1, 0.14, 1.15, -8.0))
+APART, UNLIKE = 0.07, 1.25  # how far the places (in sides) and the sizes (a factor) that they give may differ
+
+# Crop sides by the longer side of what frames the head: a box drawn loosely, around hair and chin, around the face.
+BY_BOX = (1.0, 1.4, 1.9)
+# The same for MediaPipe's mesh, which is a face's, or is squeezed into the lower half of one.
+BY_MESH = ((1.9, 0.0), (2.8, -0.4))  # crop side and shift downwards, by the mesh's longer side
+
+# Sides of the search windows by the frame's height. The landmarker tolerates crops from 0.7 to 1.4 times the ideal
+# one, so these find heads (24 of a crop's 34 cm) from 0.12 to 1.1 of the height.
+LEVELS = (1.15, 0.62, 0.34, 0.185)
+STRIDE = 0.45  # of a window's side; a quarter of the side off is what the landmarker tolerates
+
+
+def find_heads(
+    net: "CoveredLandmarkNet",
+    frame: np.ndarray,
+    *,
+    face_finder: FaceDetector | None = None,
+    guesses: Sequence[HeadCrop] = (),
+    most: int = 4,
+) -> list[Sighting]:
+    """The heads in an (H, W, 3) uint8 frame, the surest first, at most `most`; some tenths of a second on a CPU.
+
+    face_finder: a detector of uncovered faces, whose faces are looked at closely. guesses: where else to look. The
+    whole picture is searched besides, for small heads (an eighth of its height) only where there is no larger one.
+    """
+    faces = [] if face_finder is None else face_finder.detect(frame)
+    crops = [*guesses, *(crop for face in faces for crop in crops_for_mesh(face.points))]
+    *large, small = windows(frame.shape[:2])
+    crops += [crop for level in large for crop in level]
+    found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
+    return (found or _confirmed(net, frame, _refined(net, frame, look(net, frame, small))))[:most]
+
+
+def find_in_box(net: "CoveredLandmarkNet", frame: np.ndarray, box: Box) -> list[Sighting]:
+    """The head that a user drew a box around, in a list, or an empty list where none can be made out.
+
+    That there is a head is taken on trust. Raises InputError for a box that is empty or off the picture.
+    """
+    _check_box(box, frame.shape[:2])
+    return [s for s in _refined(net, frame, look(net, frame, crops_for_box(box))) if s.presence > KNOWN][:1]
+
+
+def crops_for_box(box: Box) -> list[HeadCrop]:
+    """Crops to try for a head that a user drew a box around."""
+    x, y, width, height = box
+    return [HeadCrop(x + width / 2, y + height / 2, max(width, height) * k) for k in BY_BOX]
+
+
+def crops_for_mesh(points: np.ndarray) -> list[HeadCrop]:
+    """Crops to try for a head where a detector of uncovered faces put its mesh, (N, 2 or 3) pixels."""
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    (x, y), size = (low + high) / 2, float((high - low).max())
+    return [HeadCrop(float(x), float(y) + down * size, size * k) for k, down in BY_MESH]
+
+
+def windows(size: tuple[int, int]) -> Iterator[list[HeadCrop]]:
+    """Search windows that cover a frame of `size` (height, width), a list for each of LEVELS."""
+    height, width = size
+    for level in LEVELS:
+        side = level * height
+        yield [HeadCrop(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
+
+
+def _centres(length: float, side: float) -> np.ndarray:
+    """Centres of windows at most STRIDE sides apart; a head's middle is within the picture, and rarely at its rim."""
+    reach = max(length - 0.5 * side, 0.0)
+    count = int(np.ceil(reach / (STRIDE * side))) + 1
+    return length / 2 + reach * (np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1))
+
+
+def _refined(net: "CoveredLandmarkNet", frame: np.ndarray, first: list[Sighting]) -> list[Sighting]:
+    """The likeliest sightings after two more looks, each centred on what was seen before."""
+    candidates = distinct([s for s in first if s.presence > LOOSE])[:MOST_CANDIDATES]
+    for _ in range(2):
+        candidates = look(net, frame, [s.crop for s in candidates])
+    return distinct([s for s in candidates if s.presence > LOOSE])
+
+
+def _confirmed(net: "CoveredLandmarkNet", frame: np.ndarray, candidates: list[Sighting]) -> list[Sighting]:
+    """Those candidates that are heads: seen at the same place from crops that are off to every side.
+
+    What is taken for a head without being one is mostly seen in the middle of whatever crop it is looked for in.
+    """
+    probes = look(net, frame, [s.crop.misplaced(*probe) for s in candidates for probe in PROBES])
+    by_candidate = [probes[i : i + len(PROBES)] for i in range(0, len(probes), len(PROBES))]
+    averaged = [
+        replace(s, presence=float(np.mean([s.presence, *(p.presence for p in seen)])))
+        for s, seen in zip(candidates, by_candidate, strict=True)
+        if _agree([p.crop for p in seen])
+    ]
+    return distinct([s for s in averaged if s.quality > GOOD])
+
+
+def _agree(crops: list[HeadCrop]) -> bool:
+    side = np.array([c.side for c in crops])
+    centre = np.array([(c.x, c.y) for c in crops])
+    apart = np.linalg.norm(centre - centre.mean(0), axis=1).max() / side.mean()
+    return bool(apart < APART and side.max() / side.min() < UNLIKE)
+
+
+def distinct(sightings: list[Sighting]) -> list[Sighting]:
+    """The best sighting of each head, best first (non-maximum suppression)."""
+    kept: list[Sighting] = []
+    for sighting in sorted(sightings, key=lambda s: -s.quality):
+        if not any(sighting.crop.overlaps(other.crop) for other in kept):
+            kept.append(sighting)
+    return kept
+
+
+def _check_box(box: Box, size: tuple[int, int]) -> None:
+    x, y, width, height = box
+    if width <= 0 or height <= 0 or x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
+        raise InputError(
+            f"Expected a box (x, y, width, height) around the head within {size[1]} x {size[0]} pixels, "
+            f"got ({', '.join(f'{v:g}' for v in box)}); draw it on the first frame."
+        )

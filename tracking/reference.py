@@ -1,0 +1,199 @@
+"""The uncovered person: choosing a few good frames of an enrolment clip, and holding them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import InputError
+from ..video import VideoReader
+from .detector import MediaPipeDetector
+from .geometry import FACE_OVAL, POINT_COUNT, eye_openness, head_pose, pose_angles
+from .track import FaceTrack, FrameStatus, TrackedFace, detect_track
+
+OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
+YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
+SHARPNESS_WIDTH = 160  # pixels: faces are compared at one size, or large ones would look blurred
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Pictures of the uncovered person, eyes open, at different head poses.
+
+    images: N arrays (H, W, 3) uint8 RGB, each of its own size. points: (N, 478, 3) pixels. angles: (N, 3) yaw,
+    pitch, roll in degrees.
+    """
+
+    images: tuple[np.ndarray, ...]
+    points: np.ndarray
+    angles: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """How good one enrolment frame is. `score` is sharpness, lowered for half-shut eyes; 0 means unusable."""
+
+    frame: int
+    yaw: float
+    pitch: float
+    openness: float
+    sharpness: float
+    score: float
+
+
+def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameScore]:
+    """Score every frame for use as a reference. frames: T arrays (H, W, 3) uint8."""
+    angles = pose_angles(track.pose)
+    openness = eye_openness(track.points)
+    usual = np.median(openness[track.status == FrameStatus.FOUND]) if (track.status == FrameStatus.FOUND).any() else 0.0
+    scores = []
+    for t, frame in enumerate(frames):
+        sharp = _sharpness(frame, track.points[t]) if track.status[t] == FrameStatus.FOUND else 0.0
+        shut = openness[t] < OPEN_EYES
+        # Eyes wider open than usual are no better; a lid on its way down is worse.
+        lids = float(np.clip(openness[t] / max(usual, OPEN_EYES), 0, 1)) ** 2
+        scores.append(
+            FrameScore(
+                t, float(angles[t, 0]), float(angles[t, 1]), float(openness[t]), sharp, 0.0 if shut else sharp * lids
+            )
+        )
+    return scores
+
+
+def pick_frames(scores: Sequence[FrameScore], count: int) -> list[int]:
+    """The best frame of each pose bin, the most frontal bin first, at most `count` of them."""
+    best: dict[tuple[int, int], FrameScore] = {}
+    for s in scores:
+        key = (round(s.yaw / YAW_BIN), round(s.pitch / PITCH_BIN))
+        if s.score > 0 and (key not in best or s.score > best[key].score):
+            best[key] = s
+    by_angle = sorted(best.items(), key=lambda item: abs(item[0][0]) + abs(item[0][1]))
+    return [s.frame for _, s in by_angle[:count]]
+
+
+def pick_reference(
+    frames: Sequence[np.ndarray], track: FaceTrack, *, count: int = 5, frame: int | None = None
+) -> tuple[Reference, list[FrameScore], list[int]]:
+    """Choose reference pictures out of enrolment frames.
+
+    frames: T arrays (H, W, 3) uint8. frame: take just this one instead of choosing. Returns the reference, the
+    scores of all frames and the chosen frame numbers. Raises InputError when no frame has a face with open eyes, or
+    `frame` is out of range or has no face.
+    """
+    scores = score_frames(frames, track)
+    if frame is not None:
+        if not 0 <= frame < len(frames):
+            raise InputError(f"Expected a reference frame number from 0 to {len(frames) - 1}, got {frame}.")
+        if track.status[frame] != FrameStatus.FOUND:
+            raise InputError(f"Reference frame {frame} has no face; choose a frame with an uncovered face.")
+        chosen = [frame]
+    else:
+        chosen = pick_frames(scores, count)
+    if not chosen and (track.status == FrameStatus.FOUND).any():
+        widest = max(s.openness for s in scores)
+        raise InputError(
+            f"The reference needs a face with open eyes, but the eyes look shut in all {len(scores)} pictures (eye "
+            f"aspect ratio at most {widest:.2f}, {OPEN_EYES} needed); use another photo, or set the frame by hand."
+        )
+    if not chosen:
+        raise InputError(
+            "The reference needs a picture of the uncovered face, but no face was found in it; use another photo."
+        )
+    return make_reference([frames[t] for t in chosen], track.points[chosen]), scores, chosen
+
+
+def make_reference(images: Sequence[np.ndarray], points: np.ndarray) -> Reference:
+    """A Reference of pictures (uint8 RGB) whose landmarks (N, 478, 3) are known."""
+    angles = np.stack([pose_angles(head_pose(p)) for p in points])
+    return Reference(tuple(np.ascontiguousarray(i) for i in images), np.asarray(points, np.float32), angles)
+
+
+def _sharpness(frame: np.ndarray, points: np.ndarray) -> float:
+    """Variance of the Laplacian over the face, brought to SHARPNESS_WIDTH pixels wide first."""
+    oval = points[list(FACE_OVAL), :2]
+    x0, y0 = np.floor(np.clip(oval.min(0), 0, None)).astype(int)
+    x1, y1 = np.ceil(oval.max(0)).astype(int)
+    face = frame[y0:y1, x0:x1]
+    if face.size == 0:
+        return 0.0
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    height = max(round(SHARPNESS_WIDTH * grey.shape[0] / grey.shape[1]), 8)
+    grey = cv2.resize(grey, (SHARPNESS_WIDTH, height), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
+
+
+def reference_from_frames(
+    frames: Sequence[np.ndarray],
+    *,
+    still: bool = False,
+    count: int = 5,
+    frame: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Reference, list[FrameScore], list[int]]:
+    """Detect the face in enrolment frames and choose the reference among them; see tracking.reference.pick_reference.
+
+    frames: T arrays (H, W, 3) uint8 RGB; photos (`still`) may differ in size. frame: the one to take, or None.
+    """
+    if not frames:
+        raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
+    seen = _reported(frames, progress)
+    track = _track_photos(seen) if still else detect_track(seen, frames[0].shape[:2], on_missing="untouched")
+    return pick_reference(frames, track, count=count, frame=frame)
+
+
+def load_reference(path: str | Path, *, count: int = 5) -> Reference:
+    """The reference from a photo, a folder of photos, or a clip. Raises InputError, saying what is wrong with it."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The reference {path} does not exist; give a photo, a folder of photos or a clip.")
+    if path.is_dir():
+        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
+        if not photos:
+            raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
+        return reference_from_frames([_read_photo(p) for p in photos], still=True, count=count)[0]
+    if path.suffix.lower() in PHOTOS:
+        return reference_from_frames([_read_photo(path)], still=True, count=count)[0]
+    with VideoReader(path) as reader:
+        every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
+        frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
+    return reference_from_frames(frames, count=count)[0]
+
+
+def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        if progress is not None:
+            progress(done, len(frames))
+
+
+def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
+    """The largest face of each photo, independent of one another."""
+    faces = []
+    with MediaPipeDetector(still=True) as detector:
+        for photo in photos:
+            found = max(detector.detect(photo), key=lambda face: face.size, default=None)
+            points = np.zeros((POINT_COUNT, 3), np.float32) if found is None else found.points
+            shapes = np.zeros(MediaPipeDetector.BLENDSHAPE_COUNT, np.float32) if found is None else found.blendshapes
+            status = FrameStatus.MISSING if found is None else FrameStatus.FOUND
+            pose = np.eye(4) if found is None else head_pose(points)
+            faces.append(TrackedFace(points, status, np.ones(POINT_COUNT, np.float32), pose, shapes))
+    return FaceTrack.stack(faces, (0, 0))  # photos have no common size
+
+
+def _read_photo(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
+    # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"The photo {path} cannot be read; save it as JPEG or PNG.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

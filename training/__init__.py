@@ -1,1 +1,0 @@
-"""Data preparation, synthetic headsets, losses and trainers."""
