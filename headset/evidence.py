@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from ..tracking.detector import DevicePatch
 from ..tracking.geometry import pose_angles, pose_scale, transform
+from ..tracking.track import DevicePatch
 from .models import EYE_LINE, FACE_FRONT
 
 CELLS = 128  # a side of the square lattice, upright and centred on where devices sit

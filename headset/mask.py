@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..tracking.detector import DevicePatch
 from ..tracking.geometry import pose_angles, pose_scale
-from ..tracking.scene import SceneCuts
-from ..tracking.track import FrameStatus, TrackedFace
+from ..tracking.track import DevicePatch, FrameStatus, TrackedFace
 from .evidence import CELL, ColourModel, DeviceEvidence, chain, colour_bins, head_lattice
 from .fit import SilhouetteFit, silhouette
 from .guided_filter import apply_coefficients, guided_coefficients
@@ -56,8 +54,7 @@ class DeviceMasker:
         self._known = headset_preset(preset) if preset else None
         self._margin = GENEROUS + grow
         self._shift = shift
-        self._cuts = SceneCuts()
-        self._start()
+        self._scene: int | None = None
 
     def push(self, frame: np.ndarray, face: TrackedFace, device: DevicePatch | None) -> np.ndarray:
         """(H, W) uint8 mask, 1 = device, of the next frame; all 0 where the face is missing or no device was seen.
@@ -66,8 +63,9 @@ class DeviceMasker:
         where there is none, and the device is where it was on the head before.
         """
         mask = np.zeros(frame.shape[:2], np.uint8)
-        if self._cuts(frame):
+        if face.scene != self._scene:
             self._start()
+            self._scene = face.scene
         if face.status == FrameStatus.MISSING:
             self._evidence = DeviceEvidence()
             return mask

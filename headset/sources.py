@@ -1,16 +1,16 @@
-"""Where the hole is: masks that come from a file or another node, detected ones, and those of a posed headset."""
+"""Where the hole is: masks that come from a file or another node, those of the headset that is seen, and drawn ones."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import repeat, tee
+from itertools import chain, islice, repeat
 
 import numpy as np
 
 from ..errors import InputError
-from ..tracking.covered import detector_for
-from ..tracking.detector import FaceDetector, MediaPipeDetector
-from ..tracking.follow import Wearer, first_of, follow, visible_detector
+from ..tracking.calibration import PersonalCalibration
+from ..tracking.follow import Wearer, follow
+from ..tracking.reference import Reference
 from ..tracking.track import TrackedFace
 from ..video import VideoReader
 from ..video.source import Source
@@ -22,43 +22,40 @@ FULL = 0.98  # share of the picture from which a mask counts as covering everyth
 
 @dataclass(frozen=True)
 class Covered:
-    """One frame with its hole.
+    """One frame with its hole and the face behind it.
 
-    pixels: (H, W, 3) uint8, the headset in sight. mask: (H, W) uint8, 1 = hole. truth: the face as detected on the
-    uncovered picture, where there was one. seen: the face as detected under the headset, where the mask comes from it.
+    pixels: (H, W, 3) uint8, the headset in sight. mask: (H, W) uint8, 1 = hole. face: the wearer's, the points under
+    the mask marked as hidden, unless they are known.
     """
 
     pixels: np.ndarray
     mask: np.ndarray
-    truth: TrackedFace | None = None
-    seen: TrackedFace | None = None
+    face: TrackedFace
 
 
 @dataclass(frozen=True)
 class SimulatedHeadset:
-    """Draws a headset on uncovered footage, for tests and demonstrations."""
+    """Draws a headset on uncovered footage, for tests and demonstrations.
+
+    oracle: whether the face is the true one, as seen before the headset was drawn, and not what a camera would see.
+    """
 
     artist: HeadsetArtist
+    oracle: bool = False
 
-    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
-        """The frames with the headset, in order; the wearer's detector is for what is seen of the face afterwards."""
-        with closing(MediaPipeDetector() if wearer.box is None else detector_for((), box=wearer.box)) as detector:
-            for frame, found in _followed(frames, detector, wearer):
-                yield Covered(*self.artist.draw(frame, found), truth=found)
-
-
-@dataclass(frozen=True)
-class PlacedHeadset:
-    """Masks real footage by a headset model posed on the detected face."""
-
-    artist: HeadsetArtist
-
-    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
-        """The frames with their masks, in order."""
-        first, frames = first_of(frames)
-        with closing(visible_detector(first, wearer)) as detector:
-            for frame, found in _followed(frames, detector, wearer):
-                yield Covered(frame, self.artist.mask(found, frame.shape[:2]))
+    def cover(
+        self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
+    ) -> Iterator[Covered]:
+        """The frames with the headset, in order. wearer: its detector is for what is seen of the face afterwards.
+        reference: see tracking.follow.follow."""
+        before = Wearer(wearer.face, wearer.on_missing, "uncovered", wearer.box)
+        with closing(follow(((frame, None) for frame in frames), before)) as followed:
+            drawn = ((*self.artist.draw(frame, truth), truth) for frame, _, truth in followed)
+            if self.oracle:
+                yield from (Covered(*one) for one in drawn)
+                return
+            with closing(_behind(((frame, mask) for frame, mask, _ in drawn), wearer, reference)) as seen:
+                yield from seen
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,10 @@ class DetectedHeadset:
     def __post_init__(self) -> None:
         self._masker()
 
-    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
-        """The frames with their masks and the face under the headset, in order.
+    def cover(
+        self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
+    ) -> Iterator[Covered]:
+        """The frames with their masks and the face under the headset, in order. reference: see tracking.follow.follow.
 
         Raises InputError when no frame shows a headset, or the wearer's detector is one for uncovered faces.
         """
@@ -85,18 +84,27 @@ class DetectedHeadset:
                 "A headset is found by the detector for covered faces, but 'uncovered' was asked for; choose 'auto' or "
                 "'covered', or give a mask."
             )
-        mode = "covered" if wearer.detector == "auto" else wearer.detector
-        with closing(detector_for((), mode, box=wearer.box)) as detector:
-            yield from self.mask(_followed(frames, detector, wearer))
+        covered = Wearer(wearer.face, wearer.on_missing, "covered", wearer.box)
+        calibration = None if reference is None else PersonalCalibration(reference)
+        with closing(follow(((frame, None) for frame in frames), covered)) as followed:
+            for frame, mask, face in self.mask((frame, face) for frame, _, face in followed):
+                calibrated = face if calibration is None else calibration.push(frame, face, mask)
+                yield Covered(frame, mask, calibrated.covered_by(mask))
 
-    def mask(self, followed: Iterable[tuple[np.ndarray, TrackedFace]]) -> Iterator[Covered]:
-        """`cover` for frames, (H, W, 3) uint8, of one clip in order whose faces the covered-face landmarker found."""
+    def mask(
+        self, followed: Iterable[tuple[np.ndarray, TrackedFace]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace]]:
+        """Frames, (H, W, 3) uint8, of one clip in order with their (H, W) uint8 masks and faces, which the detector for
+        covered faces found.
+
+        Raises InputError when no frame shows a headset.
+        """
         masker = self._masker()
         count = holes = 0
         for frame, face in followed:
             mask = masker.push(frame, face, face.device)
             count, holes = count + 1, holes + bool(mask.any())
-            yield Covered(frame, mask, seen=face)
+            yield frame, mask, face
         if not holes:
             raise InputError(
                 f"No headset was found on the face in any of the {count} frames; use footage in which one covers the "
@@ -113,34 +121,26 @@ class GivenMask:
     def __init__(self, source: Source | np.ndarray):
         self._source = source
 
-    def cover(self, frames: Iterator[np.ndarray], wearer: Wearer) -> Iterator[Covered]:
-        """The frames with their masks, in order. Raises InputError when they do not fit."""
-        masks = self._masks()
-        for index, frame in enumerate(frames):
-            mask = next(masks, None)
-            if mask is None:
-                raise InputError(
-                    f"The mask has {index} frames, but the video is longer; "
-                    "give one mask for all frames, or one for each."
-                )
-            check_size(mask, frame.shape[:2])
-            yield Covered(frame, mask)
-        if not isinstance(masks, repeat) and next(masks, None) is not None:
-            raise InputError(
-                f"The mask has more frames than the video, which has {index + 1}; "
-                "give one mask for all frames, or one for each."
-            )
+    def cover(
+        self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
+    ) -> Iterator[Covered]:
+        """The frames with their masks and the face behind them, in order. reference: see tracking.follow.follow.
+
+        Raises InputError when frames and masks do not fit.
+        """
+        with closing(self._masks()) as masks, closing(_behind(_paired(frames, masks), wearer, reference)) as seen:
+            yield from seen
 
     def _masks(self) -> Iterator[np.ndarray]:
+        """(H, W) uint8 each."""
         if isinstance(self._source, np.ndarray):
-            masks = iter((self._source > 0.5).astype(np.uint8))
-            return repeat(next(masks)) if len(self._source) == 1 else masks
-        reader = VideoReader(self._source)
-        masks = ((frame.pixels[..., 1] > 127).astype(np.uint8) for frame in reader)
-        return repeat(next(masks)) if reader.info.frame_count == 1 else masks
+            yield from (self._source > 0.5).astype(np.uint8)
+            return
+        with VideoReader(self._source) as reader:
+            yield from ((frame.pixels[..., 1] > 127).astype(np.uint8) for frame in reader)
 
 
-MaskSource = SimulatedHeadset | PlacedHeadset | DetectedHeadset | GivenMask
+MaskSource = SimulatedHeadset | DetectedHeadset | GivenMask
 
 
 def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
@@ -162,8 +162,34 @@ def empty_mask_error() -> InputError:
     return InputError("The mask is empty in every frame, so there is nothing to fill; it must be white on the headset.")
 
 
-def _followed(
-    frames: Iterator[np.ndarray], detector: FaceDetector, wearer: Wearer
-) -> Iterator[tuple[np.ndarray, TrackedFace]]:
-    shown, seen = tee(frames)  # holds just the frames that the tracker looks ahead
-    return zip(shown, follow(((frame, None) for frame in seen), detector, wearer), strict=True)
+def _paired(frames: Iterator[np.ndarray], masks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each frame with its mask; a single mask is for all frames.
+
+    Raises InputError where there are fewer masks or more of them, or they do not fit.
+    """
+    first = list(islice(masks, 2))
+    rest = repeat(first[0]) if len(first) == 1 else chain(first, masks)
+    count = 0
+    for count, frame in enumerate(frames, 1):
+        mask = next(rest, None)
+        if mask is None:
+            raise InputError(
+                f"The mask has {count - 1} frames, but the video is longer; "
+                "give one mask for all frames, or one for each."
+            )
+        check_size(mask, frame.shape[:2])
+        yield frame, mask
+    if len(first) > 1 and next(rest, None) is not None:
+        raise InputError(
+            f"The mask has more frames than the video, which has {count}; "
+            "give one mask for all frames, or one for each."
+        )
+
+
+def _behind(
+    pictures: Iterator[tuple[np.ndarray, np.ndarray]], wearer: Wearer, reference: Reference | None
+) -> Iterator[Covered]:
+    """The face that is seen beside the mask in each frame."""
+    with closing(follow(pictures, wearer, masked=True, reference=reference)) as followed:
+        for frame, mask, face in followed:
+            yield Covered(frame, mask, face.covered_by(mask))

@@ -15,6 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .device import full_precision
+
 INPUT_SIDE = 128  # pixels of the square input
 MASK_SIDE = 64  # pixels of the square device mask
 CROP_CENTIMETRES = 34.0  # side of the ideal crop, centred on CROP_CENTRE
@@ -155,7 +157,7 @@ class CoveredLandmarkNet(nn.Module):
         code = self.code(torch.cat([self.squeeze(deep).flatten(1), places.to(deep.dtype)], 1))
         local = self.local(torch.cat([quarter, grid], 1))
         # Geometry in float32: a bfloat16 has no more than 8 bits for a position.
-        with torch.autocast(crops.device.type, enabled=False):
+        with full_precision(crops.device):
             code, local = code.float(), local.float()
             posing, shaping = self.pose_head(code), self.shape_head(code)
             pose, points = self._posed(posing, shaping)

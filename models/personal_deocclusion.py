@@ -1,12 +1,10 @@
 """Person-specific de-occlusion: an autoencoder of one face, with attention that keeps what is in sight.
 
 arXiv 2112.01098, section III-B, on the networks of 3FabRec (Browatzki and Wallraven 2020), which it builds on. Pictures
-of 256 x 256 pixels. The paper takes each frame alone and leaves steadiness over time to the future; here the code may
-be smoothed, and a feature of the decoder may look at the frames before.
+of 256 x 256 pixels; each frame alone.
 """
 
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,7 +12,6 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from .correction import Correction
-from .gated_shift import CausalShift
 
 CODE = 99  # numbers that the encoder leaves of a face
 SIDE = 256  # pixels
@@ -32,13 +29,11 @@ class PersonalConfig:
     re-posed reference (restore.align) in the hole, and corrects it: what is known of the face need not pass through 99
     numbers. attention: "paper"; "slim", two ninths of its parameters; or "none", which is the paper's baseline
     (3FabRec). mask: whether the encoder sees the mask as a fourth channel, and in the variant "paper" black in the
-    hole. shift: whether a quarter of F_dec is mixed with that of the two frames before (models.gated_shift). Raises
-    InputError for an unknown name."""
+    hole. Raises InputError for an unknown name."""
 
     variant: str = "paper"
     attention: str = "paper"
     mask: bool = False
-    shift: bool = False
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
@@ -54,20 +49,12 @@ class PersonalConfig:
     def from_metadata(cls, metadata: dict[str, str]) -> "PersonalConfig":
         """From `metadata`; other entries are left alone. Raises InputError for a file that does not say."""
         try:
-            mask, shift = ({"True": True, "False": False}[metadata[name]] for name in ("mask", "shift"))
-            return cls(metadata["variant"], metadata["attention"], mask, shift)
+            mask = {"True": True, "False": False}[metadata["mask"]]
+            return cls(metadata["variant"], metadata["attention"], mask)
         except KeyError as error:
             raise InputError(
-                f"Expected a personal model, whose header names variant, attention, mask and shift, got {metadata}."
+                f"Expected a personal model, whose header names variant, attention and mask, got {metadata}."
             ) from error
-
-
-class Past(NamedTuple):
-    """What the next frames of B clips need of those before. code: (B, 99), smoothed; shifted: of models.gated_shift,
-    None for a network without it."""
-
-    code: torch.Tensor
-    shifted: torch.Tensor | None
 
 
 class ResidualBlock(nn.Module):
@@ -193,8 +180,6 @@ class PersonalDeocclusion(nn.Module):
         self.decoder = Decoder()
         widths = ATTENTIONS[config.attention]
         self.attention = FusingAttention(widths) if widths else None
-        # It starts with the frame as it is: weights that were learnt frame by frame are a start for it too.
-        self.shift = CausalShift(FUSED, start=(0.0, 0.0, 1.0)) if config.shift else None
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
         if config.variant == "aligned":
             self.displacement = nn.Conv2d(FUSED, 2, 3, padding=1)
@@ -208,60 +193,38 @@ class PersonalDeocclusion(nn.Module):
         reference: torch.Tensor | None = None,
         *,
         attend: bool = True,
-        length: int = 1,
     ) -> torch.Tensor:
         """The frames without what covers the face.
 
         frames: (N, 3, 256, 256) in [0, 1]; mask: (N, 1, 256, 256), 1 = hole, for a network that asks for it, and for
         "aligned"; reference: (N, 3, 256, 256), for "aligned" alone. attend: False leaves attention out, as the first
-        step of the training does. length: how many of the N frames are consecutive, clip by clip. Returns (N, 3, 256,
-        256), not clamped; in "paper" drawn anew as a whole, where the tanh spans from MEAN - 1 to MEAN + 1.
+        step of the training does. Returns (N, 3, 256, 256), not clamped; in "paper" drawn anew as a whole, where the
+        tanh spans from MEAN - 1 to MEAN + 1.
         """
         if self.config.variant == "aligned":
             filled = torch.lerp(frames, reference, mask)
-            correction, _ = self.correct(frames, mask, reference, attend=attend, length=length)
+            correction = self.correct(frames, mask, reference, attend=attend)
             return correction.of(filled[:, None])[:, 0]
-        return self.draw(frames, mask, attend=attend, length=length)[1] + self.mean
+        return self.draw(frames, mask, attend=attend)[1] + self.mean
 
     def correct(
-        self,
-        frames: torch.Tensor,
-        mask: torch.Tensor,
-        reference: torch.Tensor,
-        *,
-        attend: bool = True,
-        length: int = 1,
-        past: Past | None = None,
-        hold: float = 0.0,
-    ) -> tuple[Correction, Past]:
+        self, frames: torch.Tensor, mask: torch.Tensor, reference: torch.Tensor, *, attend: bool = True
+    ) -> Correction:
         """What the variant "aligned" does to the frames with the reference in their hole, which may be larger than what
-        the network sees: (N, 1, ...) each. past, hold: see `draw`."""
-        filled = torch.lerp(frames, reference, mask)
-        features, addition, past = self.draw(filled, mask, attend=attend, length=length, past=past, hold=hold)
-        return Correction(self.displacement(features)[:, None], addition[:, None]), past
+        the network sees: (N, 1, ...) each."""
+        features, addition = self.draw(torch.lerp(frames, reference, mask), mask, attend=attend)
+        return Correction(self.displacement(features)[:, None], addition[:, None])
 
     def draw(
-        self,
-        frames: torch.Tensor,
-        mask: torch.Tensor | None = None,
-        *,
-        attend: bool = True,
-        length: int = 1,
-        past: Past | None = None,
-        hold: float = 0.0,
-    ) -> tuple[torch.Tensor, torch.Tensor, Past]:
-        """The features that pictures are drawn from, (N, 64, 64, 64), and what is drawn, (N, 3, 256, 256) in [-1, 1],
-        of clips of `length` frames each. past: what the call for the frames before returned, None at a clip's start.
-        hold: share of the frame before in the smoothed code."""
+        self, frames: torch.Tensor, mask: torch.Tensor | None = None, *, attend: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features that pictures are drawn from, (N, 64, 64, 64), and what is drawn, (N, 3, 256, 256) in
+        [-1, 1]."""
         code, seen = self.encode(frames, mask)
-        code, held = smoothed(code, length, hold, None if past is None else past.code)
         features = self.decoder.features(code)
-        shifted = None
-        if self.shift is not None:
-            features, shifted = self.shift(features, length, None if past is None else past.shifted)
         if self.attention is not None and attend:
             features = self.attention(seen, features)
-        return features, self.decoder.late(features), Past(held, shifted)
+        return features, self.decoder.late(features)
 
     def encode(self, frames: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The code (N, 99) and F_enc, (N, 64, 64, 64)."""
@@ -270,19 +233,6 @@ class PersonalDeocclusion(nn.Module):
             shown = x if self.config.variant == "aligned" else x * (1 - mask)
             x = torch.cat([shown, mask], 1)
         return self.encoder(x)
-
-
-def smoothed(
-    codes: torch.Tensor, length: int, hold: float, before: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Codes (B * length, 99) of B clips, each an exponential mean of those up to it, in which the frame before counts
-    `hold` in [0, 1); and the last ones, (B, 99), which are `before` for the frames that follow."""
-    clips = codes.unflatten(0, (-1, length))
-    done = []
-    for code in clips.unbind(1):
-        before = code if before is None else torch.lerp(code, before.to(code.dtype), hold)
-        done.append(before)
-    return torch.stack(done, 1).flatten(0, 1), before
 
 
 class PictureDiscriminator(nn.Module):

@@ -9,6 +9,7 @@ the face has moved is known besides, from its landmarks.
 import torch
 
 from .correction import box_max, box_mean
+from .device import full_precision
 
 RING = 0.08  # of the side: width of what is compared, around the hole
 REACH, PASSES = 0.12, 4  # side of the box, of the picture's, by which differences are averaged; how often
@@ -40,7 +41,7 @@ def prior_share(
     length = frames.shape[1]
     favour = torch.where(guessed(contour, mask), FAVOUR_GUESSED, FAVOUR).flatten(0, 1)
     frames, mask, reference, memory = (x.float().flatten(0, 1) for x in (frames, mask, reference, memory))
-    with torch.autocast(frames.device.type, enabled=False), torch.no_grad():
+    with full_precision(frames.device), torch.no_grad():
         width = max(round(RING * frames.shape[-1]), 1)
         seam = box_max(mask, 3)  # the device's edge is blurred
         ring = box_max(mask, 2 * width + 1) - seam

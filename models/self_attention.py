@@ -5,6 +5,8 @@ from einops import rearrange
 from torch import nn
 from torch.nn import functional as F
 
+from .device import full_precision
+
 REDUCED = 8  # queries and keys have an eighth of the channels
 
 
@@ -54,7 +56,7 @@ class ChannelAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S) to the same shape."""
         # In float32: sums over a row of products of features are too large for the exponential in half precision.
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x.device):
             query, key, value = (layer(x.float()) for layer in (self.query, self.key, self.value))
             share = (query @ key.transpose(2, 3)).softmax(dim=1)
             return (x.float() + self.weight * (share @ value)).to(x.dtype)

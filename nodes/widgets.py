@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..models.precision import PRECISIONS
+from ..models.device import PRECISIONS
 from ..tracking.covered import MODES
 from .schema import known
 from .sockets import FaceTrackSocket, ReferenceSocket

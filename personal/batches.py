@@ -1,4 +1,4 @@
-"""What a personal model learns from: frames out of the takes of one person, single ones or some in a row."""
+"""What a personal model learns from: frames out of the takes of one person."""
 
 from dataclasses import dataclass
 
@@ -36,34 +36,34 @@ class Frames:
 
 
 class PersonalSamples(Dataset):
-    """Batch k of a run, the same whatever was drawn before: `batch` frames, always `frames` of them consecutive.
+    """Batch k of a run, `batch` frames, the same whatever was drawn before.
 
     Raises InputError for takes of another size than 256.
     """
 
-    def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int, frames: int = 1):
+    def __init__(self, store: TakeStore, *, batch: int, steps: int, seed: int):
         for name in store.names():
             if (side := store.open(name).truth.shape[1]) != SIDE:
                 raise InputError(f"Expected takes with crops of {SIDE} pixels, got {side}.")
         # Takes are opened one at a time: each maps a dozen files, and a process may not have that many for hundreds.
         self._store = store
-        self._ends = [(name, t + 1) for name, t in store.frames() if t + 1 >= frames]
-        self._batch, self._steps, self._seed, self._length = batch, steps, seed, frames
+        self._frames = store.frames()
+        self._batch, self._steps, self._seed = batch, steps, seed
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Frames:
         rng = np.random.default_rng((self._seed, step))
-        return Frames.stack([one for _ in range(self._batch // self._length) for one in self._draw(rng)])
+        return Frames.stack([self._draw(rng) for _ in range(self._batch)])
 
-    def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, ...]]:
-        """Consecutive frames, all moved and lit alike."""
-        name, end = self._ends[int(rng.integers(len(self._ends)))]
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """One frame, moved and lit at random."""
+        name, t = self._frames[int(rng.integers(len(self._frames)))]
         take = self._store.open(name)
         matrix = _wobble(rng)
         lamp = int(rng.integers(1 << 31)) if rng.random() < RELIT else None
-        return [_varied(take, t, matrix, lamp) for t in range(end - self._length, end)]
+        return _varied(take, t, matrix, lamp)
 
 
 def _varied(take: Take, t: int, matrix: np.ndarray, lamp: int | None) -> tuple[np.ndarray, ...]:

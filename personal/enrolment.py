@@ -10,10 +10,11 @@ import torch
 
 from ..errors import InputError
 from ..models.face_embedding import FaceEmbedding
-from ..tracking.crop import Square
+from ..tracking.crop import Crop
+from ..tracking.follow import Wearer, track_clip
 from ..tracking.geometry import eye_openness, head_pose, pose_angles
 from ..tracking.reference import OPEN_EYES, Reference, make_reference, score_frames
-from ..tracking.track import FaceTrack, FrameStatus, detect_track
+from ..tracking.track import FaceTrack, FrameStatus
 from ..video import VideoReader
 from ..video.source import Source
 from ..weights import WeightsMissing
@@ -116,14 +117,14 @@ def _plan(lengths: list[int]) -> list[tuple[int, int, int]]:
 def _cut_to_face(frames: np.ndarray, clip: int) -> Piece | None:
     """None where no face is found."""
     try:
-        track = detect_track(frames, frames.shape[1:3])
+        track = track_clip(frames, frames.shape[1:3], Wearer(detector="uncovered"))
     except InputError:
         return None
-    square = Square.around(track, MARGIN).on_pixels()
+    square = Crop.of_clip(track, MARGIN).on_pixels()
     side = int(min(square.side, SIDE))
-    points = square.moved(track.points, side)
+    points = square.to_crop(track.points, side).astype(np.float32)
     cut_track = replace(track, points=points, pose=np.stack([head_pose(p) for p in points]), size=(side, side))
-    return Piece(np.stack([square.cut(frame, side) for frame in frames]), cut_track, clip)
+    return Piece(np.stack([square.take(frame, side) for frame in frames]), cut_track, clip)
 
 
 def _check_eyes(pieces: Sequence[Piece]) -> None:

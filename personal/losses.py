@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from ..models.device import full_precision
+
 COLOURS = 255.0  # the scale of equations 2 and 5
 WINDOW, SIGMA = 31, 1.5  # pixels of the similarity's Gaussian window
 STABLE = 0.03**2  # its constant C2, for pictures in [0, 1]; 3FabRec guesses the range from each batch anew
@@ -43,7 +45,7 @@ def structure_loss(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Equation 4, as 3FabRec calculates it: 1 - the mean of SSIM's product of contrast and structure, without the term
     of luminance; places at the edge, where the window is not whole, do not count."""
     # In float32: variances are differences of large sums.
-    with torch.autocast(result.device.type, enabled=False):
+    with full_precision(result.device):
         a, b = result.float(), truth.float()
         mean_a, mean_b = _blurred(a), _blurred(b)
         variance_a = _blurred(a * a) - mean_a**2

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import torch
 
-from .. import weights
 from ..errors import InputError
 from ..files import write_json, write_png
 from ..models.personal_deocclusion import PersonalDeocclusion
@@ -23,10 +21,6 @@ from .sample_store import TakeStore
 from .samples import make_personal_takes
 from .trainer import Look, train
 
-# Weights that every person's training begins with, see docs/models/personal_generic.md; in parts, since a file of the
-# pack is at most 25 MB.
-GENERIC = ("personal_generic_1", "personal_generic_2")
-
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,7 +29,7 @@ def train_person(
     out: Path,
     work: Path,
     recipe: PersonalRecipe,
-    device: str,
+    device: str | torch.device,
     *,
     start: Path | None = None,
     minutes: float | None = None,
@@ -46,7 +40,7 @@ def train_person(
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
     first look on, and again whenever there are better weights. work: keeps what is needed to go on after a stop. start:
-    weights to begin with, if not those that come with the pack. minutes: how long to train. progress: called with (what
+    weights to begin with. minutes: how long to train. progress: called with (what
     is being done, done, in all) before the training; tick: with the share that is done, at every step of it. What they
     raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other footage.
     """
@@ -73,7 +67,7 @@ def train_person(
         work,
         recipe,
         device,
-        start=generic_weights() if start is None else start_from(start),
+        start=None if start is None else start_from(start),
         minutes=minutes,
         keep=keep,
         tick=tick,
@@ -97,13 +91,6 @@ def start_from(path: Path) -> dict[str, torch.Tensor]:
     """The weights of a file to begin with. Raises InputError for one that cannot be read."""
     _, tensors = read_weights(path, "weights to begin with")
     return {name: value.float() for name, value in tensors.items()}
-
-
-def generic_weights() -> dict[str, torch.Tensor] | None:
-    """What comes with the pack to begin with; None where it is not at hand, and all has to be learnt."""
-    with suppress(InputError):  # the manifest has none, or they are not to be had
-        return {name: value.float() for part in GENERIC for name, value in weights.load_state(part).items()}
-    return None
 
 
 def _same_footage(file: Path, enrolment: Enrolment) -> None:

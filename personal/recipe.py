@@ -26,19 +26,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class PersonalRecipe:
-    """A training run. variant, attention, mask, shift: of the network (models.personal_deocclusion). mask_loss: whether
-    equation 5 counts. batch: frames of a step; frames: how many of them are consecutive, 1 but for a network with
-    `shift`. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end. average: decay of the
+    """A training run. variant, attention, mask: of the network (models.personal_deocclusion). mask_loss: whether
+    equation 5 counts. batch: frames of a step. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end.
+    average: decay of the
     averaged weights. check_every: steps between two looks at held-out takes."""
 
     stages: tuple[Stage, ...]
     variant: str = "paper"
     attention: str = "paper"
     mask: bool = False
-    shift: bool = False
     mask_loss: bool = True
     batch: int = 50
-    frames: int = 1
     rate: float = 2e-5
     cosine: bool = False
     average: float = 0.999
@@ -52,12 +50,10 @@ class PersonalRecipe:
         self.network()
         if not self.stages:
             raise InputError("Expected a recipe with at least one stage, got none.")
-        if self.frames < 1 or self.batch % self.frames:
-            raise InputError(f"Expected a batch of whole runs of {self.frames} frames, got {self.batch}.")
 
     def network(self) -> PersonalConfig:
         """The configuration of the generator."""
-        return PersonalConfig(self.variant, self.attention, self.mask, self.shift)
+        return PersonalConfig(self.variant, self.attention, self.mask)
 
     @property
     def steps(self) -> int:

@@ -49,7 +49,7 @@ class RunFolder:
         self._defaults = {field.name: field.default for field in fields(recipe) if field.default is not MISSING}
         self._started = time.monotonic()
 
-    def load(self, device: str) -> dict[str, Any] | None:
+    def load(self, device: str | torch.device) -> dict[str, Any] | None:
         """What `save` kept, or None in a new folder. Raises InputError for the folder of another recipe."""
         if not self._checkpoint.is_file():
             return None

@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import InputError
 from ..files import written_whole
 from ..headset.draw import HeadsetArtist, draw_headset
+from ..restore.baselines import reference_crop
 from ..restore.engine import Deoccluder, window_of
-from ..restore.registry import WarpFiller, fitted_reference, reference_crop
-from ..tracking.follow import Wearer, visible_track
+from ..restore.warp import WarpFiller, fitted_reference
+from ..tracking.follow import track_clip
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack, FrameStatus
 
@@ -73,7 +74,7 @@ def make_take(
     faces = track
     if mode == "visible":
         try:
-            faces, _ = visible_track(covered, size, Wearer(), masks=masks, reference=reference)
+            faces = track_clip(covered, size, masks=masks, reference=reference)
         except InputError:  # the landmarker finds nobody: there is nothing to learn from this one
             return None
     engine = Deoccluder(RememberingWarp(side), reference)
@@ -88,14 +89,14 @@ def make_take(
             continue
         fitted, evidence = fitted_reference(window_of([prepared]), evidence)
         frame = {
-            "truth": prepared.crop.take(frames[t]),
+            "truth": prepared.crop.take(frames[t], side),
             "covered": prepared.pixels,
             "warped": np.round(fitted[0].permute(1, 2, 0).numpy().clip(0, 1) * 255).astype(np.uint8),
             "remembered": prepared.memory.picture,
             "in_memory": prepared.memory.known,
             "moved": prepared.memory.moved.astype(np.float16),
             "hole": prepared.hole,
-            "points": prepared.crop.to_crop(track.points[t])[:, :2].astype(np.float32),
+            "points": prepared.crop.to_crop(track.points[t], side)[:, :2].astype(np.float32),
             "seen": prepared.points[:, :2].astype(np.float32),
             "known": prepared.visibility > 0.5,
         }

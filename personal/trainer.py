@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ..files import write_png
+from ..models.device import mixed_precision
 from ..models.personal_deocclusion import PersonalDeocclusion, PictureDiscriminator
-from ..models.precision import mixed_precision
 from .batches import Frames, PersonalSamples
 from .ema import Average, settled
 from .losses import (
@@ -56,7 +57,7 @@ def train(
     held_out: Path,
     work: Path,
     recipe: PersonalRecipe,
-    device: str,
+    device: str | torch.device,
     *,
     start: dict[str, torch.Tensor] | None = None,
     minutes: float | None = None,
@@ -72,12 +73,39 @@ def train(
     those before and what is to be said of it, to write it elsewhere too. tick: called with the share that is done after
     every step. The run may be left at any time. Raises InputError for folders without takes.
     """
-    cv2.setNumThreads(1)
-    torch.set_flush_denormal(True)  # see lab.training.inpainting
+    with _calculating_settings():
+        yield from _train(takes, held_out, work, recipe, device, start, minutes, keep, tick)
+
+
+@contextmanager
+def _calculating_settings() -> Iterator[None]:
+    """Settings of the whole process that a training is faster with, taken back at its end: others run in it too."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # PyTorch's own threads keep the cores busy
+    torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+        torch.set_flush_denormal(False)
+
+
+def _train(
+    takes: Path,
+    held_out: Path,
+    work: Path,
+    recipe: PersonalRecipe,
+    device: str | torch.device,
+    start: dict[str, torch.Tensor] | None,
+    minutes: float | None,
+    keep: Keep | None,
+    tick: Callable[[float], None],
+) -> Iterator[Look]:
+    """`train`, within its settings."""
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
-    samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed, frames=recipe.frames)
+    samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed)
     yield trainer.look(samples, validation, keep)
     loader = DataLoader(
         Subset(samples, range(trainer.step, most)),
@@ -115,12 +143,11 @@ def check(
     for i in chosen:
         name, t = frames[i]
         take = store.open(name)
-        before = range(max(t - recipe.frames + 1, 0), t + 1)
-        clip = Frames.stack([(take.covered[i], take.truth[i], take.warped[i], take.hole[i]) for i in before])
-        covered, truth, warp, hole = inputs(clip, device)
+        covered, truth, warp, hole = inputs(
+            Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])]), device
+        )
         with mixed_precision(device):
-            drawn = net(covered, hole, warp, length=len(before)).float().clamp(0, 1)
-        covered, truth, warp, hole, drawn = (x[-1:] for x in (covered, truth, warp, hole, drawn))
+            drawn = net(covered, hole, warp).float().clamp(0, 1)
         filled = torch.lerp(truth, drawn, hole)
         everywhere = torch.ones_like(hole)
         for name, picture, where in (
@@ -146,7 +173,7 @@ class PersonalTrainer:
         self,
         recipe: PersonalRecipe,
         work: Path,
-        device: str,
+        device: str | torch.device,
         start: dict[str, torch.Tensor] | None = None,
         minutes: float | None = None,
     ):
@@ -183,7 +210,7 @@ class PersonalTrainer:
         shown, truth, hole, warped = _shown(frames, stage, self.device)
         self.net.train()
         with mixed_precision(self.device):
-            result = self.net(shown, hole, warped, attend=stage.covered, length=recipe.frames).float()
+            result = self.net(shown, hole, warped, attend=stage.covered).float()
             losses = {"reconstruction": reconstruction_loss(result, truth)}
             if stage.structure:
                 losses["structure"] = structure_loss(result, truth)
@@ -230,7 +257,7 @@ class PersonalTrainer:
         def show(net: PersonalDeocclusion, frames: Frames) -> None:
             covered, _, warped, hole = inputs(frames, self.device)
             with mixed_precision(self.device):
-                net(covered, hole, warped, length=self.recipe.frames)
+                net(covered, hole, warped)
 
         return settled(self.average.network(), samples, show)
 
@@ -264,7 +291,7 @@ class PersonalTrainer:
         self._critic_optimiser.load_state_dict(state["critic_optimiser"])
 
 
-def inputs(frames: Frames, device: str) -> tuple[torch.Tensor, ...]:
+def inputs(frames: Frames, device: str | torch.device) -> tuple[torch.Tensor, ...]:
     """Covered, truth, warped and hole as float32, pictures in [0, 1], channels last."""
     pictures = (
         (x.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
@@ -286,7 +313,7 @@ def _fitting(start: dict[str, torch.Tensor], net: PersonalDeocclusion) -> dict[s
     }
 
 
-def _shown(frames: Frames, stage: Stage, device: str) -> tuple[torch.Tensor, ...]:
+def _shown(frames: Frames, stage: Stage, device: str | torch.device) -> tuple[torch.Tensor, ...]:
     """What the network sees in a stage, the truth, the hole and the warp."""
     covered, truth, warped, hole = inputs(frames, device)
     return (covered, truth, hole, warped) if stage.covered else (truth, truth, torch.zeros_like(hole), truth)

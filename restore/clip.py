@@ -10,7 +10,7 @@ from ..headset.sources import check_size, empty_mask_error
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
 from .engine import Deoccluder
-from .filler import Filler
+from .filler import Filler, pictures_for
 from .registry import filler_of
 
 LANDMARKS = ("visible", "oracle")
@@ -38,7 +38,7 @@ def deocclude_clip(
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
     filler = filler_of(method, reference)
-    engine = Deoccluder(filler, reference)
+    engine = Deoccluder(filler, pictures_for(filler, reference))
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):
         stop = min(start + filler.window, len(frames))

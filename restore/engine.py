@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from einops import rearrange
 
-from ..tracking.crop import Crop, CropTrack, crop_side_for
+from ..tracking.crop import Crop, CropTrack, crop_pixels_for
 from ..tracking.reference import Reference
 from ..tracking.track import FrameStatus, TrackedFace
 from .align import ReferenceAligner
@@ -22,8 +23,7 @@ FEATHER = 0.02  # width of the feather outside the hole, by crop side
 
 def feather_width(crop: Crop) -> int:
     """Feather of a crop in frame pixels, at least 1."""
-    scale = np.sqrt(abs(np.linalg.det(crop.matrix[:, :2])))
-    return max(round(FEATHER * crop.side / scale), 1)
+    return max(round(FEATHER * crop.side), 1)
 
 
 def blend_weights(mask: np.ndarray, feather: int) -> np.ndarray:
@@ -31,14 +31,6 @@ def blend_weights(mask: np.ndarray, feather: int) -> np.ndarray:
     outside = (mask <= 0.5).astype(np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.clip(1 - distance / (feather + 1), 0, 1).astype(np.float32)
-
-
-def crop_area(crop: Crop, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8: 1 where the crop shows the frame, of `size` (height, width), less the feather at its rim."""
-    rim = max(round(FEATHER * crop.side), 1) + 1
-    inner = np.zeros((crop.side, crop.side), np.uint8)
-    inner[rim:-rim, rim:-rim] = 1
-    return cv2.warpAffine(inner, crop.matrix, size[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
 
 
 def paste(frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) -> np.ndarray:
@@ -57,7 +49,7 @@ def paste(frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) 
     x0, x1 = max(columns[0] - feather - 1, 0), min(columns[-1] + feather + 2, width)
     weights = blend_weights(mask[y0:y1, x0:x1], feather)
     # warpAffine wants the map from the output, here a window of the frame, to the crop
-    to_crop = crop.matrix.copy()
+    to_crop = crop.matrix(len(filling))
     to_crop[:, 2] += to_crop[:, :2] @ (x0, y0)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (int(x1 - x0), int(y1 - y0))
@@ -94,6 +86,52 @@ class Prepared:
     memory: Memory | None = None
 
 
+class Scene:
+    """All that is known of one scene and must not outlive it: where the head was, which picture of the person is shown
+    and where it belongs, what each place showed before, and the method's state.
+
+    number: the scene's, see FaceTrack.scene. first: whether it begins the clip. pixels: side S of its crops.
+    """
+
+    def __init__(self, filler: Filler, reference: Reference | None, number: int, *, first: bool):
+        aligned = filler.needs_alignment and reference is not None
+        self.number, self.first = number, first
+        self.pixels = filler.crop_side
+        self.crops = CropTrack()
+        self.aligner = ReferenceAligner(reference, steady=True) if aligned else None
+        # A reference may have been taken where the clip begins; a later scene is of another place or time.
+        self.memory = FrameMemory(reference if first else None) if filler.needs_memory else None
+        self.state: Any = None
+
+    def prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
+        """The scene's next frame, up to what a filler is given."""
+        prepared = self._in_crop(frame, mask, face)
+        if self.memory is not None:
+            self.memory.push(frame, mask, face)
+        return prepared
+
+    def _in_crop(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
+        if face.status == FrameStatus.MISSING:
+            return Prepared(None)
+        if self.pixels is None:
+            self.pixels = crop_pixels_for(face)
+        crop, pixels = self.crops.push(face), self.pixels
+        hole = crop.take((mask > 0.5).astype(np.uint8), pixels, nearest=True)
+        if not hole.any():
+            return Prepared(None)
+        points = crop.to_crop(face.points, pixels)
+        prepared = Prepared(crop, crop.take(frame, pixels), hole, points, face.visibility)
+        if self.aligner is not None:
+            reach = max(round((RING + FEATHER) * pixels), 4) + 2
+            region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+            prepared.aligned, prepared.kind = self.aligner(
+                points, prepared.visibility, region, (prepared.pixels, hole), face.deviation * crop.scale(pixels)
+            )
+        if self.memory is not None:
+            prepared.memory = self.memory.take(crop, pixels, frame, face)
+        return prepared
+
+
 class Deoccluder:
     """Fills the hole in the frames of one clip.
 
@@ -102,13 +140,8 @@ class Deoccluder:
     """
 
     def __init__(self, filler: Filler, reference: Reference | None = None):
-        self._filler = filler
-        self._aligner = (
-            ReferenceAligner(reference, steady=True) if filler.needs_alignment and reference is not None else None
-        )
-        self._memory = FrameMemory(reference) if filler.needs_memory else None
-        self._crops: CropTrack | None = None
-        self._state: Any = None
+        self._filler, self._reference = filler, reference
+        self._scene: Scene | None = None
 
     def process(
         self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
@@ -117,56 +150,43 @@ class Deoccluder:
 
         Returns new frames of the same type. Points whose visibility is 0 are re-posed from the visible ones.
         """
-        prepared = self.prepare(frames, masks, faces)
-        todo = [p for p in prepared if p.crop is not None]
-        if not todo:
-            return [f.copy() for f in frames]
-        filled, self._state = self._filler.fill(window_of(todo), self._state)
-        crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
-        return [
-            frame.copy() if p.crop is None else self._paste(frame, mask, next(crops), p.crop)
-            for frame, mask, p in zip(frames, masks, prepared, strict=True)
-        ]
-
-    def _paste(self, frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) -> np.ndarray:
-        if self._filler.whole:
-            mask = np.maximum(crop_area(crop, mask.shape), mask > 0.5)
-        return paste(frame, mask, filling, crop)
+        out: list[np.ndarray] = []
+        for number, members in groupby(zip(frames, masks, faces, strict=True), key=lambda frame: frame[2].scene):
+            out += self._process_scene(self._scene_of(number), list(members))
+        return out
 
     def prepare(
         self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
     ) -> list[Prepared]:
         """`process` up to what the filler is given: what a network is trained on has to come about in the same way."""
-        prepared = []
-        for frame, mask, face in zip(frames, masks, faces, strict=True):
-            prepared.append(self._prepare(frame, mask, face))
-            if self._memory is not None:
-                self._memory.push(frame, mask, face)
-        return prepared
+        return [
+            self._scene_of(face.scene).prepare(frame, mask, face)
+            for frame, mask, face in zip(frames, masks, faces, strict=True)
+        ]
 
-    def _prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
-        if face.status == FrameStatus.MISSING:
-            return Prepared(None)
-        if self._crops is None:
-            self._crops = CropTrack(self._filler.crop_side or crop_side_for(face))
-        crop = self._crops.push(face)
-        hole = crop.take((mask > 0.5).astype(np.uint8), nearest=True)
-        if not hole.any():
-            return Prepared(None)
-        prepared = Prepared(crop, crop.take(frame), hole, crop.to_crop(face.points), face.visibility)
-        if self._aligner is not None:
-            reach = max(round((RING + FEATHER) * crop.side), 4) + 2
-            region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-            prepared.aligned, prepared.kind = self._aligner(
-                prepared.points, prepared.visibility, region, (prepared.pixels, hole), face.deviation * crop.scale
-            )
-        if self._memory is not None:
-            prepared.memory = self._memory.take(crop, frame, face)
-        return prepared
+    def _scene_of(self, number: int) -> Scene:
+        if self._scene is None or number != self._scene.number:
+            self._scene = Scene(self._filler, self._reference, number, first=self._scene is None)
+        return self._scene
+
+    def _process_scene(
+        self, scene: Scene, members: list[tuple[np.ndarray, np.ndarray, TrackedFace]]
+    ) -> list[np.ndarray]:
+        prepared = [scene.prepare(*member) for member in members]
+        todo = [p for p in prepared if p.crop is not None]
+        if not todo:
+            return [frame.copy() for frame, _, _ in members]
+        begins = scene.first and scene.state is None
+        filled, scene.state = self._filler.fill(window_of(todo, begins=begins), scene.state)
+        crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
+        return [
+            frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)
+            for (frame, mask, _), p in zip(members, prepared, strict=True)
+        ]
 
 
-def window_of(frames: Sequence[Prepared]) -> Window:
-    """Consecutive frames that have something to fill as a filler sees them."""
+def window_of(frames: Sequence[Prepared], *, begins: bool = False) -> Window:
+    """Consecutive frames of a scene that have something to fill, as a filler sees them. begins: see Window."""
     aligned, remembered = frames[0].aligned is not None, frames[0].memory is not None
     memories = [p.memory for p in frames]
     return Window(
@@ -179,6 +199,7 @@ def window_of(frames: Sequence[Prepared]) -> Window:
         remembered=_pictures([m.picture for m in memories]) if remembered else None,
         in_memory=torch.from_numpy(np.stack([m.known for m in memories]))[:, None] if remembered else None,
         moved=torch.from_numpy(np.stack([m.moved for m in memories]))[:, None] if remembered else None,
+        begins=begins,
     )
 
 

@@ -1,17 +1,17 @@
 """The method "evi-hrnet": the network fills the crops, window by window."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from ..models.evi_hrnet import EVIHRnet, State, load
-from ..models.precision import Precision, check_precision, mixed_precision
+from ..models.device import Precision, check_precision, mixed_precision
+from ..models.evi_hrnet import EVIHRnet, State
 from ..tracking.reference import Reference
+from .baselines import reference_crop
 from .filler import Window, fill_in_parts, shown_together
 from .network_inputs import contours, known_whole, memory_of, resized
 from .registration import Evidence
-from .registry import fitted_reference, reference_crop
+from .warp import fitted_reference
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EVIFiller:
 
     name = "evi-hrnet"
     needs_alignment = True
-    whole = False
+    own_reference = None
 
     def __init__(
         self, network: EVIHRnet, reference: Reference, crop_side: int | None = None, precision: Precision = "auto"
@@ -80,8 +80,3 @@ class EVIFiller:
                 filled = correction.of(reference.to(device)[None], memory.to(device)[None])
         filled = filled[0].float().clamp(0, 1).cpu()
         return resized(filled, large), EVIState(features, evidence)
-
-
-def load_network(weights: Path) -> EVIHRnet:
-    """The network of a file, on the GPU if there is one. Raises InputError for a file of another network."""
-    return load(weights).to("cuda" if torch.cuda.is_available() else "cpu")

@@ -51,15 +51,15 @@ class FrameMemory:
         self._looks = 1
         self._faces: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # points and which are in sight, by look
 
-    def take(self, crop: Crop, frame: np.ndarray, face: TrackedFace) -> Memory:
-        """For the crop of a frame, and the face in it."""
+    def take(self, crop: Crop, pixels: int, frame: np.ndarray, face: TrackedFace) -> Memory:
+        """For the crop of a frame, of `pixels` a side, and the face in it."""
         self._begin(frame)
-        when = crop.take(self._when, nearest=True).astype(np.int64)
+        when = crop.take(self._when, pixels, nearest=True).astype(np.int64)
         moved = np.zeros(when.shape, np.float32)
         for look in np.unique(when[when > 0]):
-            moved[when == look] = self._moved(look, face) * crop.scale / crop.side
-        moved = np.minimum(moved, FARTHEST) * _face_area(crop, face)
-        return Memory(crop.take(self._picture), (when > 0).astype(np.uint8), moved)
+            moved[when == look] = self._moved(look, face) / crop.side
+        moved = np.minimum(moved, FARTHEST) * _face_area(crop, pixels, face)
+        return Memory(crop.take(self._picture, pixels), (when > 0).astype(np.uint8), moved)
 
     def push(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> None:
         """Remember what a frame shows. frame: (H, W, 3) uint8, or float32 in [0, 1]; mask: (H, W), over 0.5 = hole."""
@@ -99,9 +99,9 @@ class FrameMemory:
             self._faces[self._looks] = points, np.ones(len(points), bool)
 
 
-def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
+def _face_area(crop: Crop, pixels: int, face: TrackedFace) -> np.ndarray:
     """(S, S) float32: 1 on the face, 0 beside it, with a soft edge."""
-    points = crop.to_crop(face.points[:MESH_POINT_COUNT])[:, :2]
-    area = np.zeros((crop.side, crop.side), np.float32)
+    points = crop.to_crop(face.points[:MESH_POINT_COUNT], pixels)[:, :2]
+    area = np.zeros((pixels, pixels), np.float32)
     cv2.fillConvexPoly(area, cv2.convexHull(np.round(points).astype(np.int32)), 1.0)
-    return cv2.GaussianBlur(area, (0, 0), SOFT * crop.side)
+    return cv2.GaussianBlur(area, (0, 0), SOFT * pixels)

@@ -10,9 +10,9 @@ import torch
 
 from ..errors import InputError
 from ..files import written_whole
+from ..models.device import Precision, check_precision, mixed_precision
 from ..models.face_embedding import FaceEmbedding
-from ..models.personal_deocclusion import SIDE, Past, PersonalConfig, PersonalDeocclusion
-from ..models.precision import Precision, check_precision, mixed_precision
+from ..models.personal_deocclusion import SIDE, PersonalConfig, PersonalDeocclusion
 from ..models.recall import prior_share
 from ..tracking.reference import Reference, make_reference
 from ..weights import WeightsMissing
@@ -20,7 +20,7 @@ from ..weights.header import read_weights
 from .filler import Window, fill_in_parts
 from .network_inputs import contours, known_whole, memory_of, resized
 from .registration import Evidence
-from .registry import fitted_reference
+from .warp import fitted_reference
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
 AROUND = 1.0  # how much of a picture is kept on each side of the face, in sizes of the face
@@ -78,12 +78,6 @@ def in_use(network: PersonalDeocclusion) -> PersonalDeocclusion:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def on_best_device(model: PersonalModel) -> PersonalModel:
-    """The model with its network on the GPU, if there is one."""
-    model.network.to("cuda" if torch.cuda.is_available() else "cpu")
-    return model
-
-
 def _around_face(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The part of a picture that shows the face and what is next to it, and the landmarks in it: no more of a person's
     home than is needed goes into a file that may be passed on."""
@@ -102,43 +96,11 @@ log = logging.getLogger(__name__)
 # 9 people at most 0.967, most below 0.93; of the same person 0.981 and more, but 0.966 with the head far down.
 LIKENESS = 0.96
 WINDOW = 4  # frames that share one pass; the result does not depend on it
-STEADINESS = 0.5
-
-
-@dataclass(frozen=True)
-class Use:
-    """How a personal model is used.
-
-    anyone: whether to go on where the face in a clip's first frames is not the model's person; else that is an
-    InputError. steadiness: share in [0, 1) of the frame before in the network's code, by which that is smoothed over
-    time; 0 takes each frame alone. whole: whether all that the network draws comes out, as in the paper, and not what
-    is in the hole alone. Raises InputError for a share out of range.
-    """
-
-    anyone: bool = False
-    steadiness: float = STEADINESS
-    whole: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.steadiness < 1:
-            raise InputError(f"Expected a steadiness from 0 to less than 1, got {self.steadiness}.")
-
-
-AS_USUAL = Use()
-
-
-@dataclass(frozen=True)
-class PersonalState:
-    """What has to be remembered of a clip: where the reference belongs, and what the network needs of its past."""
-
-    evidence: Evidence | None
-    past: Past
 
 
 class PersonalFiller:
-    """Fills holes with a personal model (restore.personal); the engine may be given the model's own reference
-    or a newer one. Where the network corrects the aligned reference, what each place showed before takes part as in
-    evi-hrnet (models.recall).
+    """Fills holes with a personal model, whose pictures of the person serve beside those of a reference. Where the
+    network corrects the aligned reference, what each place showed before takes part as in evi-hrnet (models.recall).
 
     crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
     the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
@@ -154,19 +116,17 @@ class PersonalFiller:
         crop_side: int | None = None,
         precision: Precision = "auto",
         *,
-        use: Use = AS_USUAL,
+        anyone: bool = False,
     ):
         check_precision(precision)
-        self.whole = use.whole
-        self.model, self._net = model, model.network
+        self.model, self._net, self.own_reference = model, model.network, model.reference
         self.needs_alignment = self.needs_memory = self._net.config.variant == "aligned"
         self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
-        self._precision, self._use = precision, use
+        self._precision, self._anyone = precision, anyone
 
-    def fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
-        begins = state is None
+    def fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence | None]:
         filled, state = fill_in_parts(self._fill, window, state)
-        if begins and not self._use.anyone:
+        if window.begins and not self._anyone:
             self._refuse_others(window, filled)
         return filled, state
 
@@ -185,28 +145,23 @@ class PersonalFiller:
                 f"at least {LIKENESS} of one person): choose that person's model{little}, or allow anyone."
             )
 
-    def _fill(self, window: Window, state: PersonalState | None) -> tuple[torch.Tensor, PersonalState]:
+    def _fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence | None]:
         device = next(self._net.parameters()).device
         frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
         holes = (holes > 0).float()
-        past = None if state is None else state.past
-        clip = {"length": len(frames), "past": past, "hold": self._use.steadiness}
         with torch.inference_mode(), mixed_precision(device, self._precision):
             if not self.needs_alignment:
-                _, drawn, past = self._net.draw(frames, holes, **clip)
+                _, drawn = self._net.draw(frames, holes)
                 filled = (drawn.float() + self._net.mean).clamp(0, 1)
-                return resized(filled.cpu(), window.crops.shape[-1]), PersonalState(None, past)
-            fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
+                return resized(filled.cpu(), window.crops.shape[-1]), None
+            fitted, evidence = fitted_reference(window, state)
             reference, memory = resized(fitted, SIDE).to(device), memory_of(window)
-            correction, past = self._net.correct(frames, holes, reference, **clip)
+            correction = self._net.correct(frames, holes, reference)
             known = (holes, contours(window, SIDE).to(device), reference, known_whole(resized(memory, SIDE)).to(device))
             correction = replace(correction, recall=prior_share(*(x[:, None] for x in (frames, *known))))
         # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
-        start = fitted
-        if self.whole:
-            start, memory = torch.lerp(window.crops, fitted, window.masks), memory * window.masks
-        filled = correction.of(*(x.to(device)[:, None] for x in (start, memory)))[:, 0]
-        return filled.clamp(0, 1).cpu(), PersonalState(evidence, past)
+        filled = correction.of(*(x.to(device)[:, None] for x in (fitted, memory)))[:, 0]
+        return filled.clamp(0, 1).cpu(), evidence
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,9 @@ import pytest
 
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.personal.sample_store import Take, make_take
+from hmd_removal.tracking.follow import Wearer, track_clip
 from hmd_removal.tracking.reference import make_reference
-from hmd_removal.tracking.track import FaceTrack, detect_track
+from hmd_removal.tracking.track import FaceTrack
 from hmd_removal.video import VideoReader
 
 
@@ -37,7 +38,7 @@ def talking_head(carphone: Path) -> np.ndarray:
 @pytest.fixture(scope="session")
 def talking_head_track(talking_head: np.ndarray) -> FaceTrack:
     """The face in `talking_head` as it is, uncovered."""
-    return detect_track(talking_head, talking_head.shape[1:3])
+    return track_clip(talking_head, talking_head.shape[1:3], Wearer(detector="uncovered"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import numpy as np
 from .geometry import MESH_POINT_COUNT, fit_similarity, head_pose, pose_angles, rigidity, transform
 from .mesh import extend_points, warp_mesh
 from .reference import Reference
-from .sighting import HeadCrop, look
+from .sighting import head_crop, look
 from .track import FrameStatus, TrackedFace
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class PersonalCalibration:
         self._due = 0
 
     def push(self, frame: np.ndarray, face: TrackedFace, mask: np.ndarray | None = None) -> TrackedFace:
-        """The face with its points where they are for this person; a face of another detector as it is.
+        """The face with its points where they are for this person; an uncovered one as it is.
 
         frame: (H, W, 3) uint8. mask: (H, W), over 0.5 = covered; None to go by the network's own map of the device.
         """
-        if face.status == FrameStatus.MISSING or (face.device is None and not self._measured):
+        if face.status == FrameStatus.MISSING or not face.covered:
             return face
         if face.device is None:  # interpolated: nothing to measure
             return self._corrected(face)
@@ -67,7 +67,7 @@ class PersonalCalibration:
         The picture is drawn at the frame's own resolution: drawn as small as the network's input it is sharper than
         footage, and the error is another one.
         """
-        crop = HeadCrop.around(head_pose(face.points))
+        crop = head_crop(head_pose(face.points))
         rows, columns = crop.window(frame.shape[:2])
         corner = np.array([columns.start, rows.start, 0])
         frame = frame[rows, columns]

@@ -1,6 +1,6 @@
-"""The square crop that follows the head: one smoothed similarity per frame, from points a headset leaves in sight."""
+"""The square crop around a head, of a size in centimetres, and how it follows the head through a clip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,57 +9,128 @@ from .geometry import BELOW_HEADSET, canonical_points, certainty, fit_similarity
 from .smoothing import OneEuro
 from .track import FaceTrack, FrameStatus, TrackedFace
 
-CROP_SIDE = 30.0  # centimetres: the face is 15.5 wide and 17.7 high, and a device protrudes when the head turns
-CROP_CENTRE = (0.0, -1.0, -3.0)  # face coordinates, centimetres
+# What is filled in: the face is 15.5 cm wide and 17.7 high, and a device protrudes when the head turns.
+FILLED = 30.0  # centimetres, a side
+FILLED_CENTRE = (0.0, -1.0, -3.0)  # face coordinates, centimetres
+CLIP_MARGIN = 1.25  # side of the square for a whole clip, at least, by the room that the face moves in
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a frame's square crop lies. matrix: (2, 3) from frame pixels to crop pixels; side: its size S."""
+    """A square of the picture: its centre (x, y) and side in pixels, turned clockwise by `roll` degrees."""
 
-    matrix: np.ndarray
-    side: int
+    x: float
+    y: float
+    side: float
+    roll: float = 0.0
 
-    @property
-    def scale(self) -> float:
-        """Crop pixels by frame pixels."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+    @classmethod
+    def around(cls, pose: np.ndarray, centimetres: float, centre: tuple[float, float, float]) -> "Crop":
+        """The upright crop for a (4, 4) head pose. centimetres: its side; centre: its middle in face coordinates."""
+        x, y, _ = transform(pose, np.array(centre))
+        return cls(float(x), float(y), centimetres * pose_scale(pose), float(pose_angles(pose)[2]))
 
-    def take(self, image: np.ndarray, *, nearest: bool = False) -> np.ndarray:
-        """Resample (H, W) or (H, W, C) into (S, S) or (S, S, C); beyond the picture its edge pixels repeat."""
+    @classmethod
+    def of_clip(cls, track: FaceTrack, margin: float) -> "Crop":
+        """One that stays where it is, and holds the face in every frame in which it is known. margin: side by size of
+        the face."""
+        points = track.points[track.status != FrameStatus.MISSING][..., :2]
+        low, high = points.min((0, 1)), points.max((0, 1))
+        side = float(max(margin * np.median(np.ptp(points, axis=1).max(1)), CLIP_MARGIN * (high - low).max()))
+        x, y = (low + high) / 2
+        return cls(float(x), float(y), side)
+
+    def scale(self, pixels: int) -> float:
+        """Crop pixels by frame pixels, where the crop is resampled to `pixels` x `pixels`."""
+        return pixels / self.side
+
+    def matrix(self, pixels: int) -> np.ndarray:
+        """(2, 3) from frame pixels to those of the crop resampled to `pixels` x `pixels`."""
+        angle, scale = np.radians(self.roll), self.scale(pixels)
+        turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        return np.column_stack([turn, pixels / 2 - turn @ (self.x, self.y)])
+
+    def to_frame(self) -> np.ndarray:
+        """(4, 4) from crop sides, origin at the upper left corner, to frame pixels; z is scaled alike."""
+        angle = np.radians(self.roll)
+        matrix = np.diag([self.side, self.side, self.side, 1.0])
+        matrix[:2, :2] = self.side * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        matrix[:2, 3] = (self.x, self.y) - matrix[:2, :2] @ (0.5, 0.5)
+        return matrix
+
+    def take(self, image: np.ndarray, pixels: int, *, nearest: bool = False) -> np.ndarray:
+        """Resample (H, W) or (H, W, C) into `pixels` x `pixels`; beyond the picture its edge pixels repeat."""
         flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-        return cv2.warpAffine(image, self.matrix, (self.side, self.side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.warpAffine(image, self.matrix(pixels), (pixels,) * 2, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    def to_crop(self, points: np.ndarray) -> np.ndarray:
-        """(N, 3) frame pixels to crop pixels; z is scaled alike."""
+    def shrunk(self, image: np.ndarray, pixels: int) -> np.ndarray:
+        """`take`, which averages where a pixel of the crop covers several of the picture."""
+        matrix = self.matrix(pixels)
+        shrink = int(self.side / pixels)
+        if shrink > 1:  # warpAffine takes no averages: whole pixels are averaged first, of the part that is needed
+            rows, columns = self.window(image.shape[:2])
+            part = image[rows, columns]
+            size = (part.shape[1] // shrink, part.shape[0] // shrink)
+            if min(size) > 0:
+                image = cv2.resize(part[: size[1] * shrink, : size[0] * shrink], size, interpolation=cv2.INTER_AREA)
+                # Where the middle of pixel 0 of the small picture lies in the large one.
+                corner = np.array([columns.start, rows.start]) + (shrink - 1) / 2
+                matrix = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ corner])
+        return cv2.warpAffine(image, matrix, (pixels, pixels), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def to_crop(self, points: np.ndarray, pixels: int) -> np.ndarray:
+        """(..., 3) frame pixels to pixels of the crop; z is scaled alike."""
+        matrix = self.matrix(pixels)
         out = np.empty(points.shape, np.float64)
-        out[:, :2] = points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
-        out[:, 2] = points[:, 2] * self.scale
+        out[..., :2] = points[..., :2] @ matrix[:, :2].T + matrix[:, 2]
+        out[..., 2] = points[..., 2] * self.scale(pixels)
         return out
+
+    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns of a frame of `size` (height, width) that the crop touches."""
+        turn = np.radians(self.roll)
+        reach = self.side * (abs(np.cos(turn)) + abs(np.sin(turn))) / 2 + 2
+        rows, columns = (
+            slice(int(np.clip(middle - reach, 0, length - 1)), int(np.clip(np.ceil(middle + reach), 1, length)))
+            for middle, length in ((self.y, size[0]), (self.x, size[1]))
+        )
+        return rows, columns
+
+    def misplaced(self, right: float, down: float, factor: float, roll: float) -> "Crop":
+        """This crop shifted by so many of its sides, enlarged by a factor and turned by degrees."""
+        return Crop(self.x + right * self.side, self.y + down * self.side, self.side * factor, self.roll + roll)
+
+    def moved(self, by: np.ndarray) -> "Crop":
+        """The crop (x, y) pixels away."""
+        return replace(self, x=self.x + float(by[0]), y=self.y + float(by[1]))
+
+    def on_pixels(self) -> "Crop":
+        """About the same upright crop, of whole pixels: what is cut out without another size is not blurred."""
+        side = float(round(self.side))
+        left, top = (float(round(middle - self.side / 2)) for middle in (self.x, self.y))
+        return Crop(left + side / 2, top + side / 2, side)
+
+    def overlaps(self, other: "Crop") -> bool:
+        """Whether the two cannot be crops of two heads: their middles are within half the larger side."""
+        return bool(np.hypot(self.x - other.x, self.y - other.y) < max(self.side, other.side) / 2)
 
 
 class CropTrack:
-    """Causal crops of one clip: feed the frames' faces in order.
+    """The crops of one scene that are filled in: feed the frames' faces in order.
 
     The similarity comes from the head pose fitted to the points below a headset alone, so that training on
     uncovered faces and use on covered ones see the same crop, and is smoothed by a One-Euro filter (Casiez et al.
     2012) in units of frames: a still head gets a still crop, a fast one is followed without lag.
     """
 
-    def __init__(self, side: int):
-        self.side = side
+    def __init__(self) -> None:
         self._filter = OneEuro(min_cutoff=0.05, beta=2.0)
 
-    def push(self, face: TrackedFace) -> Crop | None:
-        """The crop for the next frame; None where the face is missing."""
-        if face.status == FrameStatus.MISSING:
-            return None
+    def push(self, face: TrackedFace) -> Crop:
+        """The crop for the next frame in which the face is not missing."""
         x, y, log_scale, roll = self._filter(self._estimate(face))
-        scale = np.exp(log_scale) * CROP_SIDE / self.side  # frame pixels per crop pixel
-        turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) / scale
-        unit = np.exp(log_scale) * CROP_SIDE
-        offset = np.array([self.side / 2, self.side / 2]) - turn @ (np.array([x, y]) * unit)
-        return Crop(np.column_stack([turn, offset]), self.side)
+        side = float(np.exp(log_scale)) * FILLED
+        return Crop(float(x) * side, float(y) * side, side, float(np.degrees(roll)))
 
     @staticmethod
     def _estimate(face: TrackedFace) -> np.ndarray:
@@ -70,45 +141,12 @@ class CropTrack:
         if weights.sum() < 6:  # too little in sight: what is out of sight is better than nothing
             weights = sure
         pose = fit_similarity(canonical_points()[index], face.points[index].astype(np.float64), weights)
-        centre = transform(pose, np.array(CROP_CENTRE))[:2]
+        centre = transform(pose, np.array(FILLED_CENTRE))[:2]
         scale = pose_scale(pose)
-        return np.array([*(centre / (scale * CROP_SIDE)), np.log(scale), np.radians(pose_angles(pose)[2])])
+        return np.array([*(centre / (scale * FILLED)), np.log(scale), np.radians(pose_angles(pose)[2])])
 
 
-def crop_side_for(face: TrackedFace, *, smallest: int = 128, largest: int = 768) -> int:
-    """Crop size S at which a crop pixel is about a frame pixel, a multiple of 32 within the given limits."""
-    side = CROP_SIDE * pose_scale(face.pose)
+def crop_pixels_for(face: TrackedFace, *, smallest: int = 128, largest: int = 768) -> int:
+    """Size S at which a pixel of the crop is about one of the frame, a multiple of 32 within the given limits."""
+    side = FILLED * pose_scale(face.pose)
     return int(np.clip(np.ceil(side / 32) * 32, smallest, largest))
-
-
-@dataclass(frozen=True)
-class Square:
-    """Frame pixels: the upper left corner and the length of a side."""
-
-    left: float
-    top: float
-    side: float
-
-    @classmethod
-    def around(cls, track: FaceTrack, margin: float) -> "Square":
-        """That holds the face in every frame in which it is known. margin: side by size of the face."""
-        points = track.points[track.status != FrameStatus.MISSING][..., :2]
-        low, high = points.min((0, 1)), points.max((0, 1))
-        side = max(margin * np.median(np.ptp(points, axis=1).max(1)), 1.25 * (high - low).max())
-        left, top = (low + high) / 2 - side / 2
-        return cls(float(left), float(top), float(side))
-
-    def on_pixels(self) -> "Square":
-        """About the same one, of whole pixels: what is cut out without another size is not blurred."""
-        return Square(float(round(self.left)), float(round(self.top)), float(round(self.side)))
-
-    def cut(self, frame: np.ndarray, size: int) -> np.ndarray:
-        """(H, W, 3) to (size, size, 3); beyond the picture its edge repeats."""
-        scale = size / self.side
-        matrix = np.array([[scale, 0, -self.left * scale], [0, scale, -self.top * scale]])
-        return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-    def moved(self, points: np.ndarray, size: int) -> np.ndarray:
-        """(..., 3) frame pixels to pixels of what `cut` gives; z is scaled alike."""
-        scale = size / self.side
-        return ((points - np.array([self.left, self.top, 0.0])) * scale).astype(np.float32)

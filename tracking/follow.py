@@ -1,34 +1,43 @@
-"""Whom to follow through a clip, and which detector sees that person best: the one place where that is decided."""
+"""Following one person through a clip: the one place where that is done, for whole clips, streams and training."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice, repeat, tee
-from typing import TypeVar
+from itertools import repeat, tee
 
+import cv2
 import numpy as np
 
 from ..errors import InputError
 from .calibration import PersonalCalibration
-from .covered import CoveredFaceDetector, detector_for
-from .detector import Face, FaceDetector
 from .head_search import Box
+from .heads import MODES, HeadDetector
 from .reference import Reference
 from .smoothing import FaceSmoother
-from .track import FaceTrack, TrackedFace, check_frame_size, track_faces, visibility_under
+from .track import Face, FaceTrack, FrameStatus, TrackedFace, visibility_under
 
-Item = TypeVar("Item")
-
-LOOKED_AT = 4  # first frames of a clip by which its detector is chosen
+MAX_GAP = 40  # frames; a longer absence is no blink of the detector: the person has left or turned away
+ON_MISSING = ("interpolate", "hold", "untouched", "error")
 HIDDEN = 0.05  # share of a face's points that a mask hides from which it is that face's
+SMALLEST = 64  # pixels of a frame's shorter side; below that no landmark is worth its name
+
+THUMBNAIL = (16, 9)  # pixels, width and height: movement of a person or of the camera changes little in it
+CUT = 28.0  # mean difference of two thumbnails, of 255, from which there is a cut
+
+Picture = tuple[np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Wearer:
     """The person to follow, and how.
 
-    face, on_missing: see tracking.track.track_faces. detector: one of tracking.covered.MODES. box: (x, y, width,
-    height) in pixels around that person's head in the first frame, or None.
+    face: which one where several are in the picture, in the first frame that has so many: 0 the largest, 1 the next
+    largest and so on; with masks, whoever is behind them. on_missing: what to do where the face is not found.
+    "interpolate": gaps of up to MAX_GAP frames are bridged linearly (held at a scene's ends), longer ones are missing;
+    "hold": the last position stays; "untouched": the frame is missing; "error": InputError. detector: one of
+    tracking.heads.MODES. box: (x, y, width, height) in pixels around that person's head in the first frame, or None.
+
+    Raises InputError for an unknown name.
     """
 
     face: int = 0
@@ -36,92 +45,67 @@ class Wearer:
     detector: str = "auto"
     box: Box | None = None
 
-
-class BehindMask:
-    """A FaceDetector that keeps, of several people, the one whose face the mask hides most, if it hides any."""
-
-    def __init__(self, detector: FaceDetector):
-        self.detector = detector
-
-    def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
-        faces = self.detector.detect(frame, mask)
-        if mask is None or not faces:
-            return faces
-        hidden = [float((visibility_under(face.points, mask) == 0).mean()) for face in faces]
-        best = int(np.argmax(hidden))
-        return [faces[best]] if hidden[best] > HIDDEN else faces
-
-    def close(self) -> None:
-        self.detector.close()
+    def __post_init__(self) -> None:
+        if self.on_missing not in ON_MISSING:
+            raise InputError(
+                f"The policy for frames without a face must be one of {', '.join(ON_MISSING)}, not {self.on_missing!r}."
+            )
+        if self.detector not in MODES:
+            raise InputError(f"Expected a detector mode out of {', '.join(MODES)}, got {self.detector!r}.")
 
 
-def visible_detector(frames: Sequence[np.ndarray], wearer: Wearer, *, masked: bool = False) -> FaceDetector:
-    """The detector for what a camera sees of a face that may be covered; close it after use.
-
-    frames: the clip's first LOOKED_AT, (H, W, 3) uint8. masked: a mask comes with every frame, so that something covers
-    the face. Raises InputError for an unknown detector, or one that a box makes no sense with.
-    """
-    if not masked:
-        return detector_for(frames, wearer.detector, box=wearer.box)
-    return BehindMask(detector_for((), "covered" if wearer.detector == "auto" else wearer.detector, box=wearer.box))
+LARGEST_FACE = Wearer()
 
 
 def follow(
-    pictures: Iterable[tuple[np.ndarray, np.ndarray | None]],
-    detector: FaceDetector,
-    wearer: Wearer,
+    pictures: Iterable[Picture],
+    wearer: Wearer = LARGEST_FACE,
     *,
     masked: bool = False,
-) -> Iterator[TrackedFace]:
-    """The wearer through a clip, steady in time: tracking.track.track_faces, then FaceSmoother.
+    reference: Reference | None = None,
+    detector: HeadDetector | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, TrackedFace]]:
+    """Each frame with its mask and the wearer's face, steady in time; with a delay of at most MAX_GAP frames.
 
-    masked: a mask comes with every frame, and says whom to follow.
+    pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
+    None. masked: every frame has a mask, of what covers the wearer's face: it says whom to follow, and that the face is
+    covered. The mask marks no point as hidden (TrackedFace.covered_by does). reference: the uncovered person, on whom
+    the landmarks of the covered face are calibrated. detector: in place of one that suits the wearer; it stays open.
+
+    A cut, or an absence of more than MAX_GAP frames, ends a scene: nothing is carried over it, and the choice of the
+    person is made anew where nobody is at that person's place.
+
+    Raises InputError for frames that are too small, and when no frame has a face.
     """
+    shown, seen = tee(pictures)  # holds just the frames that the tracker looks ahead
+    mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother()
-    face = 0 if masked else wearer.face
-    for tracked in track_faces(pictures, detector, face=face, on_missing=wearer.on_missing):
-        yield smoother.push(tracked)
+    calibration = None if reference is None else PersonalCalibration(reference)
+    own = None if detector is not None else HeadDetector(mode, box=wearer.box)
+    try:
+        faces = _tracked(seen, detector or own, wearer, masked=masked)
+        for (frame, mask), face in zip(shown, faces, strict=True):
+            face = smoother.push(face)
+            yield frame, mask, face if calibration is None else calibration.push(frame, face, mask)
+    finally:
+        if own is not None:
+            own.close()
 
 
-def visible_track(
+def track_clip(
     frames: Iterable[np.ndarray],
     size: tuple[int, int],
-    wearer: Wearer,
+    wearer: Wearer = LARGEST_FACE,
     *,
     masks: Iterable[np.ndarray] | None = None,
     reference: Reference | None = None,
-) -> tuple[FaceTrack, str]:
-    """`follow` through a whole clip, with the detector that suits it, which is described in words.
-
-    frames: (H, W, 3) uint8 each; size: (H, W); masks: (H, W) for each frame, over 0.5 = covered; reference: the
-    uncovered person, on whom the landmarker for covered faces is calibrated. Raises InputError for frames that are too
-    small or show no face, and as visible_detector.
-    """
-    check_frame_size(size)
-    first, frames = first_of(iter(frames))
-    masked = masks is not None
-    shown, seen = tee(zip(frames, masks if masked else repeat(None), strict=False))
-    calibration = None if reference is None else PersonalCalibration(reference)
-    with closing(visible_detector(first, wearer, masked=masked)) as detector:
-        faces = []
-        for (frame, mask), face in zip(shown, follow(seen, detector, wearer, masked=masked), strict=True):
-            faces.append(face if calibration is None else calibration.push(frame, face, mask))
-        return FaceTrack.stack(faces, size), describe_detector(detector)
-
-
-def describe_detector(detector: FaceDetector) -> str:
-    """What kind of detector it is, in words for a report."""
-    if isinstance(detector, BehindMask):
-        return describe_detector(detector.detector)
-    if isinstance(detector, CoveredFaceDetector):
-        return "the landmarker for covered faces"
-    return "MediaPipe, for uncovered faces"
-
-
-def first_of(frames: Iterator[Item]) -> tuple[list[Item], Iterator[Item]]:
-    """The first LOOKED_AT items, and all of them from the start."""
-    first = list(islice(frames, LOOKED_AT))
-    return first, chain(first, frames)
+    detector: HeadDetector | None = None,
+) -> FaceTrack:
+    """`follow` through a whole clip. frames: (H, W, 3) uint8 each; size: (H, W); masks: (H, W) for each frame."""
+    pictures = zip(frames, repeat(None) if masks is None else masks, strict=False)
+    followed = follow(pictures, wearer, masked=masks is not None, reference=reference, detector=detector)
+    with closing(followed):
+        return FaceTrack.stack((face for _, _, face in followed), size)
 
 
 def box_of(text: str) -> Box | None:
@@ -135,3 +119,138 @@ def box_of(text: str) -> Box | None:
     if not np.isfinite(box).all():
         raise InputError(f"Expected a box around the head as x, y, width, height in pixels, got {text!r}.")
     return x, y, width, height
+
+
+class SceneCuts:
+    """Tells for each frame of a clip, fed in order, whether it starts a new scene. The first frame does not."""
+
+    def __init__(self) -> None:
+        self._before: np.ndarray | None = None
+
+    def __call__(self, frame: np.ndarray) -> bool:
+        """frame: (H, W, 3) uint8."""
+        step = max(min(frame.shape[:2]) // 72, 1)  # every pixel of a large frame would be more than the eye needs
+        thumbnail = cv2.resize(frame[::step, ::step], THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        before, self._before = self._before, thumbnail
+        return before is not None and float(np.abs(thumbnail - before).mean()) > CUT
+
+
+def _tracked(
+    pictures: Iterable[Picture], detector: HeadDetector, wearer: Wearer, *, masked: bool
+) -> Iterator[TrackedFace]:
+    """One TrackedFace for every frame, as it is found; see `follow`."""
+    cuts = SceneCuts()
+    index = 0 if masked else wearer.face
+    previous: Face | None = None
+    scene = count = most_faces = 0
+    absent = 0  # frames since `previous`, or since the scene's start
+    pending = 0  # of those, how many have not been decided yet
+    found_any = False
+    for count, (frame, mask) in enumerate(pictures, 1):
+        _check_size(frame)
+        cut = cuts(frame)
+        if cut:
+            yield from _held(previous, pending, scene)
+            detector.restart()
+            scene, absent, pending = scene + 1, 0, 0
+        faces = detector.detect(frame, mask)
+        if masked:
+            faces = _behind(faces, mask)
+        most_faces = max(most_faces, len(faces))
+        if cut:
+            found = _choose_after_cut(faces, previous, index)
+            previous = None
+        else:
+            found = _choose(faces, previous, index)
+        if found is not None:
+            if absent > MAX_GAP and found_any:
+                scene += 1
+            yield from _bridge(previous, found, pending, scene)
+            yield TrackedFace.of(found, FrameStatus.FOUND, scene)
+            previous, absent, pending, found_any = found, 0, 0, True
+            continue
+        absent += 1
+        if wearer.on_missing == "error":
+            raise InputError(
+                f"Expected a face in every frame, but frame {count - 1} has none; trim the clip, or choose another "
+                "policy for frames without a face."
+            )
+        if wearer.on_missing == "hold":
+            yield from _held(previous, 1, scene)
+        elif wearer.on_missing == "untouched" or absent > MAX_GAP + 1:
+            yield TrackedFace.missing(previous, scene)
+        else:
+            pending += 1
+            if pending > MAX_GAP:
+                yield from (TrackedFace.missing(previous, scene) for _ in range(pending))
+                pending = 0
+    if not found_any:
+        if most_faces:
+            raise InputError(
+                f"Face {wearer.face} was asked for, counted from 0, but no frame shows more than {most_faces}; "
+                "choose a lower number."
+            )
+        raise InputError(
+            f"No face was found in any of the {count} frames; use footage in which the head can be made out, or give a "
+            "box around it."
+        )
+    yield from _held(previous, pending, scene)
+
+
+def _check_size(frame: np.ndarray) -> None:
+    height, width = frame.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise InputError(
+            f"Expected frames of at least {SMALLEST} x {SMALLEST} pixels, got {width} x {height}; "
+            "enlarge them before detecting faces."
+        )
+
+
+def _behind(faces: list[Face], mask: np.ndarray) -> list[Face]:
+    """The face that the mask hides most, if it hides any; else all of them."""
+    if not faces:
+        return faces
+    hidden = [float((visibility_under(face.points, mask) == 0).mean()) for face in faces]
+    best = int(np.argmax(hidden))
+    return [faces[best]] if hidden[best] > HIDDEN else faces
+
+
+def _choose(faces: list[Face], previous: Face | None, index: int) -> Face | None:
+    if not faces:
+        return None
+    if previous is None:
+        return sorted(faces, key=lambda f: -f.size)[index] if index < len(faces) else None
+    nearest = min(faces, key=lambda f: float(np.linalg.norm(f.centre - previous.centre)))
+    moved = float(np.linalg.norm(nearest.centre - previous.centre))
+    # Another person elsewhere in the picture must not take over while ours is out of sight.
+    return nearest if moved < max(previous.size, nearest.size) else None
+
+
+def _choose_after_cut(faces: list[Face], previous: Face | None, index: int) -> Face | None:
+    near = _choose(faces, previous, index) if previous is not None else None
+    return near if near is not None or not faces else _choose(faces, None, min(index, len(faces) - 1))
+
+
+def _bridge(before: Face | None, after: Face, count: int, scene: int) -> Iterator[TrackedFace]:
+    for i in range(1, count + 1):
+        between = after if before is None else _mix(before, after, i / (count + 1))
+        yield TrackedFace.of(between, FrameStatus.INTERPOLATED, scene)
+
+
+def _mix(before: Face, after: Face, a: float) -> Face:
+    def mixed(x: np.ndarray | None, y: np.ndarray | None) -> np.ndarray | None:
+        return None if x is None or y is None else (1 - a) * x + a * y
+
+    return Face(
+        (1 - a) * before.points + a * after.points,
+        mixed(before.visibility, after.visibility),
+        mixed(before.deviation, after.deviation),
+    )
+
+
+def _held(last: Face | None, count: int, scene: int) -> Iterator[TrackedFace]:
+    for _ in range(count):
+        if last is None:
+            yield TrackedFace.missing(scene=scene)
+        else:
+            yield TrackedFace.of(last, FrameStatus.INTERPOLATED, scene)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .detector import FaceDetector
-from .sighting import HeadCrop, Sighting, look
+from .crop import Crop
+from .sighting import Sighting, look
 
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet
@@ -38,17 +38,17 @@ def find_heads(
     net: "CoveredLandmarkNet",
     frame: np.ndarray,
     *,
-    face_finder: FaceDetector | None = None,
-    guesses: Sequence[HeadCrop] = (),
+    faces: Sequence[np.ndarray] = (),
+    guesses: Sequence[Crop] = (),
     most: int = 4,
 ) -> list[Sighting]:
     """The heads in an (H, W, 3) uint8 frame, the surest first, at most `most`; some tenths of a second on a CPU.
 
-    face_finder: a detector of uncovered faces, whose faces are looked at closely. guesses: where else to look. The
-    whole picture is searched besides, for small heads (an eighth of its height) only where there is no larger one.
+    faces: where a detector of uncovered faces put its meshes, (N, 2 or 3) pixels each, which are looked at closely.
+    guesses: where else to look. The whole picture is searched besides, for small heads (an eighth of its height) only
+    where there is no larger one.
     """
-    faces = [] if face_finder is None else face_finder.detect(frame)
-    crops = [*guesses, *(crop for face in faces for crop in crops_for_mesh(face.points))]
+    crops = [*guesses, *(crop for points in faces for crop in crops_for_mesh(points))]
     *large, small = windows(frame.shape[:2])
     crops += [crop for level in large for crop in level]
     found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
@@ -64,25 +64,25 @@ def find_in_box(net: "CoveredLandmarkNet", frame: np.ndarray, box: Box) -> list[
     return [s for s in _refined(net, frame, look(net, frame, crops_for_box(box))) if s.presence > KNOWN][:1]
 
 
-def crops_for_box(box: Box) -> list[HeadCrop]:
+def crops_for_box(box: Box) -> list[Crop]:
     """Crops to try for a head that a user drew a box around."""
     x, y, width, height = box
-    return [HeadCrop(x + width / 2, y + height / 2, max(width, height) * k) for k in BY_BOX]
+    return [Crop(x + width / 2, y + height / 2, max(width, height) * k) for k in BY_BOX]
 
 
-def crops_for_mesh(points: np.ndarray) -> list[HeadCrop]:
+def crops_for_mesh(points: np.ndarray) -> list[Crop]:
     """Crops to try for a head where a detector of uncovered faces put its mesh, (N, 2 or 3) pixels."""
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     (x, y), size = (low + high) / 2, float((high - low).max())
-    return [HeadCrop(float(x), float(y) + down * size, size * k) for k, down in BY_MESH]
+    return [Crop(float(x), float(y) + down * size, size * k) for k, down in BY_MESH]
 
 
-def windows(size: tuple[int, int]) -> Iterator[list[HeadCrop]]:
+def windows(size: tuple[int, int]) -> Iterator[list[Crop]]:
     """Search windows that cover a frame of `size` (height, width), a list for each of LEVELS."""
     height, width = size
     for level in LEVELS:
         side = level * height
-        yield [HeadCrop(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
+        yield [Crop(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
 
 
 def _centres(length: float, side: float) -> np.ndarray:
@@ -115,7 +115,7 @@ def _confirmed(net: "CoveredLandmarkNet", frame: np.ndarray, candidates: list[Si
     return distinct([s for s in averaged if s.quality > GOOD])
 
 
-def _agree(crops: list[HeadCrop]) -> bool:
+def _agree(crops: list[Crop]) -> bool:
     side = np.array([c.side for c in crops])
     centre = np.array([(c.x, c.y) for c in crops])
     apart = np.linalg.norm(centre - centre.mean(0), axis=1).max() / side.mean()

@@ -1,18 +1,14 @@
 """The uncovered person: choosing a few good frames of an enrolment clip, and holding them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..video import VideoReader
-from .detector import MediaPipeDetector
-from .geometry import FACE_OVAL, POINT_COUNT, eye_openness, head_pose, pose_angles
-from .track import FaceTrack, FrameStatus, TrackedFace, detect_track
+from .geometry import FACE_OVAL, eye_openness, head_pose, pose_angles
+from .track import FaceTrack, FrameStatus
 
 OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
 YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
@@ -33,6 +29,13 @@ class Reference:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def with_more(self, other: "Reference | None") -> "Reference":
+        """These pictures and those of another reference of the same person behind them."""
+        if other is None or other is self:
+            return self
+        points, angles = (np.concatenate(both) for both in ((self.points, other.points), (self.angles, other.angles)))
+        return Reference((*self.images, *other.images), points, angles)
 
 
 @dataclass(frozen=True)
@@ -126,74 +129,3 @@ def _sharpness(frame: np.ndarray, points: np.ndarray) -> float:
     height = max(round(SHARPNESS_WIDTH * grey.shape[0] / grey.shape[1]), 8)
     grey = cv2.resize(grey, (SHARPNESS_WIDTH, height), interpolation=cv2.INTER_AREA)
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
-
-
-PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
-
-
-def reference_from_frames(
-    frames: Sequence[np.ndarray],
-    *,
-    still: bool = False,
-    count: int = 5,
-    frame: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Reference, list[FrameScore], list[int]]:
-    """Detect the face in enrolment frames and choose the reference among them; see tracking.reference.pick_reference.
-
-    frames: T arrays (H, W, 3) uint8 RGB; photos (`still`) may differ in size. frame: the one to take, or None.
-    """
-    if not frames:
-        raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
-    seen = _reported(frames, progress)
-    track = _track_photos(seen) if still else detect_track(seen, frames[0].shape[:2], on_missing="untouched")
-    return pick_reference(frames, track, count=count, frame=frame)
-
-
-def load_reference(path: str | Path, *, count: int = 5) -> Reference:
-    """The reference from a photo, a folder of photos, or a clip. Raises InputError, saying what is wrong with it."""
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"The reference {path} does not exist; give a photo, a folder of photos or a clip.")
-    if path.is_dir():
-        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
-        if not photos:
-            raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
-        return reference_from_frames([_read_photo(p) for p in photos], still=True, count=count)[0]
-    if path.suffix.lower() in PHOTOS:
-        return reference_from_frames([_read_photo(path)], still=True, count=count)[0]
-    with VideoReader(path) as reader:
-        every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
-        frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
-    return reference_from_frames(frames, count=count)[0]
-
-
-def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        if progress is not None:
-            progress(done, len(frames))
-
-
-def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
-    """The largest face of each photo, independent of one another."""
-    faces = []
-    with MediaPipeDetector(still=True) as detector:
-        for photo in photos:
-            found = max(detector.detect(photo), key=lambda face: face.size, default=None)
-            points = np.zeros((POINT_COUNT, 3), np.float32) if found is None else found.points
-            shapes = np.zeros(MediaPipeDetector.BLENDSHAPE_COUNT, np.float32) if found is None else found.blendshapes
-            status = FrameStatus.MISSING if found is None else FrameStatus.FOUND
-            pose = np.eye(4) if found is None else head_pose(points)
-            faces.append(TrackedFace(points, status, np.ones(POINT_COUNT, np.float32), pose, shapes))
-    return FaceTrack.stack(faces, (0, 0))  # photos have no common size
-
-
-def _read_photo(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
-    # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f"The photo {path} cannot be read; save it as JPEG or PNG.")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,14 +1,15 @@
-"""Upright square crops around heads, and what the covered-face landmarker sees in them."""
+"""What the covered-face landmarker sees in a crop around a head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from .detector import DevicePatch
-from .geometry import pose_angles, pose_scale, transform
+from .crop import Crop
+from .geometry import pose_scale, transform
+from .track import DevicePatch
 
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet, LandmarkPrediction
@@ -17,70 +18,16 @@ BATCH = 32  # crops that the network sees at once
 
 
 @dataclass(frozen=True)
-class HeadCrop:
-    """A square of the picture: its centre (x, y) and side in pixels, turned clockwise by `roll` degrees."""
-
-    x: float
-    y: float
-    side: float
-    roll: float = 0.0
-
-    @classmethod
-    def around(cls, pose: np.ndarray) -> "HeadCrop":
-        """The upright, centred crop for a (4, 4) head pose: what the landmarker sees best."""
-        from ..models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
-
-        x, y, _ = transform(pose, np.array(CROP_CENTRE))
-        return cls(float(x), float(y), CROP_CENTIMETRES * pose_scale(pose), float(pose_angles(pose)[2]))
-
-    def matrix(self, pixels: int) -> np.ndarray:
-        """(2, 3) from frame pixels to those of the crop resampled to `pixels` x `pixels`."""
-        angle, scale = np.radians(self.roll), pixels / self.side
-        turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        return np.column_stack([turn, pixels / 2 - turn @ (self.x, self.y)])
-
-    def to_frame(self) -> np.ndarray:
-        """(4, 4) from crop sides, origin at the upper left corner, to frame pixels; z is scaled alike."""
-        angle = np.radians(self.roll)
-        matrix = np.diag([self.side, self.side, self.side, 1.0])
-        matrix[:2, :2] = self.side * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        matrix[:2, 3] = (self.x, self.y) - matrix[:2, :2] @ (0.5, 0.5)
-        return matrix
-
-    def misplaced(self, right: float, down: float, factor: float, roll: float) -> "HeadCrop":
-        """This crop shifted by so many of its sides, enlarged by a factor and turned by degrees."""
-        return HeadCrop(self.x + right * self.side, self.y + down * self.side, self.side * factor, self.roll + roll)
-
-    def moved(self, by: np.ndarray) -> "HeadCrop":
-        """The crop (x, y) pixels away."""
-        return replace(self, x=self.x + float(by[0]), y=self.y + float(by[1]))
-
-    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Rows and columns of a frame of `size` (height, width) that the crop touches."""
-        turn = np.radians(self.roll)
-        reach = self.side * (abs(np.cos(turn)) + abs(np.sin(turn))) / 2 + 2
-        rows, columns = (
-            slice(int(np.clip(middle - reach, 0, length - 1)), int(np.clip(np.ceil(middle + reach), 1, length)))
-            for middle, length in ((self.y, size[0]), (self.x, size[1]))
-        )
-        return rows, columns
-
-    def overlaps(self, other: "HeadCrop") -> bool:
-        """Whether the two cannot be crops of two heads: their middles are within half the larger side (17 cm)."""
-        return bool(np.hypot(self.x - other.x, self.y - other.y) < max(self.side, other.side) / 2)
-
-
-@dataclass(frozen=True)
 class Sighting:
     """What the landmarker says of one crop, in frame pixels.
 
     looked_at: that crop. crop: the ideal one of the same head, upright and centred. presence: in [0, 1], there is a
-    head. points, visibility, deviation, device: as in tracking.detector.Face. covariance: (478, 2, 2) pixels squared.
+    head. points, visibility, deviation, device: as in tracking.track.Face. covariance: (478, 2, 2) pixels squared.
     pose: (4, 4), face coordinates to pixels.
     """
 
-    looked_at: HeadCrop
-    crop: HeadCrop
+    looked_at: Crop
+    crop: Crop
     presence: float
     points: np.ndarray
     visibility: np.ndarray
@@ -105,7 +52,14 @@ class Sighting:
         return self.crop.side / self.looked_at.side
 
 
-def look(net: "CoveredLandmarkNet", frame: np.ndarray, crops: Sequence[HeadCrop]) -> list[Sighting]:
+def head_crop(pose: np.ndarray) -> Crop:
+    """The crop for a (4, 4) head pose that the landmarker sees best."""
+    from ..models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
+
+    return Crop.around(pose, CROP_CENTIMETRES, CROP_CENTRE)
+
+
+def look(net: "CoveredLandmarkNet", frame: np.ndarray, crops: Sequence[Crop]) -> list[Sighting]:
     """Run the network on crops of an (H, W, 3) uint8 RGB frame; one Sighting for each, in order."""
     import torch
 
@@ -115,30 +69,14 @@ def look(net: "CoveredLandmarkNet", frame: np.ndarray, crops: Sequence[HeadCrop]
     sightings: list[Sighting] = []
     for start in range(0, len(crops), BATCH):
         some = crops[start : start + BATCH]
-        pictures = torch.from_numpy(np.stack([resample(frame, crop, INPUT_SIDE) for crop in some]))
+        pictures = torch.from_numpy(np.stack([crop.shrunk(frame, INPUT_SIDE) for crop in some]))
         with torch.inference_mode():
             seen = net(pictures.to(device).permute(0, 3, 1, 2).float() / 255)
         sightings += _sightings(seen, some)
     return sightings
 
 
-def resample(frame: np.ndarray, crop: HeadCrop, pixels: int) -> np.ndarray:
-    """The crop of an (H, W, 3) frame as (pixels, pixels, 3); beyond the picture its edge repeats."""
-    matrix = crop.matrix(pixels)
-    shrink = int(crop.side / pixels)
-    if shrink > 1:  # warpAffine takes no averages: whole pixels are averaged first, of the part that is needed
-        rows, columns = crop.window(frame.shape[:2])
-        part = frame[rows, columns]
-        size = (part.shape[1] // shrink, part.shape[0] // shrink)
-        if min(size) > 0:
-            frame = cv2.resize(part[: size[1] * shrink, : size[0] * shrink], size, interpolation=cv2.INTER_AREA)
-            # Where the middle of pixel 0 of the small picture lies in the large one.
-            corner = np.array([columns.start, rows.start]) + (shrink - 1) / 2
-            matrix = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ corner])
-    return cv2.warpAffine(frame, matrix, (pixels, pixels), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _sightings(seen: "LandmarkPrediction", crops: Sequence[HeadCrop]) -> list[Sighting]:
+def _sightings(seen: "LandmarkPrediction", crops: Sequence[Crop]) -> list[Sighting]:
     from ..models.covered_landmarks import MASK_SIDE
 
     points, poses = seen.points.cpu().numpy(), seen.pose.cpu().numpy().astype(np.float64)
@@ -156,7 +94,7 @@ def _sightings(seen: "LandmarkPrediction", crops: Sequence[HeadCrop]) -> list[Si
         sightings.append(
             Sighting(
                 looked_at=crop,
-                crop=HeadCrop.around(pose),
+                crop=head_crop(pose),
                 presence=float(presence[i]),
                 points=transform(to_frame, points[i]).astype(np.float32),
                 visibility=1 - _under(masks[i], points[i]),
@@ -179,7 +117,7 @@ def _under(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return cv2.remap(mask, cells[:, :1], cells[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
 
 
-def _cell_matrix(crop: HeadCrop, cells: int) -> np.ndarray:
+def _cell_matrix(crop: Crop, cells: int) -> np.ndarray:
     """(2, 3) from frame pixels to the cells of the mask, each of which covers a square of input pixels."""
     from ..models.covered_landmarks import INPUT_SIDE
 

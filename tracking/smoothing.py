@@ -122,10 +122,11 @@ class FaceSmoother:
     The head's place, size and rotation run through a Kalman filter of nearly constant speed, the face's shape in face
     coordinates through one of drifting points; both take the predicted deviation of the points for noise. Size and
     rotation change slowly, mouth and jaw fast, what is hidden hardly. A face of which nothing is known to be uncertain
-    comes back as it is. After a missing face, or one that jumps, all starts anew.
+    comes back as it is. After a missing face, one that jumps, or a cut, all starts anew.
     """
 
     def __init__(self) -> None:
+        self._scene: int | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -135,10 +136,13 @@ class FaceSmoother:
         self._visibility: np.ndarray | None = None
 
     def push(self, face: TrackedFace) -> TrackedFace:
-        """The next frame's face, smoothed; deviation, device, status and blendshapes pass as they are."""
-        if face.status == FrameStatus.MISSING or not face.deviation.any():
+        """The next frame's face, smoothed; deviation, device, status and scene pass as they are."""
+        if face.status == FrameStatus.MISSING or not face.covered:
             self.reset()
             return face
+        if face.scene != self._scene:
+            self.reset()
+            self._scene = face.scene
         sure = certainty(face.points, face.deviation)
         pose = head_pose(face.points, sure)
         unit = pose_scale(pose)

@@ -3,6 +3,6 @@
 from .audio import Audio, read_audio
 from .info import VideoInfo
 from .reader import Frame, VideoReader, probe
-from .writer import VideoWriter
+from .writer import QUALITIES, VideoWriter
 
-__all__ = ["Audio", "Frame", "VideoInfo", "VideoReader", "VideoWriter", "probe", "read_audio"]
+__all__ = ["QUALITIES", "Audio", "Frame", "VideoInfo", "VideoReader", "VideoWriter", "probe", "read_audio"]

@@ -18,6 +18,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from ..errors import InputError
 from .colour import Bt709Encoder
@@ -26,7 +27,12 @@ from .source import Source
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _FINEST_TIMESCALE = 10_000_000  # ticks per second; more only bloats the file's tables
-_BT709, _LIMITED = 1, 1  # AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic; AVColorRange
+# AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic; AVColorRange
+_RGB, _BT709, _LIMITED, _FULL = 0, 1, 1, 2
+
+HIGH, SMALL, LOSSLESS = QUALITIES = ("high", "small", "lossless")
+_CRF = {HIGH: 16, SMALL: 23, LOSSLESS: 0}  # H.264's constant rate factor: 16 is visually lossless, 23 x264's default
+_PRESET = "veryfast"  # x264's trade of speed for size
 
 
 class VideoWriter:
@@ -35,7 +41,8 @@ class VideoWriter:
     The file plays in browsers (8-bit 4:2:0, index in front). H.264 has 4:2:0 only for even sizes, so that a
     picture with an odd width or height is stored as 4:4:4, at its exact size; some players (Firefox, Safari,
     phones) do not show that. Colours are BT.709, limited range, and tagged so. There are no B-frames:
-    decoding order is display order, and every timestamp is stored as given.
+    decoding order is display order, and every timestamp is stored as given. In the quality "lossless" every pixel is
+    kept as it is, as RGB: FFmpeg and video editors open that, browsers do not.
 
     Use it as a context manager. Frames go to a temporary file in the same folder. Leaving the block finishes
     it and moves it to `path`; leaving the block by any exception removes it and does not touch `path`.
@@ -49,8 +56,7 @@ class VideoWriter:
             VideoReader of it.
         metadata: tags for the file; values that are no strings are stored as JSON.
         sample_aspect_ratio: width over height of one pixel.
-        crf: H.264's quality from 0 (lossless) to 51; 16 is visually lossless.
-        preset: x264's trade of speed for size.
+        quality: out of QUALITIES.
 
     Raises:
         InputError: an impossible size, a folder that cannot be made or written to, an unreadable
@@ -68,9 +74,10 @@ class VideoWriter:
         audio_from: Source | None = None,
         metadata: Mapping[str, Any] | None = None,
         sample_aspect_ratio: Fraction = Fraction(1),
-        crf: int = 16,
-        preset: str = "veryfast",
+        quality: str = QUALITIES[0],
     ) -> None:
+        if quality not in QUALITIES:
+            raise InputError(f"Expected a quality out of {', '.join(QUALITIES)}, got {quality!r}.")
         if width < 1 or height < 1 or fps <= 0:
             raise InputError(f"A video needs a size and a rate above 0, but got {width}x{height} at {fps} fps.")
         self.path = Path(path)
@@ -85,9 +92,10 @@ class VideoWriter:
         self._audio_from = audio_from
         self._metadata = dict(metadata or {})
         self._pixel_aspect = sample_aspect_ratio
-        self._pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
-        self._options = {"crf": str(crf), "preset": preset, "bf": "0"}
-        self._to_yuv = Bt709Encoder(self._pix_fmt)
+        self._lossless = quality == LOSSLESS
+        self._pix_fmt = "rgb24" if self._lossless else "yuv444p" if width % 2 or height % 2 else "yuv420p"
+        self._options = {"crf": str(_CRF[quality]), "preset": _PRESET, "bf": "0"}
+        self._to_yuv = None if self._lossless else Bt709Encoder(self._pix_fmt)
         self._output: OutputContainer | None = None
         self._soundtrack: Soundtrack | None = None
         self._held: Packet | None = None
@@ -127,7 +135,7 @@ class VideoWriter:
             self._first_pts = pts
         self._count += 1
         self._last_pts = pts
-        frame = self._to_yuv(pixels)
+        frame = VideoFrame.from_ndarray(pixels, format="rgb24") if self._to_yuv is None else self._to_yuv(pixels)
         frame.pts, frame.time_base = self._ticks(pts), Fraction(1, self._timescale)
         with self._room_errors():
             for packet in self._stream.encode(frame):
@@ -142,7 +150,7 @@ class VideoWriter:
         for key, value in self._metadata.items():
             self._output.metadata[key] = value if isinstance(value, str) else json.dumps(value)
         self._stream = self._output.add_stream(
-            "libx264",
+            "libx264rgb" if self._lossless else "libx264",
             rate=self._fps.limit_denominator(1_000_000),
             options=self._options,
             width=self._shape[1],
@@ -153,8 +161,8 @@ class VideoWriter:
         context = self._stream.codec_context
         context.thread_type = "AUTO"  # PyAV's default cuts pictures into slices, which costs quality
         context.sample_aspect_ratio = self._pixel_aspect
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = _LIMITED
+        context.color_primaries = context.color_trc = _BT709
+        context.colorspace, context.color_range = (_RGB, _FULL) if self._lossless else (_BT709, _LIMITED)
         if self._audio_from is not None:
             self._soundtrack = Soundtrack(self._audio_from, self._output)
         # The clock on which MP4 notes that a track starts late: exact for pictures and sound.

@@ -2,7 +2,7 @@
 
 import torch
 
-from ...models.precision import Precision, check_precision, mixed_precision
+from ...models.device import Precision, check_precision, mixed_precision
 from ...restore.filler import Window, fill_in_parts, shown_together
 from ...restore.network_inputs import contours, resized
 from ..networks.compared import ComparedNetwork

@@ -7,7 +7,7 @@ are and what they may be used for. Without an INDEX.tsv each file is a person, a
 import csv
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...files import written_whole
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
+from ...tracking.crop import Crop
 from ...tracking.detector import Face, MediaPipeDetector
 from ...tracking.geometry import head_pose, pose_scale, transform
 from ...video import VideoReader
@@ -93,20 +94,11 @@ def open_store(
 
 def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a frame to one stored crop: the picture, its points, and the rectangle that the frame fills."""
-    pose = head_pose(points)
-    centre = transform(pose, np.array(CROP_CENTRE))[:2]
-    scale = SIDE / (CENTIMETRES * pose_scale(pose))
-    matrix = np.array([[scale, 0, SIDE / 2 - scale * centre[0]], [0, scale, SIDE / 2 - scale * centre[1]]])
-    reduce = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR
-    if scale < 0.6:  # warpAffine does not average: shrink first
-        frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=reduce)
-        middle = (1 - scale) / 2  # how far left of its place the middle of pixel 0 has come to lie
-        matrix = np.column_stack([matrix[:, :2] / scale, matrix[:, 2] + middle])
-    picture = cv2.warpAffine(frame, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = replace(Crop.around(head_pose(points), CENTIMETRES, CROP_CENTRE), roll=0.0)
+    matrix = crop.matrix(SIDE)
     corners = np.array([[0, 0], [frame.shape[1], frame.shape[0]]]) @ matrix[:, :2].T + matrix[:, 2]
-    moved = points * scale
-    moved[:, :2] += SIDE / 2 - scale * centre
-    return picture, moved.astype(np.float32), np.clip(corners, 0, SIDE).ravel().astype(np.float32)
+    rectangle = np.clip(corners, 0, SIDE).ravel().astype(np.float32)
+    return crop.shrunk(frame, SIDE), crop.to_crop(points, SIDE).astype(np.float32), rectangle
 
 
 def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) -> None:

@@ -3,12 +3,13 @@
 A few people are filmed and many are photographed; a network that fills in faces should have seen many.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...models.covered_landmarks import CROP_CENTRE
-from ...tracking.geometry import head_pose, pose_angles, pose_scale, transform
+from ...tracking.crop import Crop
+from ...tracking.geometry import head_pose, pose_angles, transform
 from ...tracking.track import FaceTrack, FrameStatus, TrackedFace
 from .repose import repose, rotation
 
@@ -48,9 +49,7 @@ def moving_portrait(image: np.ndarray, points: np.ndarray, motion: Motion, side:
     Returns (T, side, side, 3) uint8 frames around the head, which keeps its place, and the exact track.
     """
     pose = head_pose(points)
-    scale = side / (CENTIMETRES * pose_scale(pose))
-    centre = transform(pose, np.array(CROP_CENTRE))[:2]
-    crop = np.array([[scale, 0, side / 2 - scale * centre[0]], [0, scale, side / 2 - scale * centre[1]]])
+    crop = replace(Crop.around(pose, CENTIMETRES, CROP_CENTRE), roll=0.0).matrix(side)
     own = pose_angles(pose)
     frames, faces = [], []
     for angles, shape in zip(motion.angles, motion.shape, strict=True):

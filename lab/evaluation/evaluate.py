@@ -24,7 +24,7 @@ from ...restore.clip import check_landmarks, deocclude_clip
 from ...restore.personal import AS_USUAL, PersonalFiller, Use
 from ...restore.registry import check_method, check_weights, make_filler
 from ...restore.video import with_faces
-from ...tracking.crop import Square
+from ...tracking.crop import Crop
 from ...tracking.follow import Wearer, visible_track
 from ...tracking.reference import Reference, load_reference, reference_from_frames
 from ...tracking.track import FaceTrack, FrameStatus, detect_track
@@ -161,8 +161,8 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
             f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
         )
     size = frames[0].shape[:2]
-    square = Square.around(detect_track(frames, size), MARGIN)
-    crops = np.stack([square.cut(frame, protocol.size) for frame in frames])
+    square = Crop.of_clip(detect_track(frames, size), MARGIN)
+    crops = np.stack([square.take(frame, protocol.size) for frame in frames])
     return TruthClip(crops, detect_track(crops, crops.shape[1:3]), first)
 
 

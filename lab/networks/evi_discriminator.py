@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ...models.device import full_precision
 from ...models.gated_shift import SLOPE, TemporalShift
 
 CHANNELS = 5  # of the input: composited frame (3), mask (1), contour (1)
@@ -40,7 +41,7 @@ class EVIDiscriminator(nn.Module):
         length = frames.shape[1]
         x = rearrange(torch.cat([frames, mask, contour], 2), "b t c h w -> (b t) c h w")
         with parametrize.cached():
-            with torch.autocast(x.device.type, enabled=False):  # singular values need float32
+            with full_precision(x.device):  # singular values need float32
                 _ = [convolution.weight for convolution in self.convolutions]
             x = self.convolutions[0](x)
             for number, convolution in enumerate(self.convolutions[1:]):

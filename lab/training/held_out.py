@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ...models.precision import mixed_precision
+from ...models.device import mixed_precision
 from ...personal.sample_store import TakeStore
 from .clip_samples import Given, shrunk, window
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import write_png
-from ...models.precision import mixed_precision
+from ...models.device import mixed_precision
 from ...personal.ema import Average, settled
 from ...personal.run_folder import RunFolder
 from ...personal.sample_store import TakeStore

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...models.covered_landmarks import CoveredLandmarkNet
-from ...models.precision import mixed_precision
+from ...models.device import mixed_precision
 from ...personal.ema import Average
 from ...personal.run_folder import RunFolder
 from ..data.face_store import FaceStore, open_store

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ...models.device import full_precision
 from ..networks.face_expression import FaceExpression, face_squares
 from ..networks.vgg import VGG16Features
 
@@ -150,7 +151,7 @@ def choice_loss(
 def gram(features: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) to (N, C, C): products of channels, summed over places, by C * H * W. In float32: sums overflow
     float16."""
-    with torch.autocast(features.device.type, enabled=False):
+    with full_precision(features.device):
         flat = features.float().flatten(2)
         return flat @ flat.transpose(1, 2) / flat[0].numel()
 

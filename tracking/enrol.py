@@ -1,0 +1,86 @@
+"""From a photo, a folder of photos or a clip to a Reference."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import InputError
+from ..video import VideoReader
+from .follow import Wearer, track_clip
+from .heads import HeadDetector
+from .reference import FrameScore, Reference, pick_reference
+from .track import FaceTrack, FrameStatus, TrackedFace
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
+
+
+def reference_from_frames(
+    frames: Sequence[np.ndarray],
+    *,
+    still: bool = False,
+    count: int = 5,
+    frame: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Reference, list[FrameScore], list[int]]:
+    """Detect the face in enrolment frames and choose the reference among them; see tracking.reference.pick_reference.
+
+    frames: T arrays (H, W, 3) uint8 RGB; photos (`still`) may differ in size. frame: the one to take, or None.
+    """
+    if not frames:
+        raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
+    seen = _reported(frames, progress)
+    if still:
+        track = _track_photos(seen)
+    else:
+        track = track_clip(seen, frames[0].shape[:2], Wearer(detector="uncovered", on_missing="untouched"))
+    return pick_reference(frames, track, count=count, frame=frame)
+
+
+def load_reference(path: str | Path, *, count: int = 5) -> Reference:
+    """The reference from a photo, a folder of photos, or a clip. Raises InputError, saying what is wrong with it."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The reference {path} does not exist; give a photo, a folder of photos or a clip.")
+    if path.is_dir():
+        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
+        if not photos:
+            raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
+        return reference_from_frames([_read_photo(p) for p in photos], still=True, count=count)[0]
+    if path.suffix.lower() in PHOTOS:
+        return reference_from_frames([_read_photo(path)], still=True, count=count)[0]
+    with VideoReader(path) as reader:
+        every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
+        frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
+    return reference_from_frames(frames, count=count)[0]
+
+
+def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        if progress is not None:
+            progress(done, len(frames))
+
+
+def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
+    """The largest face of each photo, independent of one another."""
+    faces = []
+    with closing(HeadDetector("uncovered")) as detector:
+        for photo in photos:
+            detector.restart()
+            found = max(detector.detect(photo), key=lambda face: face.size, default=None)
+            faces.append(TrackedFace.missing() if found is None else TrackedFace.of(found, FrameStatus.FOUND))
+    return FaceTrack.stack(faces, (0, 0))  # photos have no common size
+
+
+def _read_photo(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
+    # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"The photo {path} cannot be read; save it as JPEG or PNG.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

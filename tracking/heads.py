@@ -1,0 +1,147 @@
+"""The heads in a clip, found and followed whether a headset covers the eyes or not."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .crop import Crop
+from .geometry import EYES_AND_BROWS
+from .head_search import KNOWN, Box, distinct, find_heads, find_in_box
+from .sighting import Sighting, look
+from .track import Face, visibility_under
+from .uncovered import crop_of, uncovered_landmarker
+
+if TYPE_CHECKING:
+    from ..models.covered_landmarks import CoveredLandmarkNet
+
+MODES = ("auto", "uncovered", "covered")
+
+MOVE, GROWTH = 0.3, 1.4  # crop sides and factor beyond which a head has not moved: it is something else
+FAR = 0.03  # crop sides from which a moved head is looked at again, centred
+LONGEST_PAUSE = 16  # frames between two searches of the whole picture
+# Share of eyes and brows in sight below which a face counts as covered from now on, and from which it no longer does.
+COVERED_BELOW, UNCOVERED_FROM = 0.4, 0.6
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a head was: the crop to look at next, the one around its uncovered face, if that was seen, and whether it
+    was covered."""
+
+    crop: Crop
+    close: Crop | None = None
+    covered: bool | None = None
+
+
+class HeadDetector:
+    """The faces in the frames of a clip, fed in order; close it after use.
+
+    Every head found in the first frame (up to four) is followed by one look a frame, at where it was in the frame
+    before. The whole picture is searched when there is none, or one of them is lost; at once, and then at growing
+    intervals, until it is found or counts as gone.
+
+    mode: "covered", by the landmarker for covered faces alone; "uncovered", by MediaPipe, which is the more exact one
+    for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
+    height) in pixels, drawn around the head in the first frame; only that head is followed. net: the landmarker for
+    covered faces; None for the manifest's, which raises WeightsMissing when it is not at hand.
+    """
+
+    def __init__(self, mode: str = "auto", *, box: Box | None = None, net: "CoveredLandmarkNet | None" = None):
+        if net is None:
+            from ..models import covered_landmarks
+
+            net = covered_landmarks.shared()
+        self._net, self._mode, self._box = net, mode, box
+        self._mediapipe = uncovered_landmarker()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget where the heads were, as at a cut or for another picture."""
+        self._places: list[_Place] = []  # where the heads that are followed are, or were when they were lost
+        self._pause = self._due = 0  # frames between this search and the next, frames left until then
+
+    def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
+        """Faces in an (H, W, 3) uint8 frame; `mask` (H, W), over 0.5 = covered, hides points beside what is seen."""
+        heads = self._follow(frame)
+        if len(heads) < max(len(self._places), 1):
+            heads = self._search(frame, heads)
+        else:
+            self._pause = self._due = 0
+        lost = [place for place in self._places if not any(place.crop.overlaps(head.crop) for head in heads)]
+        if self._pause == LONGEST_PAUSE:  # whoever has not come back by now has left
+            lost = []
+        seen = [self._seen(frame, head, mask) for head in heads]
+        self._places = [place for _, place in seen] + lost
+        return [face for face, _ in seen if face is not None]
+
+    def _follow(self, frame: np.ndarray) -> list[Sighting]:
+        heads = [s for s in look(self._net, frame, [place.crop for place in self._places]) if _is_followed(s)]
+        far = [i for i, head in enumerate(heads) if head.moved > FAR]
+        for i, again in zip(far, look(self._net, frame, [heads[i].crop for i in far]), strict=True):
+            heads[i] = again
+        return distinct(heads)
+
+    def _search(self, frame: np.ndarray, heads: list[Sighting]) -> list[Sighting]:
+        if self._due > 0:
+            self._due -= 1
+            return heads
+        if self._box is not None:
+            found = find_in_box(self._net, frame, self._box)
+            self._box = None if found else self._box
+        else:
+            faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
+            guesses = [place.crop for place in self._places]
+            found = find_heads(self._net, frame, faces=[face.points for face in faces], guesses=guesses)
+        self._due = self._pause = min(max(2 * self._pause, 1), LONGEST_PAUSE)
+        return distinct(heads + found)
+
+    def _seen(self, frame: np.ndarray, head: Sighting, mask: np.ndarray | None) -> tuple[Face | None, _Place]:
+        """The face of a head, None where it is to be uncovered and is not seen; and where to look for it next."""
+        before = next((place for place in self._places if place.crop.overlaps(head.crop)), None)
+        visibility = head.visibility
+        if mask is not None:
+            visibility = visibility * visibility_under(head.points, mask)
+        covered = self._is_covered(visibility, before)
+        if not covered and self._mediapipe is not None:
+            face = self._close_up(frame, head.crop if before is None or before.close is None else before.close)
+            if face is not None:
+                crop = crop_of(face)
+                return replace(face, device=head.device, score=head.presence), _Place(crop, crop, covered)
+            if self._mode == "uncovered":
+                return None, _Place(_next_crop(head), None, covered)
+        face = Face(head.points, visibility, head.deviation, head.device, head.presence)
+        return face, _Place(_next_crop(head), None, covered)
+
+    def _close_up(self, frame: np.ndarray, crop: Crop) -> Face | None:
+        """MediaPipe's landmarks, from a crop that is centred on them."""
+        face = self._mediapipe.look(frame, crop)
+        if face is None:
+            return None
+        centred = crop_of(face)
+        moved = np.hypot(centred.x - crop.x, centred.y - crop.y) / crop.side
+        if moved > FAR or abs(centred.side / crop.side - 1) > FAR:
+            return self._mediapipe.look(frame, centred) or face
+        return face
+
+    def _is_covered(self, visibility: np.ndarray, before: _Place | None) -> bool:
+        if self._mode != "auto":
+            return self._mode == "covered"
+        was = before is not None and before.covered is True
+        return bool(visibility[list(EYES_AND_BROWS)].mean() < (UNCOVERED_FROM if was else COVERED_BELOW))
+
+    def close(self) -> None:
+        """Free what the detector holds; it is not used afterwards."""
+        if self._mediapipe is not None:
+            self._mediapipe.close()
+
+
+def _is_followed(head: Sighting) -> bool:
+    return head.presence > KNOWN and head.moved < MOVE and max(head.grown, 1 / head.grown) < GROWTH
+
+
+def _next_crop(head: Sighting) -> Crop:
+    """Where to look for the head in the next frame. Size and tilt come half way: what the network says of them sways
+    with those of the crop, so a crop that followed them at once would pump."""
+    before, now = head.looked_at, head.crop
+    return Crop(now.x, now.y, float(np.sqrt(before.side * now.side)), (before.roll + now.roll) / 2)
