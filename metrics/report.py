@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..files import written_whole
 from ..models.face_embedding import FaceEmbedding
@@ -107,6 +107,34 @@ class MetricsReport:
             return int(np.nanargmax(np.abs(np.log(values))))
 
 
+@dataclass(frozen=True)
+class ScoringNetworks:
+    """The networks that scores come from, None for those whose weights are not at hand. missing: score -> the sentence
+    that says which."""
+
+    lpips: LPIPS | None = None
+    face: FaceEmbedding | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls, device: torch.device | str = "cpu", wanted: Collection[str] = ("lpips", "identity")
+    ) -> ScoringNetworks:
+        """wanted: the scores to read networks for."""
+        loaded, missing = {}, {}
+        for field_name, network, scores in (
+            ("lpips", LPIPS, ("lpips", "hole_lpips")),
+            ("face", FaceEmbedding, ("identity",)),
+        ):
+            if scores[0] not in wanted:
+                continue
+            try:
+                loaded[field_name] = network.pretrained().to(device)
+            except WeightsMissing as why:
+                missing |= dict.fromkeys(scores, str(why))
+        return cls(**loaded, missing=missing)
+
+
 def capped(name: str, values: np.ndarray) -> np.ndarray:
     """Values of a metric as they are shown and averaged: PSNR of at most 100 dB, everything else as it is."""
     return np.minimum(values, PSNR_CAP) if METRICS[name].unit == "dB" else values
@@ -118,7 +146,7 @@ def compute_metrics(
     mask: Tensor | None = None,
     *,
     points: Tensor | np.ndarray | None = None,
-    networks: bool = True,
+    networks: bool | ScoringNetworks = True,
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> MetricsReport:
@@ -128,8 +156,9 @@ def compute_metrics(
     mask: (T,H,W), or one frame (1,H,W) or (H,W) for the whole clip; the hole is where it is above 0.5.
     points: (T,478,2 or more) face landmarks of the truth in pixels, for the identity; a frame whose points
     are not finite has no identity.
-    networks: False leaves out LPIPS and identity, which need weights and most of the time.
-    device: where the networks run; everything else runs on the CPU.
+    networks: False leaves out LPIPS and identity, which need weights and most of the time; ScoringNetworks, where
+    several clips are scored, saves reading them each time.
+    device: where the networks run, if they are read here; everything else runs on the CPU.
     progress: called with (frames done, frames in all); an exception of its own passes through.
 
     The clip is worked through a few frames at a time, so the memory taken beyond the inputs does not grow
@@ -141,9 +170,14 @@ def compute_metrics(
     mask = None if mask is None else clip_mask(mask, truth)
     points = None if points is None else clip_points(points, truth)
     frames, height, width = truth.shape[:3]
-    not_computed = _not_possible(frames, min(height, width), mask, points, networks)
-    lpips_network = _load(LPIPS, ("lpips", "hole_lpips"), not_computed, device)
-    face_network = _load(FaceEmbedding, ("identity",), not_computed, device)
+    not_computed = _not_possible(frames, min(height, width), mask, points, networks is not False)
+    wanted = [name for name in NETWORK_METRICS if name not in not_computed]
+    if networks is True:
+        networks = ScoringNetworks.load(device, wanted)
+    lpips_network = networks.lpips if networks and "lpips" in wanted else None
+    face_network = networks.face if networks and "identity" in wanted else None
+    if networks:
+        not_computed = {name: why for name, why in networks.missing.items() if name in wanted} | not_computed
     per_frame = {name: np.full(frames, np.nan) for name in METRICS}
     hole_area = 0.0
 
@@ -221,23 +255,6 @@ def _why_undefined(name: str, hole_area: float) -> str:
     if hole_area == 0:
         return "The mask is empty: no pixel of it is above 0.5."
     return "The mask has no contour inside the frame, or the truth is flat along it."
-
-
-def _load(
-    network: type[LPIPS] | type[FaceEmbedding],
-    names: tuple[str, ...],
-    not_computed: dict[str, str],
-    device: torch.device | str,
-) -> nn.Module | None:
-    """The network behind the metrics `names`; None if they cannot be computed, with the reason noted."""
-    if all(name in not_computed for name in names):
-        return None
-    try:
-        return network.pretrained().to(device)
-    except WeightsMissing as missing:
-        for name in names:
-            not_computed.setdefault(name, str(missing))
-        return None
 
 
 def _json_number(value: float) -> float | None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from comfy_api.input import VideoInput
@@ -13,29 +14,34 @@ from comfy_api.input_impl import VideoFromFile
 from comfy_api.latest import io
 
 from ..errors import InputError
-from ..headset.draw import HEADSETS, HeadsetArtist
+from ..headset.draw import HeadsetArtist
 from ..headset.draw import preset as headset_of
-from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, PlacedHeadset, SimulatedHeadset
-from ..restore.clip import LANDMARKS
+from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
 from ..restore.registry import METHODS
-from ..tracking.covered import MODES
-from ..tracking.follow import box_of
+from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.reference import Reference
-from ..tracking.track import MAX_GAP, ON_MISSING
-from .networks import managed_filler, own_file, personal_models
+from ..video import QUALITIES
+from .filling import managed_filler, require_choice
+from .networks import evi_state, own_file, own_state, personal_models
+from .paths import State
 from .progress import progress_bar
 from .schema import known
-from .sockets import SEARCH_ALIASES, ReferenceSocket
+from .sockets import SEARCH_ALIASES
 from .video_source import encoded, temporary_video
-from .widgets import detector_inputs, shift_inputs
-
-MASK_SOURCES = GIVEN, PLACED, SIMULATED, DETECTED = (
-    "given mask",
-    "headset preset",
-    "simulate headset",
-    "detect headset",
+from .widgets import (
+    AUTOMATIC,
+    face_box_input,
+    face_input,
+    grow_input,
+    on_missing_input,
+    preset_input,
+    preset_name,
+    reference_input,
+    shift_inputs,
 )
-AUTOMATIC, NOBODY = "auto", "none"
+
+MASK_SOURCES = DETECTED, GIVEN, SIMULATED = ("detect headset", "given mask", "simulate headset")
+NOBODY = "none"
 
 
 class DeoccludeVideo(io.ComfyNode):
@@ -56,8 +62,10 @@ class DeoccludeVideo(io.ComfyNode):
             search_aliases=[*SEARCH_ALIASES, "long video", "remove headset", "video to video", "restore face"],
             inputs=[
                 io.Video.Input("video", tooltip="The video with the headset, from Load Video."),
-                ReferenceSocket.Input(
-                    "reference", tooltip="The same person without the headset, from Pick Reference Frame."
+                reference_input(
+                    "The methods evi-hrnet and warp need it. personal has pictures of its own, and uses these beside "
+                    "them.",
+                    optional=True,
                 ),
                 io.Mask.Input(
                     "mask",
@@ -72,73 +80,25 @@ class DeoccludeVideo(io.ComfyNode):
                 io.Combo.Input(
                     "mask_source",
                     options=list(MASK_SOURCES),
-                    default=GIVEN,
+                    default=DETECTED,
                     tooltip=(
-                        f"Where the headset is. {GIVEN}: as the mask or mask video says. {DETECTED}: where it is seen. "
-                        f"{PLACED}: where a headset of the preset's size would sit on the detected face. {SIMULATED}: "
-                        "a headset is drawn on an uncovered face and removed again, to try things out."
+                        f"Where the headset is. {DETECTED}: where it is seen. {GIVEN}: as the mask or mask video says; "
+                        f"preset, grow and shift have no effect then. {SIMULATED}: a headset, a quest where preset is "
+                        f"{AUTOMATIC}, is drawn on an uncovered face and removed again, to try things out."
                     ),
                 ),
-                io.Combo.Input(
-                    "preset",
-                    options=[AUTOMATIC, *HEADSETS],
-                    default=AUTOMATIC,
-                    tooltip=(
-                        f"The headset, where the mask is not given. {AUTOMATIC}: of the size that is seen; where it is "
-                        f"not detected but drawn or placed, a quest."
-                    ),
-                ),
-                io.Float.Input(
-                    "grow",
-                    default=0.0,
-                    min=-2.0,
-                    max=5.0,
-                    step=0.1,
-                    tooltip=(
-                        "Margin around the headset in centimetres on the head, where the mask is not given; negative "
-                        "makes it smaller."
-                    ),
-                ),
+                preset_input(),
+                grow_input(),
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),
                     default=METHODS[0],
                     tooltip=(
-                        "warp: the reference turned and shaped to the head. evi-hrnet: the network of EVI-HRnet "
-                        "Inpaint on top, which also recalls what earlier frames showed. personal: the model of one "
-                        "person, see personal_model. static and telea are simple baselines to compare with: the "
-                        "reference pasted as it is, and filling in without knowing faces."
+                        "warp: the reference turned and shaped to the head. evi-hrnet: warp, and what earlier frames "
+                        "showed in the place of the headset, where that fits better. personal: the model of one "
+                        "person, see personal_model."
                     ),
                 ),
-                known(
-                    io.Combo.Input,
-                    "landmarks",
-                    options=list(LANDMARKS),
-                    default="visible",
-                    tooltip=(
-                        "visible: only what can be seen beside the headset is used. oracle: the landmarks of the "
-                        f"uncovered face are used; for experiments with '{SIMULATED}' only."
-                    ),
-                    advanced=True,
-                ),
-                io.Int.Input(
-                    "face",
-                    default=0,
-                    min=0,
-                    max=9,
-                    tooltip="Whom to follow among several people: 0 the largest face, 1 the next largest and so on.",
-                ),
-                io.Combo.Input(
-                    "on_missing",
-                    options=list(ON_MISSING),
-                    default="interpolate",
-                    tooltip=(
-                        f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} frames), "
-                        "hold the last position, leave them untouched, or stop with an error."
-                    ),
-                ),
-                *shift_inputs(", where it is not given"),
-                *detector_inputs(),
                 io.Combo.Input(
                     "personal_model",
                     options=[NOBODY, *personal_models()],
@@ -146,6 +106,20 @@ class DeoccludeVideo(io.ComfyNode):
                     optional=True,
                     tooltip="For the method personal: a file in ComfyUI's models/hmd_removal/personal.",
                 ),
+                on_missing_input(optional=True),
+                face_box_input(),
+                io.Combo.Input(
+                    "quality",
+                    options=list(QUALITIES),
+                    default=QUALITIES[0],
+                    optional=True,
+                    tooltip=(
+                        "Of the file that is written. high: the encoder's changes are hardly visible. small: about "
+                        "half as large. lossless: every pixel is kept; browsers do not play such a file."
+                    ),
+                ),
+                face_input(optional=True, advanced=True),
+                *shift_inputs(advanced=True),
             ],
             outputs=[
                 io.Video.Output(
@@ -160,71 +134,72 @@ class DeoccludeVideo(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, method: str, personal_model: str = NOBODY, **others: Any) -> State | None:
+        if method == "personal":
+            return own_state(personal_model)
+        return evi_state() if method == "evi-hrnet" else None
+
+    @classmethod
     def execute(
         cls,
         video: VideoInput,
-        reference: Reference,
         mask_source: str,
         preset: str,
         grow: float,
         method: str,
-        landmarks: str,
-        face: int,
-        on_missing: str,
+        reference: Reference | None = None,
         mask: torch.Tensor | None = None,
         mask_video: VideoInput | None = None,
+        personal_model: str = NOBODY,
+        on_missing: str = ON_MISSING[0],
+        face_box: str = "",
+        quality: str = QUALITIES[0],
+        face: int = 0,
         shift_x: float = 0.0,
         shift_y: float = 0.0,
-        detector: str = MODES[0],
-        face_box: str = "",
-        personal_model: str = NOBODY,
+        **removed: Any,  # landmarks and detector, which older graphs may have connected
     ) -> io.NodeOutput:
         from ..restore.video import deocclude_video
 
-        personal = None if personal_model == NOBODY else own_file(personal_model)
-        if method == "personal" and personal is None:
-            raise InputError(
-                "The method 'personal' needs a personal_model: make one with Train Personal, and choose its file."
-            )
+        require_choice("method", method, METHODS, "simple methods to compare with are in Inpaint Baseline")
         target = temporary_video()
         with ExitStack() as stack:
             mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
             report = deocclude_video(
                 stack.enter_context(encoded(video)),
                 target,
-                mask=_mask_source(mask_source, preset, grow, (shift_x, shift_y), mask, mask_file),
+                mask=_mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), mask, mask_file),
                 reference=reference,
-                method=managed_filler(method, reference, personal),
-                landmarks=landmarks,
-                face=face,
-                on_missing=on_missing,
-                detector=detector,
-                face_box=box_of(face_box),
+                method=managed_filler(
+                    method, reference, personal=None if personal_model == NOBODY else own_file(personal_model)
+                ),
+                wearer=Wearer(face, on_missing, box=box_of(face_box)),
+                quality=quality,
                 progress=progress_bar(),
             )
-        return io.NodeOutput(VideoFromFile(str(target)), report.summary)
+        words = report.summary
+        if mask_source != GIVEN and (mask is not None or mask_video is not None):
+            words += f" The mask that is connected was not used, as mask_source is not '{GIVEN}'."
+        return io.NodeOutput(VideoFromFile(str(target)), words)
 
 
 def _mask_source(
     kind: str,
-    preset: str,
+    preset: str | None,
     grow: float,
     shift: tuple[float, float],
     mask: torch.Tensor | None,
     mask_file: str | Path | BytesIO | None,
 ) -> MaskSource:
-    if kind not in MASK_SOURCES:
-        raise InputError(f"Expected a mask source out of {', '.join(MASK_SOURCES)}, got {kind!r}.")
-    if kind == GIVEN:
-        if (mask is None) == (mask_file is None):
-            found = "neither is" if mask is None else "both are"
-            raise InputError(
-                f"With '{GIVEN}' either mask or mask_video must be connected, but {found}: connect one of them, "
-                f"or choose another mask_source, such as '{DETECTED}'."
-            )
-        return GivenMask(mask_file if mask is None else mask.cpu().numpy())
+    require_choice("mask_source", kind, MASK_SOURCES, f"without a mask, choose '{DETECTED}'")
     if kind == DETECTED:
-        return DetectedHeadset(None if preset == AUTOMATIC else preset, grow, shift)
-    headset = headset_of("quest" if preset == AUTOMATIC else preset)
-    artist = HeadsetArtist(replace(headset, shift=shift), grow=grow)
-    return SimulatedHeadset(artist) if kind == SIMULATED else PlacedHeadset(artist)
+        return DetectedHeadset(preset, grow, shift)
+    if kind == SIMULATED:
+        return SimulatedHeadset(HeadsetArtist(replace(headset_of(preset or "quest"), shift=shift), grow=grow))
+    if (mask is None) == (mask_file is None):
+        found = "neither is" if mask is None else "both are"
+        raise InputError(
+            f"With '{GIVEN}' either mask or mask_video must be connected, but {found}: connect one of them, or choose "
+            f"another mask_source, such as '{DETECTED}'."
+        )
+    return GivenMask(mask_file if mask is None else mask.cpu().numpy())

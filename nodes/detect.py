@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..tracking.covered import MODES
-from ..tracking.follow import Wearer, box_of, visible_track
+from ..tracking.follow import Wearer, box_of, track_clip
+from ..tracking.heads import MODES
 from ..tracking.reference import Reference
-from ..tracking.track import MAX_GAP, ON_MISSING
+from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
-from .sockets import SEARCH_ALIASES, FaceTrackSocket, ReferenceSocket
-from .widgets import detector_inputs
+from .sockets import SEARCH_ALIASES, FaceTrackSocket
+from .widgets import face_box_input, face_input, image_input, on_missing_input, reference_input
 
 
 class DetectFaceLandmarks(io.ComfyNode):
@@ -27,12 +27,12 @@ class DetectFaceLandmarks(io.ComfyNode):
             display_name="DetectFaceLandmarks",
             category="HMD Removal/Detect",
             description=(
-                "Finds 478 landmarks and the head pose of one person in every frame, also behind a headset, where it "
-                "tells which landmarks are hidden and how uncertain each of them is."
+                "Finds 478 landmarks and the head pose of one person in every frame, also behind a headset. There it "
+                "says which landmarks are hidden and how uncertain each of them is."
             ),
             search_aliases=[*SEARCH_ALIASES, "face mesh", "mediapipe", "face tracking", "head pose", "landmarks"],
             inputs=[
-                io.Image.Input("image", tooltip="The frames of one clip, in order."),
+                image_input(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -41,33 +41,11 @@ class DetectFaceLandmarks(io.ComfyNode):
                         "under it are marked as hidden. Not needed to find a face behind a headset."
                     ),
                 ),
-                ReferenceSocket.Input(
-                    "reference",
-                    optional=True,
-                    tooltip=(
-                        "The uncovered person, from Pick Reference Frame. Together with a mask it guides the search, "
-                        "unless detector is 'covered'."
-                    ),
+                reference_input(
+                    "With it the landmarks behind a headset are calibrated to this very face.", optional=True
                 ),
-                io.Int.Input(
-                    "face",
-                    default=0,
-                    min=0,
-                    max=9,
-                    tooltip=(
-                        "Whom to follow where several people are in the picture, by the size of their faces in the "
-                        "first frame: 0 the largest, 1 the next largest and so on. With a mask: whoever is behind it."
-                    ),
-                ),
-                io.Combo.Input(
-                    "on_missing",
-                    options=list(ON_MISSING),
-                    default="interpolate",
-                    tooltip=(
-                        f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} frames), "
-                        "hold the last position, leave them untouched, or stop with an error."
-                    ),
-                ),
+                face_input(),
+                on_missing_input(),
                 io.Boolean.Input(
                     "draw_preview",
                     default=True,
@@ -76,7 +54,18 @@ class DetectFaceLandmarks(io.ComfyNode):
                         "which saves memory."
                     ),
                 ),
-                *detector_inputs(),
+                io.Combo.Input(
+                    "detector",
+                    options=list(MODES),
+                    default=MODES[0],
+                    optional=True,
+                    tooltip=(
+                        "auto: decides in every frame by what is seen of the eyes. uncovered: MediaPipe, the most "
+                        "precise one for a face with nothing over the eyes. covered: the one for faces behind a "
+                        "headset, in every frame."
+                    ),
+                ),
+                face_box_input(),
             ],
             outputs=[
                 FaceTrackSocket.Output(
@@ -94,8 +83,8 @@ class DetectFaceLandmarks(io.ComfyNode):
                     "report",
                     display_name="report",
                     tooltip=(
-                        "How many frames have a face, which ones are interpolated or without, and which detector "
-                        "looked."
+                        "How many frames have a face, which ones are interpolated or without, and in how many the "
+                        "eyes are covered."
                     ),
                 ),
             ],
@@ -117,7 +106,7 @@ class DetectFaceLandmarks(io.ComfyNode):
         from ..tracking.preview import draw_face
 
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()
-        track, looked = visible_track(
+        track = track_clip(
             counted(pictures(image), len(image)),
             tuple(image.shape[1:3]),
             Wearer(face, on_missing, detector, box_of(face_box)),
@@ -131,4 +120,10 @@ class DetectFaceLandmarks(io.ComfyNode):
             preview = torch.empty(*image.shape[:3], 3)
             for t, picture in enumerate(pictures(image)):
                 preview[t] = image_of(draw_face(picture, track[t], t))[0]
-        return io.NodeOutput(track, preview, f"{track.summary()} Detector: {looked}.")
+        return io.NodeOutput(track, preview, f"{track.summary()} {_covered(track)}")
+
+
+def _covered(track: FaceTrack) -> str:
+    """In how many frames the landmarks are those of a covered face, which are never quite certain, in words."""
+    count = int((track.deviation.any(1) & (track.status != FrameStatus.MISSING)).sum())
+    return f"The eyes are covered in {count} of {len(track)} frames."

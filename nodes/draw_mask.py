@@ -1,16 +1,19 @@
-"""Draw HMD Mask: a headset, real or simulated, as a mask that follows the head."""
+"""Draw HMD Mask: a drawn headset that follows the head, and its mask."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from comfy_api.latest import io
 
-from ..headset.draw import HEADSETS, SHAPES, HeadsetArtist
+from ..headset.draw import HEADSETS, HeadsetArtist
 from ..headset.draw import preset as headset_of
 from ..tracking.track import FaceTrack
 from .progress import counted
 from .schema import known
-from .sockets import SEARCH_ALIASES, FaceTrackSocket
+from .sockets import SEARCH_ALIASES
+from .widgets import DEVICES, face_track_input, grow_input, image_input
 
 
 class DrawHMDMask(io.ComfyNode):
@@ -22,49 +25,26 @@ class DrawHMDMask(io.ComfyNode):
             io.Schema,
             node_id="HMD_DrawHMDMask",
             display_name="DrawHMDMask",
-            category="HMD Removal/Mask",
+            category="HMD Removal/Try out",
             description=(
-                "Draws a headset that turns with the head: on uncovered video to try a method out, or only as a mask "
-                "to place by hand where Detect Headset does not find a real one."
+                "Draws a headset that turns with the head: on uncovered video to try a method out, or only as a mask, "
+                "where Detect Headset does not find a real one."
             ),
             search_aliases=[*SEARCH_ALIASES, "face mask", "simulate headset", "occlusion mask", "goggles"],
             inputs=[
-                io.Image.Input("image", tooltip="The frames to draw on."),
-                FaceTrackSocket.Input("face_track", tooltip="The face in these frames, from Detect Face Landmarks."),
+                image_input(),
+                face_track_input(),
                 io.Combo.Input(
-                    "preset",
-                    options=list(HEADSETS),
-                    default="quest",
-                    tooltip=(
-                        "The headset: band is a bar over the eyes, as in research papers; quest, psvr, visionpro and "
-                        "index look like those devices and are as large; phone is a holder for one, and glasses are "
-                        "smart glasses that hide little more than the eyes."
-                    ),
+                    "preset", options=list(HEADSETS), default="quest", tooltip=f"The headset to draw. {DEVICES}"
                 ),
-                io.Combo.Input(
-                    "shape",
-                    options=list(SHAPES),
-                    default="box",
-                    tooltip=(
-                        "box follows every turn of the head, flat is a rectangle that only moves, scales and tilts, "
-                        "freeform is a blob of brush strokes around the eyes."
-                    ),
-                ),
-                io.Float.Input(
-                    "grow",
-                    default=0.0,
-                    min=-2.0,
-                    max=5.0,
-                    step=0.1,
-                    tooltip="Margin around the headset in centimetres on the head; negative makes it smaller.",
-                ),
+                grow_input(),
                 io.Int.Input(
                     "seed",
                     default=0,
                     min=0,
                     max=2**32 - 1,
                     control_after_generate=False,
-                    tooltip="Decides the brush strokes of the freeform shape, and the grain of a drawn headset.",
+                    tooltip="Decides the grain of the drawn headset.",
                 ),
             ],
             outputs=[
@@ -83,10 +63,16 @@ class DrawHMDMask(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, image: torch.Tensor, face_track: FaceTrack, preset: str, shape: str, grow: float, seed: int
+        cls,
+        image: torch.Tensor,
+        face_track: FaceTrack,
+        preset: str,
+        grow: float,
+        seed: int,
+        **removed: Any,  # shape, which older graphs may have connected
     ) -> io.NodeOutput:
         face_track.require_clip(len(image), tuple(image.shape[1:3]))
-        artist = HeadsetArtist(headset_of(preset), shape=shape, grow=grow, seed=seed)
+        artist = HeadsetArtist(headset_of(preset), grow=grow, seed=seed)
         image = image[..., :3].cpu()
         covered, masks = torch.empty(image.shape), torch.empty(image.shape[:3])
         for t, frame in enumerate(counted(image, len(image))):

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
+from ..restore.registry import EVI_WEIGHTS
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .networks import evi_filler, evi_weights
-from .progress import progress_bar
+from .filling import filled
+from .networks import evi_state, evi_weights, own_file
+from .paths import State
 from .schema import known
 from .sockets import SEARCH_ALIASES
-from .widgets import covered_clip_inputs, crop_size_input, hidden_landmarks_input, precision_input
+from .widgets import (
+    covered_clip_inputs,
+    crop_size_input,
+    landmarks_input,
+    precision_input,
+    reference_input,
+    restored_output,
+)
 
 
 class EVIHRnetInpaint(io.ComfyNode):
@@ -25,25 +36,30 @@ class EVIHRnetInpaint(io.ComfyNode):
             display_name="EVIHRnetInpaint",
             category="HMD Removal/Inpaint",
             description=(
-                "Fills the masked part of the face with EVI-HRnet: the reference is turned to the head and put right "
-                "where it does not meet its surroundings, frame after frame; and what earlier frames, or the "
-                "reference itself, showed where the headset is now is recalled where that fits better. Pixels outside "
-                "the mask and a narrow feather stay bit for bit as they were."
+                "Fills the masked part of the face as Warp Reference does, and with what earlier frames or the "
+                "reference showed in the same place of the picture, where that fits better. The network that comes "
+                "with the pack adds nothing of its own so far. Pixels outside the mask and a narrow feather stay bit "
+                "for bit as they were."
             ),
             search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
             inputs=[
                 *covered_clip_inputs(),
+                reference_input(),
                 io.Combo.Input(
                     "weights",
                     options=evi_weights(),
                     tooltip="The pack's own, or a file that you trained and put into ComfyUI's models/hmd_removal.",
                 ),
-                hidden_landmarks_input(),
+                landmarks_input(),
                 crop_size_input(),
                 precision_input(),
             ],
-            outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
+            outputs=[restored_output()],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, weights: str, **others: Any) -> State | None:
+        return evi_state(weights)
 
     @classmethod
     def execute(
@@ -57,12 +73,14 @@ class EVIHRnetInpaint(io.ComfyNode):
         crop_size: int = 0,
         precision: str = "auto",
     ) -> io.NodeOutput:
-        from ..restore.clip import deocclude_clip
-
-        progress = progress_bar()
-        filler = evi_filler(reference, name=weights, crop_side=crop_size or None, precision=precision)
-        frames = image[..., :3].cpu()
-        restored = deocclude_clip(
-            frames, mask.cpu(), face_track, reference, method=filler, landmarks=landmarks, progress=progress
+        return filled(
+            image,
+            mask,
+            face_track,
+            reference,
+            landmarks,
+            method="evi-hrnet",
+            weights=None if weights == EVI_WEIGHTS else own_file(weights),
+            crop_side=crop_size or None,
+            precision=precision,
         )
-        return io.NodeOutput(restored)

@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from ..errors import InputError
 from ..video import VideoReader, read_audio
 from .memory import require_memory
-from .paths import listed_videos, video_file
+from .paths import State, listed_videos, state_of, video_file
 from .progress import counted
 from .schema import known
 from .sockets import SEARCH_ALIASES
@@ -113,10 +113,8 @@ class LoadVideoFrames(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, video: str = "", path: str = "", **others: Any) -> tuple[str, int, int]:
-        file = video_file(path or video)
-        status = file.stat()
-        return str(file), status.st_size, status.st_mtime_ns
+    def fingerprint_inputs(cls, video: str = "", path: str = "", **others: Any) -> State | None:
+        return state_of(video_file(path or video))
 
     @classmethod
     def execute(

@@ -1,40 +1,51 @@
-"""The pack's networks under ComfyUI's management of devices and memory."""
+"""The pack's networks under ComfyUI's management of devices and memory, and the files that hold them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import folder_paths
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
-from torch import nn
 
 from .. import weights
 from ..errors import InputError
-from ..lab.compare.filler import ComparedFiller
-from ..lab.networks import compared
-from ..models import evi_hrnet
-from ..restore.evi import EVIFiller
-from ..restore.filler import Filler
-from ..restore.personal import AS_USUAL, PersonalFiller, PersonalModel, Use, read_personal
-from ..restore.registry import EVI_WEIGHTS, make_filler
-from ..tracking.reference import Reference
-from ..weights.manifest import manifest
+from ..restore.registry import EVI_WEIGHTS, Loaded, network_of
+from ..weights.manifest import find_weight, manifest
 from . import MODEL_FOLDER
+from .paths import State, state_of
 
 PERSONAL_FOLDER = "personal"  # of MODEL_FOLDER
+KEPT = 3  # networks that stay in memory
+
+
+def managed(path: Path, load: Callable[[Path], Loaded]) -> Loaded:
+    """The restore.registry.Placement of ComfyUI: networks are on the device that it chooses, and leave it when it needs
+    the room."""
+    loaded, patcher = _loaded(path, state_of(path), load)
+    model_management.load_models_gpu([patcher])
+    return loaded
+
+
+@lru_cache(maxsize=KEPT)
+def _loaded(path: Path, state: State | None, load: Callable[[Path], Loaded]) -> tuple[Loaded, ModelPatcher]:
+    """What a file holds, read again when it was written anew, in the form in which ComfyUI moves it."""
+    loaded = load(path)
+    device, offload = model_management.get_torch_device(), model_management.unet_offload_device()
+    return loaded, ModelPatcher(network_of(loaded), device, offload)
 
 
 def evi_weights() -> list[str]:
-    """What a widget offers: the weights that come with the pack, and the user's own."""
-    return [EVI_WEIGHTS, *own_weights()]
-
-
-def own_weights() -> list[str]:
-    """What a widget offers: the user's own files in models/hmd_removal."""
+    """What a widget offers: the weights that come with the pack, and the user's own in models/hmd_removal."""
     known = {weight.file for weight in manifest().values()}
-    return [name for name in _own_files() if name not in known and not _is_personal(name)]
+    return [EVI_WEIGHTS, *(name for name in _own_files() if name not in known and not _is_personal(name))]
+
+
+def evi_state(name: str = EVI_WEIGHTS) -> State | None:
+    """The paths.state_of the file behind a name out of `evi_weights`."""
+    return state_of(weights.find_offline(find_weight(name), [])) if name == EVI_WEIGHTS else own_state(name)
 
 
 def personal_models() -> list[str]:
@@ -58,78 +69,10 @@ def own_file(name: str) -> Path:
     return Path(found)
 
 
-def evi_filler(
-    reference: Reference, *, name: str = EVI_WEIGHTS, crop_side: int | None = None, precision: str = "auto"
-) -> EVIFiller:
-    """The method "evi-hrnet" with weights out of `evi_weights`, on the device that ComfyUI chooses.
-
-    Raises InputError for a file that is not there or holds another network.
-    """
-    path = weights.resolve(name) if name == EVI_WEIGHTS else own_file(name)
-    patcher = _evi_hrnet(path, path.stat().st_mtime_ns)
-    model_management.load_models_gpu([patcher])
-    return EVIFiller(patcher.model, reference, crop_side, precision)
-
-
-def compared_filler(method: str, name: str) -> ComparedFiller:
-    """One of the methods restore.registry.COMPARED with weights out of `own_weights`, on the device that ComfyUI
-    chooses.
-
-    Raises InputError for a file that is not there or holds another network.
-    """
-    path = own_file(name)
-    patcher = _compared(path, path.stat().st_mtime_ns, method)
-    model_management.load_models_gpu([patcher])
-    return ComparedFiller(patcher.model)
-
-
-def personal_filler(
-    path: Path,
-    *,
-    crop_side: int | None = None,
-    precision: str = "auto",
-    use: Use = AS_USUAL,
-) -> PersonalFiller:
-    """The method "personal" with the model of a file, on the device that ComfyUI chooses.
-
-    Raises InputError for a file that is not there or holds no personal model.
-    """
-    if not path.is_file():
-        raise InputError(f"The personal model {path.name} is not there any more; train it again, or choose another.")
-    model, patcher = _personal(path, path.stat().st_mtime_ns)
-    model_management.load_models_gpu([patcher])
-    return PersonalFiller(model, crop_side, precision, use=use)
-
-
-def managed_filler(method: str, reference: Reference, personal: Path | None = None) -> Filler:
-    """A method by its name; its network, if it has one, on the device that ComfyUI chooses."""
-    if method == EVIFiller.name:
-        return evi_filler(reference)
-    if method == PersonalFiller.name and personal is not None:
-        return personal_filler(personal)
-    return make_filler(method, reference)
-
-
-# Of a file that was written anew (its time is another) the network is read anew.
-@lru_cache(maxsize=2)
-def _evi_hrnet(path: Path, changed: int) -> ModelPatcher:
-    return _managed(evi_hrnet.load(path))
-
-
-@lru_cache(maxsize=2)
-def _compared(path: Path, changed: int, method: str) -> ModelPatcher:
-    return _managed(compared.load(path, method))
-
-
-@lru_cache(maxsize=2)
-def _personal(path: Path, changed: int) -> tuple[PersonalModel, ModelPatcher]:
-    model = read_personal(path)
-    return model, _managed(model.network)
-
-
-def _managed(network: nn.Module) -> ModelPatcher:
-    """The network in the form in which ComfyUI moves it between devices."""
-    return ModelPatcher(network, model_management.get_torch_device(), model_management.unet_offload_device())
+def own_state(name: str) -> State | None:
+    """The paths.state_of such a file."""
+    found = folder_paths.get_full_path(MODEL_FOLDER, name)
+    return None if found is None else state_of(Path(found))
 
 
 def _own_files() -> list[str]:

@@ -1,4 +1,4 @@
-"""Files that a workflow may name: those in ComfyUI's input, output and temp folders, and no others."""
+"""Videos that a workflow may name: those in ComfyUI's input, output and temp folders, and no others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from pathlib import Path
 import folder_paths
 
 from ..errors import InputError
+
+State = tuple[str, int, int]
+
+
+def state_of(path: Path | None) -> State | None:
+    """What tells a file from one that was written anew under its name; None where there is no file."""
+    if path is None or not path.is_file():
+        return None
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def listed_videos() -> list[str]:

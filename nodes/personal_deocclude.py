@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from comfy_api.latest import io
 
 from ..errors import InputError
-from ..restore.personal import STEADINESS, Use
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .networks import own_file, personal_filler, personal_models
-from .progress import progress_bar
+from .filling import filled
+from .networks import own_file, own_state, personal_models
+from .paths import State
 from .schema import known
-from .sockets import SEARCH_ALIASES, PersonalModelSocket, ReferenceSocket
-from .widgets import covered_face_inputs, crop_size_input, hidden_landmarks_input, precision_input
+from .sockets import SEARCH_ALIASES, PersonalModelSocket
+from .widgets import (
+    covered_clip_inputs,
+    crop_size_input,
+    landmarks_input,
+    precision_input,
+    reference_input,
+    restored_output,
+)
 
 CONNECTED = "connected model"
 
@@ -37,7 +45,7 @@ class PersonalDeocclude(io.ComfyNode):
             ),
             search_aliases=[*SEARCH_ALIASES, "my face", "person-specific", "remove headset", "restore face"],
             inputs=[
-                *covered_face_inputs(),
+                *covered_clip_inputs(),
                 io.Combo.Input(
                     "model",
                     options=[CONNECTED, *personal_models()],
@@ -46,18 +54,11 @@ class PersonalDeocclude(io.ComfyNode):
                         "trained_model."
                     ),
                 ),
-                hidden_landmarks_input(),
+                landmarks_input(),
                 PersonalModelSocket.Input(
                     "trained_model", optional=True, tooltip="The model that Train Personal has just made."
                 ),
-                ReferenceSocket.Input(
-                    "reference",
-                    optional=True,
-                    tooltip=(
-                        "Newer pictures of the same person, from Pick Reference Frame, as of the day of this video. "
-                        "Without them the model's own are used."
-                    ),
-                ),
+                reference_input("Used beside the model's own pictures, if light or hair have changed.", optional=True),
                 crop_size_input(),
                 precision_input(),
                 known(
@@ -67,31 +68,13 @@ class PersonalDeocclude(io.ComfyNode):
                     tooltip="Go on where the face in the frames is not the person whose model this is.",
                     advanced=True,
                 ),
-                known(
-                    io.Float.Input,
-                    "steadiness",
-                    default=STEADINESS,
-                    min=0.0,
-                    max=0.95,
-                    step=0.05,
-                    optional=True,
-                    tooltip="How much what the model makes of the frame before counts in the next one. 0: nothing.",
-                    advanced=True,
-                ),
-                known(
-                    io.Boolean.Input,
-                    "whole",
-                    default=False,
-                    optional=True,
-                    tooltip=(
-                        "Put in all that the model draws of the head, as its paper does, and not what is under the "
-                        "mask alone. To look at what it has learnt."
-                    ),
-                    advanced=True,
-                ),
             ],
-            outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
+            outputs=[restored_output()],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str, **others: Any) -> State | None:
+        return own_state(model)
 
     @classmethod
     def execute(
@@ -106,25 +89,20 @@ class PersonalDeocclude(io.ComfyNode):
         crop_size: int = 0,
         precision: str = "auto",
         anyone: bool = False,
-        steadiness: float = STEADINESS,
-        whole: bool = False,
+        **removed: Any,  # steadiness and whole, which older graphs may have connected
     ) -> io.NodeOutput:
-        from ..restore.clip import deocclude_clip
-
-        progress = progress_bar()
-        path = _chosen(model, trained_model)
-        use = Use(anyone, steadiness, whole)
-        filler = personal_filler(path, crop_side=crop_size or None, precision=precision, use=use)
-        restored = deocclude_clip(
-            image[..., :3].cpu(),
-            mask.cpu(),
+        return filled(
+            image,
+            mask,
             face_track,
-            filler.model.reference if reference is None else reference,
-            method=filler,
-            landmarks=landmarks,
-            progress=progress,
+            reference,
+            landmarks,
+            method="personal",
+            personal=_chosen(model, trained_model),
+            crop_side=crop_size or None,
+            precision=precision,
+            anyone=anyone,
         )
-        return io.NodeOutput(restored)
 
 
 def _chosen(model: str, trained: Path | None) -> Path:

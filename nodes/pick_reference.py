@@ -69,8 +69,8 @@ class PickReferenceFrame(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: torch.Tensor, kind: str, count: int, frame: int) -> io.NodeOutput:
+        from ..tracking.enrol import reference_from_frames
         from ..tracking.preview import describe_scores, reference_sheet
-        from ..tracking.reference import reference_from_frames
 
         reference, scores, chosen = reference_from_frames(
             list(pictures(image)),

@@ -39,14 +39,14 @@ class TrainPersonal(io.ComfyNode):
             description=(
                 "Learns one person's face from a minute or two of their video without the headset: look into the "
                 "camera, talk, blink, turn the head slowly. Writes models/hmd_removal/personal/NAME.safetensors, "
-                "which is usable after the first minute and gets better; cancelled, the best so far stays, and the "
-                "next run goes on from there."
+                "which is usable after the first minute. Cancelled, the best so far stays, and the next run goes on "
+                "from there."
             ),
             search_aliases=[*SEARCH_ALIASES, "my face", "enrolment", "fine-tune", "person-specific"],
             inputs=[
                 io.Video.Input("video", tooltip="The person without a headset, alone, in good light; from Load Video."),
                 io.Video.Input("second_video", optional=True, tooltip="The same person on another day."),
-                io.String.Input("name", default="me", tooltip="Of the model's file."),
+                io.String.Input("name", default="me", tooltip="Name of the model's file."),
                 io.Float.Input(
                     "minutes",
                     default=45.0,
@@ -116,7 +116,7 @@ class TrainPersonal(io.ComfyNode):
                 work,
                 # Processes of its own would start ComfyUI once more where they are not forked.
                 replace(read_recipe(RECIPES[recipe]), workers=0),
-                model_management.get_torch_device().type,
+                model_management.get_torch_device(),
                 minutes=minutes,
                 progress=prepared,
                 tick=learnt,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
 import folder_paths
 from comfy_api.input import VideoInput
-from comfy_api.input_impl import VideoFromComponents
+from comfy_api.input_impl import VideoFromFile
 
 
 def temporary_video() -> Path:
@@ -24,7 +23,7 @@ def temporary_video() -> Path:
 @contextmanager
 def encoded(video: VideoInput) -> Iterator[str | Path | BytesIO]:
     """The file of a VIDEO; where there is none that shows what the VIDEO does, one is written for the time being."""
-    if not _needs_encoding(video):
+    if _is_its_file(video):
         yield video.get_stream_source()
         return
     path = temporary_video()
@@ -32,14 +31,16 @@ def encoded(video: VideoInput) -> Iterator[str | Path | BytesIO]:
         video.save_to(str(path))
         yield path
     finally:
-        if path.exists():
-            os.unlink(path)
+        # Windows keeps a file that is still being read, as it is amid an error: that error is the one to show.
+        with suppress(OSError):
+            path.unlink()
 
 
-def _needs_encoding(video: VideoInput) -> bool:
-    if isinstance(video, VideoFromComponents):
-        return True
+def _is_its_file(video: VideoInput) -> bool:
+    """Whether a VIDEO is a file as it stands. Others may hold all of it in memory to give one."""
+    if not isinstance(video, VideoFromFile):
+        return False
     # In newer ComfyUIs a VIDEO may be a stretch of its file, or its file with changes still to be made.
     trimmed = hasattr(video, "get_active_trim_window") and any(video.get_active_trim_window())
     edited = hasattr(video, "has_pending_frame_edits") and video.has_pending_frame_edits()
-    return trimmed or edited
+    return not (trimmed or edited)

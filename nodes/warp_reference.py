@@ -7,10 +7,10 @@ from comfy_api.latest import io
 
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .progress import progress_bar
+from .filling import filled
 from .schema import known
 from .sockets import SEARCH_ALIASES
-from .widgets import covered_clip_inputs, hidden_landmarks_input
+from .widgets import covered_clip_inputs, landmarks_input, reference_input, restored_output
 
 
 class WarpReference(io.ComfyNode):
@@ -29,11 +29,8 @@ class WarpReference(io.ComfyNode):
                 "they were. Needs no model."
             ),
             search_aliases=[*SEARCH_ALIASES, "reenact", "face warp", "remove headset", "restore face"],
-            inputs=[
-                *covered_clip_inputs(),
-                hidden_landmarks_input(),
-            ],
-            outputs=[io.Image.Output("restored", display_name="image", tooltip="The frames with the face filled in.")],
+            inputs=[*covered_clip_inputs(), reference_input(), landmarks_input()],
+            outputs=[restored_output()],
         )
 
     @classmethod
@@ -45,15 +42,4 @@ class WarpReference(io.ComfyNode):
         reference: Reference,
         landmarks: str,
     ) -> io.NodeOutput:
-        from ..restore.clip import deocclude_clip
-
-        restored = deocclude_clip(
-            image[..., :3].cpu(),
-            mask.cpu(),
-            face_track,
-            reference,
-            method="warp",
-            landmarks=landmarks,
-            progress=progress_bar(),
-        )
-        return io.NodeOutput(restored)
+        return filled(image, mask, face_track, reference, landmarks, method="warp")

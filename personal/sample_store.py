@@ -130,7 +130,7 @@ class TakeStore:
         store = cls(folder)
         if not store.names():
             raise InputError(
-                f"Expected takes in {folder}, but there are none; make them with hmd-removal prepare-data."
+                f"Expected takes in {folder}, but there are none; make them with hmd-removal lab prepare-data."
             )
         return store
 

@@ -53,5 +53,5 @@ def _make(store: TakeStore, name: str, piece: Piece, reference: Reference, mode:
     artist = HeadsetArtist(randomised(HEADSETS[kind], rng), seed=int(rng.integers(1 << 31)), look=Look.random(rng))
     take = make_take(piece.frames, piece.track, artist, reference, mode=mode, side=SIDE)
     if take is not None:
-        about = {"person": "enrolled", "kind": FILM, "headset": kind, "mask": "box", "landmarks": mode}
+        about = {"person": "enrolled", "kind": FILM, "headset": kind, "landmarks": mode}
         store.add(name, take, about)

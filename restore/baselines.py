@@ -6,9 +6,8 @@ import torch
 from einops import rearrange
 
 from ..tracking.crop import CropTrack
-from ..tracking.geometry import head_pose
 from ..tracking.reference import Reference
-from ..tracking.track import FrameStatus, TrackedFace
+from ..tracking.track import Face, FrameStatus, TrackedFace
 from .filler import Window
 
 
@@ -35,8 +34,7 @@ class StaticFiller:
 
 def reference_crop(reference: Reference, side: int) -> np.ndarray:
     """The first reference picture in a crop of its own, (side, side, 3) uint8: neither re-posed nor colour-matched."""
-    points = reference.points[0]
-    face = TrackedFace(points, FrameStatus.FOUND, np.ones(len(points), np.float32), head_pose(points), np.zeros(0))
+    face = TrackedFace.of(Face(reference.points[0]), FrameStatus.FOUND)
     return CropTrack().push(face).take(reference.images[0], side)
 
 

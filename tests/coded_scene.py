@@ -5,7 +5,7 @@ is off in a test is off in the cropping, searching and following.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from faces_of import turned
 from torch import nn
 
 from hmd_removal.models.covered_landmarks import ANCHORS, CROP_CENTIMETRES, CROP_CENTRE, MASK_SIDE, LandmarkPrediction
-from hmd_removal.tracking.geometry import head_pose, pose_scale, transform
-from hmd_removal.tracking.sighting import HeadCrop
+from hmd_removal.tracking.crop import Crop
+from hmd_removal.tracking.geometry import head_pose
+from hmd_removal.tracking.sighting import head_crop
 
 HEIGHT, WIDTH = 300, 400
 DEVIATION = 0.01  # crop sides
@@ -97,8 +98,6 @@ def _affine(colours: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(normal) @ np.einsum("bn,ni,bnj->bij", inside, design, colours[..., :2] * (WIDTH, HEIGHT))
 
 
-def crop_of(head: Head) -> HeadCrop:
+def crop_of(head: Head) -> Crop:
     """The ideal crop of a head."""
-    pose = head_pose(head.points)
-    x, y, _ = transform(pose, np.array(CROP_CENTRE))
-    return HeadCrop(float(x), float(y), CROP_CENTIMETRES * pose_scale(pose), head.roll)
+    return replace(head_crop(head_pose(head.points)), roll=head.roll)

@@ -24,7 +24,7 @@ def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarra
 def posed_face(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, status=FrameStatus.FOUND) -> TrackedFace:
     """The canonical face of `turned` as a tracked one, all points visible."""
     points = turned(yaw, pitch, roll).astype(np.float32)
-    return TrackedFace(points, status, np.ones(478, np.float32), head_pose(points), np.zeros(52, np.float32))
+    return TrackedFace(points, status, np.ones(478, np.float32), head_pose(points))
 
 
 def inside_oval(track: FaceTrack) -> np.ndarray:

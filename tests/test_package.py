@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import hmd_removal
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
+HEAVY = "{'torch', 'numpy', 'cv2', 'av', 'mediapipe', 'matplotlib', 'huggingface_hub'}"
+MOST_PUBLISHED = 20e6  # bytes, unpacked
 
 LOAD_AS_COMFYUI_DOES = """
 import asyncio, importlib.util, sys
@@ -41,10 +46,84 @@ def test_version_is_the_same_for_pip_and_comfyui():
     assert f'\nversion = "{hmd_removal.__version__}"\n' in PYPROJECT
 
 
-def test_wheel_lists_every_package_folder():
-    found = {file.parent.name for file in ROOT.glob("[a-z]*/__init__.py")} - {"tests", "benchmarks", "build"}
-    listed = re.findall(r'^    "hmd_removal\.(\w+)",$', PYPROJECT, flags=re.MULTILINE)
+def test_wheel_lists_every_package_folder_but_the_laboratory():
+    found = {file.parent.name for file in ROOT.glob("[a-z]*/__init__.py")} - {"tests", "build", "lab"}
+    listed = re.findall(r'^    "hmd_removal\.([\w.]+)",$', PYPROJECT, flags=re.MULTILINE)
     assert listed == sorted(found)
+
+
+# Else what is missing in another folder would be taken from the repository, of which an installation knows.
+FORGET_THE_REPOSITORY = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'Editable' not in repr(f)]\n"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack as the registry ships it: the repository's files but for those that .comfyignore names."""
+    kept = _listed("--cached", "--others", "--exclude-standard") - _listed(
+        "--cached", "--others", "--ignored", "--exclude-from=.comfyignore"
+    )
+    folder = tmp_path_factory.mktemp("published") / "hmd_removal"
+    for name in kept:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def _listed(*which: str) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", "-z", *which], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("needs a clone of the repository")
+    return set(filter(None, listed.stdout.split("\0")))
+
+
+def test_the_registry_ships_what_a_user_of_comfyui_needs_and_no_more(published: Path):
+    assert {path.name for path in published.iterdir() if path.is_dir()} == {
+        *("comfyui", "example_workflows", "headset", "locales", "metrics", "models", "nodes", "personal", "restore"),
+        *("tracking", "video", "web", "weights"),
+    }
+    for name in ("__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "web/docs"):
+        assert (published / name).exists(), name
+    size = sum(path.stat().st_size for path in published.rglob("*"))
+    assert size < MOST_PUBLISHED, f"{size / 1e6:.1f} MB"
+
+
+def test_what_the_registry_ships_runs_without_the_laboratory(published: Path):
+    """The nodes themselves need ComfyUI; test_rooms says that they do not import the laboratory."""
+    names = [path.relative_to(published.parent).with_suffix("") for path in published.rglob("*.py")]
+    modules = [".".join(n.parts).removesuffix(".__init__") for n in names if "nodes" not in n.parts]
+    assert len(modules) > 80
+    script = FORGET_THE_REPOSITORY + (
+        "import importlib\n"
+        "for name in sys.argv[1:]:\n"
+        "    file = importlib.import_module(name).__file__\n"
+        f"    assert file.startswith({str(published)!r}), file\n"
+        "print('all')"
+    )
+    result = python(script, *modules, path=published.parent)
+    assert (result.stdout, result.returncode) == ("all\n", 0), result.stderr
+
+
+def test_the_command_of_what_the_registry_ships(published: Path):
+    script = FORGET_THE_REPOSITORY + "from hmd_removal.cli import main; sys.exit(main(sys.argv[1:]))"
+    shown = python(script, "deocclude", "--help", path=published.parent)
+    assert shown.returncode == 0 and "--mask" in shown.stdout
+    refused = python(script, "lab", "evaluate", "clip.mp4", path=published.parent)
+    assert refused.returncode == 1 and refused.stderr.startswith(
+        "hmd-removal: The command lab is only in the repository"
+    )
+    assert refused.stderr.count("\n") == 1
+
+
+def test_the_command_imports_nothing_heavy_before_it_is_chosen():
+    script = (
+        "import sys\n"
+        "from hmd_removal.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print({HEAVY} & sys.modules.keys(), file=sys.stderr)"
+    )
+    assert python(script).stderr == "set()\n"
 
 
 def test_requirements_are_lower_bounds():
@@ -55,8 +134,7 @@ def test_requirements_are_lower_bounds():
 
 
 def test_entry_point_imports_nothing_heavy():
-    heavy = "{'torch', 'numpy', 'cv2', 'av', 'mediapipe', 'matplotlib', 'huggingface_hub'}"
-    script = LOAD_AS_COMFYUI_DOES + f"print({heavy} & sys.modules.keys())"
+    script = LOAD_AS_COMFYUI_DOES + f"print({HEAVY} & sys.modules.keys())"
     assert python(script, str(ROOT)).stdout == "set()\n"
 
 

@@ -68,9 +68,9 @@ Shows what the pack can do with any video of an **uncovered** face, and measures
 is not looked at any more.
 3. *Compute Metrics* compares the result with the original. The frames of the first second are counted too.
 
-`band` hides the eyes and brows. Try `quest` or another device's `preset` in *Put a headset on*: it hides half the face
-and some of what is behind it. Set `landmarks` to `oracle` to see how much of the error comes from not knowing what the
-hidden part of the face does.
+A `quest` hides half the face and some of what is beside it. Try `glasses`, which hide little more than the eyes, or
+another device in *Put a headset on*. Set `landmarks` to `oracle` to see how much of the error comes from not knowing
+what the hidden part of the face does: then connect *The true face* to *Take it off again* too.
 """,
         columns=[
             {"Load": [1]},
@@ -97,9 +97,8 @@ in one video:
 3. *How close is ...?* compares each with the truth. The frames of the first second are counted too, which flatters all
 but `telea`.
 
-All of them see the same headset and the same landmarks. Try another `preset` in *Put a headset on*. For what true
-landmarks would give, connect *The true face* to all four and set their `landmarks` to `oracle`. For networks of other
-papers put their files into ComfyUI's `models/hmd_removal`, and choose `method` and `weights` in one of the baselines.
+All of them see the same headset and the same landmarks. Try another device in *Put a headset on*. For what true
+landmarks would give, connect *The true face* to all four and set their `landmarks` to `oracle`.
 
 Everything is held in memory, the side-by-side pictures too: take a clip of some seconds.
 """,
@@ -139,8 +138,7 @@ Where it does not, correct it in *Find the headset*: `grow` widens it, `shift_x`
 head, and a `preset` near to your device steadies it. Where the wrong head is found, or none, write a box around the
 right one in the first frame into `face_box` of *Find the face behind the headset*: x, y, width, height.
 
-All frames are held in memory. For more than a minute of video use *video_to_video* with `mask_source` set to
-*detect headset*.
+All frames are held in memory. For more than a minute of video use *video_to_video*.
 """,
         columns=[
             {"Load": [1, 2]},
@@ -154,10 +152,10 @@ All frames are held in memory. For more than a minute of video use *video_to_vid
 
 1. Upload a minute or two of the person **without** the headset: alone, in good light, talking, blinking, looking
 slowly to both sides, up and down.
-2. Run. The model is usable after the first minute and gets better; cancel when you like, the best so far stays.
+2. Run. The model is usable after the first minute; cancel when you like, the best so far stays.
 
 It is written to `models/hmd_removal/personal/me.safetensors`, and serves for every later video of that person: see
-*use_personal_model*. Below the node it says how the model compares with the warped reference on footage that was held
+*use_personal_model*. The node's report says how the model compares with the warped reference on footage that was held
 back, and what is missing in the video.
 
 45 minutes are for a computer without a GPU; with one, 5 will do.
@@ -172,7 +170,7 @@ back, and what is missing in the video.
 3. Run.
 
 The model brings its own pictures of the person. If light or hair have changed since, connect newer ones, from *Pick
-Reference Frame*, to `reference`.
+Reference Frame*, to `reference`; both are used then.
 """,
         columns=[{"Load": [1]}, {"Find": [2, 3]}, {"Remove": [4]}, {"Save": [5, 6]}],
     ),
@@ -182,13 +180,14 @@ Reference Frame*, to `reference`.
 One node does it all, piece by piece: memory does not grow with the length. Frames, timestamps and sound are kept, and
 *Save Video* stores the result without encoding it again.
 
-1. Upload the video, its mask (white on the headset) and a photo of the person without the headset. Files over 100 MB
-are copied into ComfyUI's input folder instead.
+1. Upload the video and a photo of the person without the headset. Files over 100 MB are copied into ComfyUI's input
+folder instead.
 2. Run.
 
-Without a mask: set `mask_source` to *detect headset* and disconnect `mask_video`.
+The headset is found by itself. To use a mask of your own, white on the headset, connect it to `mask`, or a video of
+masks to `mask_video`, and choose *given mask* as the mask's source.
 """,
-        columns=[{"Load": [1, 2]}, {"Reference": [3, 4, 5]}, {"Remove": [6]}, {"Save": [7]}],
+        columns=[{"Load": [1]}, {"Reference": [2, 3, 4]}, {"Remove": [5]}, {"Save": [6]}],
     ),
 }
 

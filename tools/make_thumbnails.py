@@ -1,6 +1,8 @@
 """Make the pictures of the template browser, example_workflows/*.jpg: each example run in ComfyUI on a real clip.
 
-python tools/make_thumbnails.py .comfyui
+    python tools/make_thumbnails.py .comfyui [EXAMPLE ...]
+
+Without names it makes all of them.
 """
 
 from __future__ import annotations
@@ -41,21 +43,21 @@ PICTURES = {
 }
 
 
-def main(comfyui: Path) -> None:
+def main(comfyui: Path, wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory() as base, ComfyServer(comfyui, base) as server:
         write_inputs(server.input)
-        for name, rows in PICTURES.items():
+        for name in wanted or PICTURES:
             folder = Path(base) / name
             asyncio.run(run(server.url, name, folder))
             files = [*server.input.iterdir(), *folder.iterdir()]
-            Image.fromarray(grid(rows, files)).save(EXAMPLES / f"{name}.jpg", quality=QUALITY, optimize=True)
+            Image.fromarray(grid(PICTURES[name], files)).save(EXAMPLES / f"{name}.jpg", quality=QUALITY, optimize=True)
 
 
 def write_inputs(folder: Path) -> None:
     """Every file that the examples name: the clip, the same with a headset, its mask, a photo, and a clip to enrol."""
     reader = VideoReader(demo_clip())
     info = reader.info
-    look = {"width": info.width, "height": info.height, "fps": info.fps, "crf": 12}
+    look = {"width": info.width, "height": info.height, "fps": info.fps}
     frames = [frame.pixels for frame in reader]
     artist = SimulatedHeadset(HeadsetArtist(preset(HEADSET)))
     with (
@@ -101,4 +103,4 @@ def tile(name: str, number: int, files: list[Path], width: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -40,18 +40,22 @@ def find_heads(
     *,
     faces: Sequence[np.ndarray] = (),
     guesses: Sequence[Crop] = (),
+    everywhere: bool = True,
     most: int = 4,
 ) -> list[Sighting]:
     """The heads in an (H, W, 3) uint8 frame, the surest first, at most `most`; some tenths of a second on a CPU.
 
     faces: where a detector of uncovered faces put its meshes, (N, 2 or 3) pixels each, which are looked at closely.
-    guesses: where else to look. The whole picture is searched besides, for small heads (an eighth of its height) only
-    where there is no larger one.
+    guesses: where else to look. everywhere: whether the whole picture is searched besides, for small heads (an eighth
+    of its height) only where there is no larger one.
     """
     crops = [*guesses, *(crop for points in faces for crop in crops_for_mesh(points))]
     *large, small = windows(frame.shape[:2])
-    crops += [crop for level in large for crop in level]
+    if everywhere:
+        crops += [crop for level in large for crop in level]
     found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
+    if not everywhere:
+        return found[:most]
     return (found or _confirmed(net, frame, _refined(net, frame, look(net, frame, small))))[:most]
 
 

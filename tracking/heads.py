@@ -38,8 +38,8 @@ class HeadDetector:
     """The faces in the frames of a clip, fed in order; close it after use.
 
     Every head found in the first frame (up to four) is followed by one look a frame, at where it was in the frame
-    before. The whole picture is searched when there is none, or one of them is lost; at once, and then at growing
-    intervals, until it is found or counts as gone.
+    before. The whole picture is searched when there is none, or one of them is lost: by MediaPipe, which is quick, in
+    every frame; and thoroughly at once, and then at growing intervals, until it is found or counts as gone.
 
     mode: "covered", by the landmarker for covered faces alone; "uncovered", by MediaPipe, which is the more exact one
     for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
@@ -83,18 +83,17 @@ class HeadDetector:
         return distinct(heads)
 
     def _search(self, frame: np.ndarray, heads: list[Sighting]) -> list[Sighting]:
-        if self._due > 0:
-            self._due -= 1
-            return heads
+        thoroughly, self._due = self._due == 0, max(self._due - 1, 0)
+        if thoroughly:
+            self._due = self._pause = min(max(2 * self._pause, 1), LONGEST_PAUSE)
         if self._box is not None:
-            found = find_in_box(self._net, frame, self._box)
+            found = find_in_box(self._net, frame, self._box) if thoroughly else []
             self._box = None if found else self._box
-        else:
-            faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
-            guesses = [place.crop for place in self._places]
-            found = find_heads(self._net, frame, faces=[face.points for face in faces], guesses=guesses)
-        self._due = self._pause = min(max(2 * self._pause, 1), LONGEST_PAUSE)
-        return distinct(heads + found)
+            return distinct(heads + found)
+        faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
+        guesses = [place.crop for place in self._places] if thoroughly else []
+        points = [face.points for face in faces]
+        return distinct(heads + find_heads(self._net, frame, faces=points, guesses=guesses, everywhere=thoroughly))
 
     def _seen(self, frame: np.ndarray, head: Sighting, mask: np.ndarray | None) -> tuple[Face | None, _Place]:
         """The face of a head, None where it is to be uncovered and is not seen; and where to look for it next."""

@@ -48,9 +48,8 @@ def render(states: Sequence[WeightState]) -> str:
     return "\n".join(table + notes)
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `weights` and its actions to the command line's subparsers."""
-    parser = subparsers.add_parser("weights", help="list, fetch or verify the weight files of the networks")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Complete the parser of `hmd-removal weights`."""
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="every weight file: size, licence and where it is on this machine")
     for action, text in (("fetch", "get weight files"), ("verify", "read weight files and compare sha256")):

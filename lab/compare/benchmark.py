@@ -1,4 +1,4 @@
-"""Systems trained on the same takes with one budget, and evaluated on the same clips; what is there is kept."""
+"""Systems trained on the same samples with one budget, and evaluated on the same clips; what is there is kept."""
 
 import datetime
 import json
@@ -26,9 +26,9 @@ from .config import TRAINERS, System, TableConfig, as_file_name
 
 @dataclass(frozen=True)
 class Data:
-    """takes, held_out: folders of prepare-data, of the splits `train` and `val`; clips: of uncovered faces that are in
-    neither; work: keeps trainings and evaluations, so that a stopped comparison goes on from it. people: whose clips
-    they are, where systems are personal."""
+    """takes, held_out: folders of samples that prepare-data made, of the splits `train` and `val`; clips: of uncovered
+    faces that are in neither; work: keeps trainings and evaluations, so that a stopped comparison goes on from it.
+    people: whose clips they are, where systems are personal."""
 
     takes: Path | None
     held_out: Path | None
@@ -51,19 +51,20 @@ class Comparison:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def compare(config: TableConfig, data: Data, device: str, tell: Callable[[str], None] = lambda _: None) -> Comparison:
-    """Train and evaluate what is not there yet. A system that cannot be is told, and the others go on."""
+def compare(config: TableConfig, data: Data, device: str, report: Callable[[str], None] = lambda _: None) -> Comparison:
+    """Train and evaluate what is not there yet. report: called with what is being done, and with what goes wrong with a
+    system; the others go on."""
     comparison = Comparison(config)
     kept: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in config.protocols}
     for system in config.systems:
         try:
             weights = _trained(system, config, data, device, comparison)
             for name in config.protocols:
-                tell(f"{system.name}, protocol {name}")
+                report(f"{system.name}, protocol {name}")
                 kept[name][system.name] = _evaluated(system, weights, config.protocols[name], name, data)
         except InputError as error:
             comparison.failed[system.name] = str(error)
-            tell(f"{system.name} is left out: {error}")
+            report(f"{system.name} is left out: {error}")
     for name, protocol in config.protocols.items():
         comparison.protocols[name] = _together(protocol, kept[name], data.clips)
         comparison.sheets[name] = {s.name: _sheet(data, name, s) for s in config.systems if s.name in kept[name]}
@@ -139,7 +140,7 @@ def _evaluated(
     used: Any = weights
     if isinstance(weights, dict):
         # Whose clips they are is known, and a model of little training draws a face that is nobody's.
-        protocol = replace(protocol, personal=weights, use=replace(protocol.use, anyone=True))
+        protocol = replace(protocol, personal=weights, anyone=True)
         used = {str(clip): sha256_of(file) for clip, file in weights.items()}
     elif weights is not None:
         protocol, used = replace(protocol, weights={system.method: weights}), sha256_of(weights)
@@ -165,6 +166,7 @@ def _together(protocol: Protocol, kept: Mapping[str, dict[str, Any]], clips: Seq
         together.not_computed |= single["not_computed"]
         for clip, own in zip(together.clips, single["clips"], strict=True):
             clip["results"] += [row | {"method": name} for row in own["results"]]
+            clip |= {"refused": own["refused"]} if "refused" in own else {}
     order = [(p, mode) for p in protocol.presets for mode in protocol.landmarks]
     for rows in (together.mean, *(clip["results"] for clip in together.clips)):
         rows.sort(key=lambda row: order.index((row["preset"], row["landmarks"])))

@@ -1,20 +1,24 @@
-"""`hmd-removal benchmark table`: systems trained alike and measured alike, as a table."""
+"""`hmd-removal lab compare`: systems trained alike and measured alike, as a table."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+
+from ...errors import InputError
+from ...personal.command import add_device, device_of
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("benchmark", help="compare systems that are trained and measured alike")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    parser = kinds.add_parser("table", help="train and evaluate what is missing, and write the table")
-    parser.set_defaults(run=_table)
+    parser = commands.add_parser(
+        "compare", help="train and evaluate systems on the same terms, as far as that is missing, and write the table"
+    )
+    parser.set_defaults(run=_compare)
     parser.add_argument(
         "clips", nargs="*", type=Path, metavar="CLIP", help="uncovered faces (default: the config's, or the people's)"
     )
     parser.add_argument("--config", type=Path, required=True, help="as lab/recipes/table1.json")
-    parser.add_argument("--takes", type=Path, help="folder of takes of the split train (default: the config's)")
-    parser.add_argument("--held-out", type=Path, help="folder of takes of the split val (default: the config's)")
+    parser.add_argument("--takes", type=Path, help="folder of samples of the split train (default: the config's)")
+    parser.add_argument("--held-out", type=Path, help="folder of samples of the split val (default: the config's)")
     parser.add_argument(
         "--people", type=Path, help="JSON file of whose video is whose, for personal models (default: the config's)"
     )
@@ -30,16 +34,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--no-networks", action="store_true", help="leave out what needs networks to measure, and Frechet distances"
     )
-    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+    add_device(parser)
 
 
-def _table(args: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    import torch
+def _compare(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from ...errors import InputError
     from ..evaluation.people import read_people
     from .benchmark import Data, compare
     from .config import Budget, read_config
@@ -60,8 +60,7 @@ def _table(args: argparse.Namespace) -> int:
             "Expected clips, and --takes and --held-out, folders of prepare-data, in the command or in the config; "
             "--people has clips too."
         )
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     data = Data(takes, held_out, clips, args.work or Path("out") / config.name, people)
-    comparison = compare(config, data, device, tqdm.write)
+    comparison = compare(config, data, device_of(args), tqdm.write)
     print(f"{write_report(comparison, args.out)}: the table, beside it CSV, JSON, plots and sheets.")
     return 1 if comparison.failed else 0

@@ -1,4 +1,4 @@
-"""What is compared in one table, and on which terms: the JSON file of `hmd-removal benchmark table`."""
+"""What is compared in one table, and on which terms: the JSON file of `hmd-removal lab compare`."""
 
 import re
 from collections.abc import Mapping
@@ -9,12 +9,11 @@ from typing import Any
 from ...errors import InputError
 from ...personal.recipe import PersonalRecipe, recipe_of
 from ...personal.run_folder import known_fields, recipe_fields
-from ...restore.personal import Use
-from ...restore.registry import COMPARED, check_method, check_weights
 from ..evaluation.evaluate import Protocol
 from ..evaluation.people import Person, people_of
 from ..training import compared, evi_hrnet
 from ..training.inpainting import InpaintingRecipe
+from .registry import COMPARED, check_method
 
 TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.train)}
 RECIPES = {
@@ -27,7 +26,7 @@ FIRST_FRAME, FIRST_SECOND = "first frame", "first second"
 
 @dataclass(frozen=True)
 class Budget:
-    """What every training is given: steps, or minutes, looks at held-out takes included."""
+    """What every training is given: steps, or minutes, evaluations on held-out samples included."""
 
     steps: int | None = None
     minutes: float | None = None
@@ -48,8 +47,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table. method: see restore.registry; "personal" is trained once for each person. recipe: None for
-    what is not trained here.
+    """A row of the table. method: see lab.compare.registry; "personal" is trained once for each person. recipe: None
+    for what is not trained here.
 
     changes: in what it differs from its recipe's file and from the fields that all have alike. paper: "source", and
     what a paper reports of it by score; on other data.
@@ -118,7 +117,6 @@ class _Terms:
     limit: int = 0
     networks: bool = True
     frechet: bool = False
-    whole: bool = False
 
 
 def read_config(path: Path, budget: Budget | None = None) -> TableConfig:
@@ -171,9 +169,8 @@ def _make(kind: type, values: Any, where: str, what: str = "recipe") -> Any:
 
 
 def _system(entry: _System, file: _File, path: Path, budget: Budget) -> System:
-    check_method(entry.method)
     if entry.recipe is None:
-        check_weights(entry.method, None)
+        check_method(entry.method)
         if entry.method == "personal":
             raise InputError(f"Expected a recipe for the system {entry.name!r} in {path}: each person has a model.")
         if entry.changes:
@@ -205,7 +202,6 @@ def _protocol(terms: _Terms, path: Path) -> Protocol:
         first_frame=terms.reference == FIRST_FRAME,
         networks=terms.networks,
         frechet=terms.frechet,
-        use=Use(whole=terms.whole),
     )
     protocol.check()
     return protocol

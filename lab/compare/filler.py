@@ -21,7 +21,7 @@ class ComparedFiller:
 
     needs_alignment = False
     needs_memory = False
-    whole = False
+    own_reference = None
 
     def __init__(self, network: ComparedNetwork, crop_side: int | None = None, precision: Precision = "auto"):
         check_precision(precision)

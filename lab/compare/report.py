@@ -52,14 +52,13 @@ def as_markdown(comparison: Comparison, pictures: dict[str, list[str]]) -> str:
     config = comparison.config
     parts = [
         f"# {config.name}",
-        f"Written by `hmd-removal benchmark table`. Budget of each training: {config.budget}, on the same takes.",
+        f"Written by `hmd-removal lab compare`. Budget of each training: {config.budget}, on the same samples.",
         _systems(comparison),
     ]
     if any(system.method == "personal" and system.name in comparison.trained for system in config.systems):
         parts.append(
-            "Personal systems are trained for each person, on their own video, not on the takes, and begin with what "
-            "comes with the pack, where it fits; what did best on held-back video is kept. The table has their people "
-            "x steps of each, and the minutes of all together."
+            "Personal systems are trained for each person, on their own video alone; what did best on held-back video "
+            "is kept. The table has their people x steps of each, and the minutes of all together."
         )
     if any(system.paper for system in config.systems):
         parts.append("The columns of the papers are what they report, of other data and longer training.")
@@ -166,11 +165,11 @@ def _terms(evaluation: Evaluation) -> str:
     protocol: Protocol = evaluation.protocol
     reference = protocol.reference or (FIRST_FRAME if protocol.first_frame else FIRST_SECOND)
     scored = f"at most {protocol.limit}" if protocol.limit else "all"
-    whole = " Personal models put in all that they draw." if protocol.use.whole else ""
+    refused = "".join(f" {clip} was left out: {why}" for clip, why in evaluation.refused)
     return (
-        f"Clips: {len(evaluation.clips)}, at {protocol.size} pixels, {scored} frames after the reference's scored; "
+        f"Clips: {len(evaluation.used)}, at {protocol.size} pixels, {scored} frames after the reference's scored; "
         f"reference: {reference}; landmarks: {', '.join(protocol.landmarks)}. Intervals: 95 %, by bootstrap over "
-        f"clips. Bars need not begin at 0.{whole}"
+        f"clips. Bars need not begin at 0.{refused}"
     )
 
 
@@ -184,4 +183,4 @@ def check_plots() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise InputError("The plots need matplotlib: pip install 'hmd-removal[metrics]'.") from error
+        raise InputError("The plots need matplotlib: pip install 'hmd-removal[lab]'.") from error

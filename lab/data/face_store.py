@@ -7,6 +7,7 @@ are and what they may be used for. Without an INDEX.tsv each file is a person, a
 import csv
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from ...errors import InputError
 from ...files import written_whole
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ...tracking.crop import Crop
-from ...tracking.detector import Face, MediaPipeDetector
 from ...tracking.geometry import head_pose, pose_scale, transform
+from ...tracking.heads import HeadDetector
+from ...tracking.track import Face
 from ...video import VideoReader
 
 log = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     images, points, inside, persons, bad = [], [], [], [], []
     elsewhere: list[np.ndarray] = []
     rng = np.random.default_rng(0)
-    with MediaPipeDetector(still=True, max_faces=1) as detector:
+    with closing(HeadDetector("uncovered")) as detector:
         for item in tqdm(footage, desc=f"faces ({footage[0].split})", unit="file"):
             most = max(min(per_clip, per_person // max(clips[item.person], 1)), 2) if item.is_video else 1
             before = len(images)
@@ -150,11 +152,20 @@ def _pictures_of(item: Footage, most: int, bad: list[str]) -> Iterator[np.ndarra
         bad.append(f"{item.path}: {error}")
 
 
-def _faces(frames: Iterable[np.ndarray], detector: MediaPipeDetector) -> Iterator[tuple[np.ndarray, Face]]:
+def largest_face(picture: np.ndarray, detector: HeadDetector) -> Face | None:
+    """The largest face of an (H, W, 3) uint8 picture; None where it is too small to learn from. detector: for uncovered
+    faces."""
+    face = max(detector.detect(picture), key=lambda face: face.size, default=None)
+    return face if face is not None and face.size >= SMALLEST_FACE else None
+
+
+def _faces(frames: Iterable[np.ndarray], detector: HeadDetector) -> Iterator[tuple[np.ndarray, Face]]:
+    """frames: of one file."""
+    detector.restart()
     for frame in frames:
-        for face in detector.detect(frame):
-            if face.size >= SMALLEST_FACE:
-                yield frame, face
+        face = largest_face(frame, detector)
+        if face is not None:
+            yield frame, face
 
 
 def _elsewhere(frame: np.ndarray, face: Face, rng: np.random.Generator) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...models.covered_landmarks import CROP_CENTRE
 from ...tracking.crop import Crop
 from ...tracking.geometry import head_pose, pose_angles, transform
-from ...tracking.track import FaceTrack, FrameStatus, TrackedFace
+from ...tracking.track import Face, FaceTrack, FrameStatus, TrackedFace
 from .repose import repose, rotation
 
 CENTIMETRES = 42.0  # of the world in a frame: the engine's crop, and the room that a moving head needs
@@ -56,6 +56,5 @@ def moving_portrait(image: np.ndarray, points: np.ndarray, motion: Motion, side:
         yaw, pitch = np.clip(own[:2] + angles[:2], *(np.array([-1, 1])[:, None] * (MOST_YAW, MOST_PITCH)))
         posed = repose(image, points, rotation(yaw, pitch, own[2] + angles[2]), shape, crop, side)
         frames.append(posed.image)
-        visible, nothing = np.ones(len(points), np.float32), np.zeros(0, np.float32)
-        faces.append(TrackedFace(posed.points, FrameStatus.FOUND, visible, head_pose(posed.points), nothing))
+        faces.append(TrackedFace.of(Face(posed.points), FrameStatus.FOUND))
     return np.stack(frames), FaceTrack.stack(faces, (side, side))

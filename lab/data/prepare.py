@@ -1,9 +1,9 @@
-"""From a folder of clips and portraits to takes: `hmd-removal prepare-data`."""
+"""From a folder of clips and portraits to samples: `hmd-removal lab prepare-data`."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -20,11 +20,13 @@ from ...files import written_whole
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
 from ...personal.photometry import relight
 from ...personal.sample_store import FILM, MODES, PHOTOGRAPH, SHORTEST, TakeStore, make_take
-from ...tracking.detector import MediaPipeDetector
-from ...tracking.reference import Reference, make_reference, reference_from_frames
-from ...tracking.track import FaceTrack, FrameStatus, detect_track
+from ...tracking.enrol import reference_from_frames
+from ...tracking.follow import Wearer, track_clip
+from ...tracking.heads import HeadDetector
+from ...tracking.reference import Reference, make_reference
+from ...tracking.track import FaceTrack, FrameStatus
 from ...video import VideoReader
-from .face_store import SMALLEST_FACE, Footage, list_footage
+from .face_store import SMALLEST_FACE, Footage, largest_face, list_footage
 from .moving_portraits import Motion, motion_of, moving_portrait
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,6 @@ APART = 25  # frames that a reference is away from its take where both come from
 LOOKED_AT = 40  # frames in which a reference is looked for
 PORTRAIT_SIDE, PORTRAIT_FRAMES = 360, 16  # pixels and frames of a moving portrait
 LATEST_PUT_ON = 15  # frames of a clip in which the headset is not on yet, at most
-FREEFORM = 0.1  # share of takes whose mask is a brush's
 TOO_SMALL = f"no face of at least {SMALLEST_FACE:.0f} pixels"
 
 
@@ -105,7 +106,7 @@ def _film(store: TakeStore, data: Path, how: Preparation, pair: tuple[Footage, F
     film, previous = pair
     try:
         frames = _read(film)
-        track = detect_track(frames, frames.shape[1:3])
+        track = track_clip(frames, frames.shape[1:3], Wearer(detector="uncovered"))
     except InputError as error:
         return Prepared((f"{film.path}: {error}",))
     if np.median(np.ptp(track.points[..., :2], axis=1).max(1)) < SMALLEST_FACE:
@@ -123,7 +124,7 @@ def _film(store: TakeStore, data: Path, how: Preparation, pair: tuple[Footage, F
         shown = elsewhere if elsewhere is not None else frames[[t for t in range(len(frames)) if _apart(t, part)]]
         try:
             every = max(len(shown) // LOOKED_AT, 1)
-            reference = reference_from_frames(list(shown[::every]), still=True)[0]
+            reference = reference_from_frames(list(shown[::every]))[0]
         except InputError as error:
             left_out.append(f"{film.path}, frames from {start}: no reference: {error}")
             continue
@@ -142,15 +143,15 @@ def _portrait(store: TakeStore, data: Path, how: Preparation, motions: list[Moti
     if picture is None:
         return Prepared((f"{portrait.path}: cannot be read",))
     image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    with MediaPipeDetector(still=True, max_faces=1) as detector:
-        found = detector.detect(image)
-    if not found or found[0].size < SMALLEST_FACE:
+    with closing(HeadDetector("uncovered")) as detector:
+        face = largest_face(image, detector)
+    if face is None:
         return Prepared((f"{portrait.path}: {TOO_SMALL}",))
     rng = np.random.default_rng((how.seed, *name.encode()))
     motion = motions[int(rng.integers(len(motions)))]
     start = int(rng.integers(len(motion) - PORTRAIT_FRAMES + 1))
-    frames, track = moving_portrait(image, found[0].points, motion.part(start, start + PORTRAIT_FRAMES), PORTRAIT_SIDE)
-    reference = make_reference([image], found[0].points[None])
+    frames, track = moving_portrait(image, face.points, motion.part(start, start + PORTRAIT_FRAMES), PORTRAIT_SIDE)
+    reference = make_reference([image], face.points[None])
     _variants(store, name, frames, track, reference, portrait, how)
     return Prepared()
 
@@ -171,9 +172,8 @@ def _variants(
         rng = np.random.default_rng((how.seed, k, *name.encode()))
         # With a single variant, half the footage has either kind; with more, each piece has both.
         kind, mode = str(rng.choice(list(HEADSETS))), MODES[(k + sum(name.encode())) % len(MODES)]
-        shape = "freeform" if rng.random() < FREEFORM else "box"
         seed = int(rng.integers(1 << 31))
-        artist = HeadsetArtist(randomised(HEADSETS[kind], rng), shape=shape, seed=seed, look=Look.random(rng))
+        artist = HeadsetArtist(randomised(HEADSETS[kind], rng), seed=seed, look=Look.random(rng))
         lit = Reference(tuple(relight(image, rng) for image in reference.images), reference.points, reference.angles)
         # Half of the clips begin before the headset is put on.
         latest = min(LATEST_PUT_ON, len(frames) - SHORTEST)
@@ -181,7 +181,7 @@ def _variants(
         take = make_take(frames, track, artist, lit, mode=mode, side=how.side, put_on=put_on)
         if take is not None:
             made_from = FILM if footage.is_video else PHOTOGRAPH
-            about = {"person": footage.person, "kind": made_from, "headset": kind, "mask": shape, "landmarks": mode}
+            about = {"person": footage.person, "kind": made_from, "headset": kind, "landmarks": mode}
             store.add(f"{name}-{k}", take, about)
 
 

@@ -7,7 +7,8 @@ after that one are scored, as in the EVI-HRnet paper.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,42 +21,44 @@ from ...errors import InputError
 from ...files import write_png
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.sources import DetectedHeadset
+from ...models.device import best_device
 from ...restore.clip import check_landmarks, deocclude_clip
-from ...restore.personal import AS_USUAL, PersonalFiller, Use
-from ...restore.registry import check_method, check_weights, make_filler
-from ...restore.video import with_faces
+from ...restore.filler import pictures_for
+from ...restore.registry import Placement
 from ...tracking.crop import Crop
-from ...tracking.follow import Wearer, visible_track
-from ...tracking.reference import Reference, load_reference, reference_from_frames
-from ...tracking.track import FaceTrack, FrameStatus, detect_track
+from ...tracking.enrol import load_reference, reference_from_frames
+from ...tracking.follow import Wearer, track_clip
+from ...tracking.reference import Reference
+from ...tracking.track import FaceTrack, FrameStatus
 from ...video import VideoReader
+from ..compare.registry import LoadedOnce, check_method, make_filler
 from ..metrics.stats import bootstrap_interval
 from . import paper_detector
 from .driven import driven_points
 from .judge import SCORES, Judge
 from .paper_landmarks import PAPER, paper_reference, paper_track
 
-MEDIAPIPE, DETECTED, DRIVEN = "mediapipe", "detected", "driven"
+ORACLE, VISIBLE, DETECTED, DRIVEN = "oracle", "visible", "detected", "driven"
 MARGIN = 1.7  # crop side by face box
+UNCOVERED = Wearer(detector="uncovered")
 
 
 @dataclass(frozen=True)
 class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
 
-    reference: pictures of the person; None for frames of the clip, the first one with `first_frame`, else chosen from
-    its first second. networks: with LPIPS, identity, expression and eyes; frechet: with video distances. weights: files
-    by method; personal: that of a personal model, which has its own pictures of the person and gets no reference, or
-    such a file by clip; use: how these are used.
+    methods: see lab.compare.registry. reference: pictures of the person; None for frames of the clip, the first one
+    with `first_frame`, else chosen from its first second. networks: with LPIPS, identity, expression and eyes; frechet:
+    with video distances. weights: files by method; personal: that of a personal model, which has its own pictures of
+    the person and gets no reference, or such a file by clip; anyone: whether that may be used on somebody else.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
     "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); or "detected", in
-    which the mask is not known either, as in real footage; and to compare with "mediapipe": what a landmarker for
-    uncovered faces sees of the covered one, the mask painted over.
+    which the mask is not known either, as in real footage.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
-    landmarks: tuple[str, ...] = ("oracle", "visible")
+    landmarks: tuple[str, ...] = (ORACLE, VISIBLE)
     presets: tuple[str, ...] = ("band",)
     size: int = 256
     limit: int = 0
@@ -65,18 +68,17 @@ class Protocol:
     frechet: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
     personal: Path | Mapping[Path, Path] | None = None
-    use: Use = AS_USUAL
+    anyone: bool = False
 
     def check(self) -> None:
         """Raise InputError for an unknown name, missing weights, or what "paper" lacks: else it would show only after
         the first clip."""
         for method in self.methods:
-            check_method(method)
-            check_weights(method, self.weights.get(method))
+            check_method(method, self.weights.get(method))
         for mode in self.landmarks:
             if mode == PAPER:
                 paper_detector.networks()
-            elif mode not in (MEDIAPIPE, DETECTED, DRIVEN):
+            elif mode not in (DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -88,7 +90,8 @@ class Protocol:
 
 @dataclass
 class Evaluation:
-    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset.
+    """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset; none
+    for a clip that was refused, which has the sentence that says why instead.
 
     mean: those of the clips together. not_computed: score -> which weights are missing.
     """
@@ -97,6 +100,16 @@ class Evaluation:
     clips: list[dict[str, Any]] = field(default_factory=list)
     mean: list[dict[str, Any]] = field(default_factory=list)
     not_computed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def used(self) -> list[dict[str, Any]]:
+        """The clips that were not refused."""
+        return [clip for clip in self.clips if clip["results"]]
+
+    @property
+    def refused(self) -> list[tuple[str, str]]:
+        """The other clips, each with the reason."""
+        return [(clip["clip"], clip["refused"]) for clip in self.clips if "refused" in clip]
 
 
 @dataclass(frozen=True)
@@ -108,12 +121,20 @@ class TruthClip:
     first: int
 
 
-def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = None) -> Evaluation:
-    """Score every method, landmark mode and headset of the protocol on every clip.
+def evaluate(
+    clips: Sequence[Path],
+    protocol: Protocol,
+    *,
+    sheet: Path | None = None,
+    keep: Callable[[Evaluation], None] = lambda _: None,
+    device: str | torch.device | None = None,
+) -> Evaluation:
+    """Score every method, landmark mode and headset of the protocol on every clip; clips that cannot be used are noted.
 
-    sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. Raises InputError for a
-    clip that cannot be used, before anything else is done with it; and for clips without a personal model, where one is
-    wanted, before anything is done.
+    sheet: where to write a PNG with one frame of each clip: truth, covered, then the results. keep: called with what
+    there is after each clip, when the sheet is up to date as well. device: of the networks, None for the best there is.
+    Raises InputError where no clip can be used; and for clips without a personal model, where one is wanted, before
+    anything is done.
     """
     protocol.check()
     if "personal" in protocol.methods and (without := [str(c) for c in clips if protocol.personal_of(c) is None]):
@@ -121,31 +142,49 @@ def evaluate(clips: Sequence[Path], protocol: Protocol, *, sheet: Path | None = 
             "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and give "
             f"its file with --personal; there is none for {', '.join(without)}."
         )
-    judge = Judge(networks=protocol.networks, frechet=protocol.frechet)
-    evaluation = Evaluation(protocol, not_computed=judge.not_computed)
-    rows = []
-    for clip in tqdm(clips, desc="evaluate", unit="clip"):
-        truth = read_truth(clip, protocol)
-        scored = slice(truth.first, None)
-        judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
-        reference = (
-            load_reference(protocol.reference)
-            if protocol.reference
-            else reference_from_frames(list(truth.frames[: truth.first]), frame=0 if protocol.first_frame else None)[0]
-        )
-        results = []
-        for name in protocol.presets:
-            pictures = [truth.frames[_middle(truth)]]
-            for row, picture in _run(truth, reference, name, protocol, judge, protocol.personal_of(clip)):
-                pictures.append(picture)
-                if row is not None:
-                    results.append(row)
-            rows.append(np.hstack(pictures))
-        evaluation.clips.append({"clip": str(clip), "results": results})
-    evaluation.mean = _means(evaluation.clips, judge)
-    if sheet is not None:
-        write_png(sheet, np.vstack(rows))
+    shared = load_reference(protocol.reference) if protocol.reference else None
+    device = torch.device(device or best_device())
+    place = LoadedOnce(device)
+    with closing(Judge(networks=protocol.networks, frechet=protocol.frechet, device=device)) as judge:
+        evaluation = Evaluation(protocol, not_computed=judge.not_computed)
+        rows: list[np.ndarray] = []
+        for clip in tqdm(clips, desc="evaluate", unit="clip"):
+            try:
+                results, pictures = _evaluated(clip, protocol, shared, judge, place)
+            except InputError as error:
+                evaluation.clips.append({"clip": str(clip), "results": [], "refused": str(error)})
+            else:
+                judge.finish()
+                evaluation.clips.append({"clip": str(clip), "results": results})
+                evaluation.mean = _means(evaluation.clips, judge)
+                rows += pictures
+                if sheet is not None:
+                    write_png(sheet, np.vstack(rows))
+            keep(evaluation)
+    if evaluation.refused and not evaluation.used:
+        raise InputError(f"None of {len(clips)} clips could be used. {evaluation.refused[0][1]}")
     return evaluation
+
+
+def _evaluated(
+    clip: Path, protocol: Protocol, reference: Reference | None, judge: Judge, place: Placement
+) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """The scores of one clip, and a row of pictures for each headset. reference: if not the clip's own."""
+    truth = read_truth(clip, protocol)
+    scored = slice(truth.first, None)
+    judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
+    if reference is None:
+        chosen = 0 if protocol.first_frame else None
+        reference = reference_from_frames(list(truth.frames[: truth.first]), frame=chosen)[0]
+    results, rows = [], []
+    for name in protocol.presets:
+        pictures = [truth.frames[_middle(truth)]]
+        for row, picture in _run(truth, reference, name, protocol, judge, protocol.personal_of(clip), place):
+            pictures.append(picture)
+            if row is not None:
+                results.append(row)
+        rows.append(np.hstack(pictures))
+    return results, rows
 
 
 def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
@@ -160,14 +199,19 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
         raise InputError(
             f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
         )
-    size = frames[0].shape[:2]
-    square = Crop.of_clip(detect_track(frames, size), MARGIN)
+    square = Crop.of_clip(track_clip(frames, frames[0].shape[:2], UNCOVERED), MARGIN)
     crops = np.stack([square.take(frame, protocol.size) for frame in frames])
-    return TruthClip(crops, detect_track(crops, crops.shape[1:3]), first)
+    return TruthClip(crops, track_clip(crops, crops.shape[1:3], UNCOVERED), first)
 
 
 def _run(
-    truth: TruthClip, reference: Reference, name: str, protocol: Protocol, judge: Judge, personal: Path | None
+    truth: TruthClip,
+    reference: Reference,
+    name: str,
+    protocol: Protocol,
+    judge: Judge,
+    personal: Path | None,
+    place: Placement,
 ) -> Iterator[tuple[dict[str, Any] | None, np.ndarray]]:
     """Yield (None, covered picture), then (scores, result picture) of each method and landmark mode."""
     covered, masks = draw_headset(truth.frames, truth.track, HeadsetArtist(preset(name), seed=0))
@@ -176,9 +220,9 @@ def _run(
     frames, holes = torch.from_numpy(covered).float() / 255, torch.from_numpy(masks).float()
     scored = slice(truth.first, None)
     for mode in protocol.landmarks:
-        seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the given reference, and with the person's
+        seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the person's own pictures, and without
         # With "oracle" the engine takes the track for what it says it is.
-        known = "oracle" if mode in ("oracle", PAPER, DRIVEN) else "visible"
+        known = ORACLE if mode in (ORACLE, PAPER, DRIVEN) else VISIBLE
         shared = paper_reference(reference) if mode == PAPER else reference
         for method in protocol.methods:
             filler = make_filler(
@@ -186,20 +230,22 @@ def _run(
                 shared,
                 weights=protocol.weights.get(method),
                 personal=personal,
-                use=protocol.use,
+                anyone=protocol.anyone,
+                place=place,
             )
-            own = shared
-            if isinstance(filler, PersonalFiller):
-                own = paper_reference(filler.model.reference) if mode == PAPER else filler.model.reference
-            given_one = own is shared
-            if given_one not in seen:
+            own = filler.own_reference is not None
+            if own and mode == PAPER:
+                filler.own_reference = paper_reference(filler.own_reference)
+            given = None if own else shared
+            if own not in seen:
                 start = time.perf_counter()
-                seen[given_one] = *_look(covered, masks, truth, own, mode), time.perf_counter() - start
-            track, given, detection = seen[given_one]
+                found = _seen(covered, masks, truth, pictures_for(filler, given), mode)
+                seen[own] = *found, time.perf_counter() - start
+            track, where, detection = seen[own]
             start = time.perf_counter()
             result = frames  # in which no headset was found
-            if given.any():
-                result = deocclude_clip(frames, given, track, own, method=filler, landmarks=known)
+            if where.any():
+                result = deocclude_clip(frames, where, track, given, method=filler, landmarks=known)
             seconds = time.perf_counter() - start + detection
             row = {"method": method, "landmarks": mode, "preset": name}
             row |= judge.score((name, mode, method), result[scored], holes[scored])
@@ -207,31 +253,30 @@ def _run(
             yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
 
 
-def _look(
+def _seen(
     covered: np.ndarray, masks: np.ndarray, truth: TruthClip, reference: Reference, mode: str
 ) -> tuple[FaceTrack, torch.Tensor]:
     """The face and the masks, (T, H, W), as a landmark mode knows them."""
     if mode == DETECTED:
         return _as_footage(covered, reference)
-    if mode == "oracle":
+    if mode == ORACLE:
         track = truth.track
     elif mode == PAPER:
         track = paper_track(truth.frames)
-    elif mode == DRIVEN:
-        track = _driven_track(_visible_track(covered, masks, reference, "visible"), truth.track, masks)
     else:
-        track = _visible_track(covered, masks, reference, mode)
+        track = _visible_track(covered, masks, reference)
+        if mode == DRIVEN:
+            track = _driven_track(track, truth.track, masks)
     return track, torch.from_numpy(masks).float()
 
 
-def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference, mode: str) -> FaceTrack:
+def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference) -> FaceTrack:
     """What can be known of the face without the truth: the covered frames, the mask, and the reference.
 
     A face that is found in no frame leaves every frame as it is.
     """
-    wearer = Wearer(detector="uncovered" if mode == MEDIAPIPE else "auto")
     try:
-        return visible_track(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)[0]
+        return track_clip(covered, covered.shape[1:3], masks=masks, reference=reference)
     except InputError:
         return FaceTrack.absent(len(covered), covered.shape[1:3])
 
@@ -247,11 +292,12 @@ def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, t
     """The face and the device's masks, (T, H, W), as they are found in footage of which nothing is known."""
     size = covered.shape[1:3]
     try:
-        found = list(with_faces(DetectedHeadset().cover(iter(covered), Wearer()), "visible", Wearer(), reference))
+        with closing(DetectedHeadset().cover(iter(covered), Wearer(), reference)) as covers:
+            found = list(covers)
     except InputError:
         return FaceTrack.absent(len(covered), size), torch.zeros(len(covered), *size)
-    masks = np.stack([cover.mask for cover, _ in found])
-    return FaceTrack.stack([face for _, face in found], size), torch.from_numpy(masks).float()
+    masks = np.stack([cover.mask for cover in found])
+    return FaceTrack.stack((cover.face for cover in found), size), torch.from_numpy(masks).float()
 
 
 def _middle(truth: TruthClip) -> int:

@@ -3,6 +3,7 @@
 EVI-HRnet (section 3.2) cites Zhang et al. 2016 for the one, Kazemi and Sullivan 2014 and King 2009 for the other.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ import numpy as np
 from ... import weights
 from ...errors import InputError
 from ...restore.network_inputs import DLIB_68
-from ...tracking.detector import Face, MediaPipeDetector
 from ...tracking.geometry import EYE_LIDS, canonical_points
+from ...tracking.heads import HeadDetector
+from ...tracking.track import Face
 
 if TYPE_CHECKING:
     import dlib
@@ -29,20 +31,25 @@ IRISES = {"right": slice(468, 473), "left": slice(473, 478)}
 
 
 class PaperDetector:
-    """A FaceDetector that sees what the paper's landmarks see, in the form in which everything here takes a face.
+    """Sees what the paper's landmarks see, where tracking.follow takes a HeadDetector.
 
     MediaPipe's mesh is moved so that 68 of its points lie where dlib has them; what lies between them follows, and
     depth stays MediaPipe's. So a contour image (restore.network_inputs) is drawn through dlib's points, as in the
     paper. A face is found where MTCNN and MediaPipe both find it.
 
-    still: see MediaPipeDetector. Raises InputError as `networks`.
+    Raises InputError as `networks`.
     """
 
-    def __init__(self, *, still: bool = False):
+    def __init__(self) -> None:
         self._finder, self._predictor = networks()
-        self._mesh = MediaPipeDetector(still=still)
+        self._mesh = HeadDetector("uncovered")
+
+    def restart(self) -> None:
+        """As HeadDetector.restart."""
+        self._mesh.restart()
 
     def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
+        """The faces in an (H, W, 3) uint8 frame."""
         faces = self._mesh.detect(frame, mask)
         boxes, _ = self._finder.detect(frame)
         found = []
@@ -50,10 +57,11 @@ class PaperDetector:
             inside = ((boxes[:, :2] < face.centre) & (face.centre < boxes[:, 2:])).all(1)
             if inside.any():
                 box = boxes[inside.argmax()]  # the surest
-                found.append(Face(through(face.points, self._points_in(frame, box)), face.blendshapes))
+                found.append(replace(face, points=through(face.points, self._points_in(frame, box))))
         return found
 
     def close(self) -> None:
+        """Free what the detector holds."""
         self._mesh.close()
 
     def _points_in(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The landmark mode "paper": true landmarks as the paper had them, by another detector than everywhere else.
 
-The reference is looked at by the same detector, as its points are to fit those of the frames.
+The reference has the landmarks of the same detector, as its points are to fit those of the frames.
 """
 
 from contextlib import closing
@@ -8,8 +8,9 @@ from contextlib import closing
 import numpy as np
 
 from ...errors import InputError
+from ...tracking.follow import track_clip
 from ...tracking.reference import Reference, make_reference
-from ...tracking.track import FaceTrack, detect_track
+from ...tracking.track import FaceTrack
 from .paper_detector import PaperDetector
 
 PAPER = "paper"
@@ -20,7 +21,7 @@ def paper_track(frames: np.ndarray) -> FaceTrack:
     size = frames.shape[1:3]
     with closing(PaperDetector()) as detector:
         try:
-            return detect_track(frames, size, detector=detector)
+            return track_clip(frames, size, detector=detector)
         except InputError:
             return FaceTrack.absent(len(frames), size)
 
@@ -29,8 +30,9 @@ def paper_reference(reference: Reference) -> Reference:
     """The same pictures with the paper's landmarks, but for those without a face for it. Raises InputError where none
     is left."""
     images, points = [], []
-    with closing(PaperDetector(still=True)) as detector:
+    with closing(PaperDetector()) as detector:
         for image in reference.images:
+            detector.restart()
             faces = detector.detect(image)
             if faces:
                 images.append(image)

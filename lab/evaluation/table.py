@@ -19,6 +19,13 @@ DIGITS = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2, "eye_nme": 2, "apertur
 COMPARED = {"hole_psnr": 2, "hole_lpips": 4, "identity": 4, "temporal": 4}  # decimals
 
 
+def as_text(evaluation: Evaluation) -> str:
+    """All that the command prints: the tables, and the clips that could not be used."""
+    tables = [make(evaluation) for make in (table, task_table, distance_table, differences)]
+    refused = [f"{clip} was left out: {why}" for clip, why in evaluation.refused]
+    return "\n\n".join(filter(None, (*tables, "\n".join(refused))))
+
+
 def table(evaluation: Evaluation) -> str:
     """The means as Markdown, one row a preset, landmark mode and method; "-" where a score was not computed."""
     return _markdown(SCORES, ((row, _cells(row, SCORES)) for row in evaluation.mean))
@@ -47,14 +54,14 @@ def distance_table(evaluation: Evaluation) -> str:
             sizes[name] = (
                 f"{DISTANCES[name]}: {distance['vectors']} vectors of {distance['dimensions']} dimensions{few}."
             )
-    too_few = ["Distances need two clips or more."] if len(evaluation.clips) < 2 else []
+    too_few = ["Distances need two clips or more."] if len(evaluation.used) < 2 else []
     titles = ("videos", *DISTANCES.values())
     return "\n".join([_markdown(titles, rows), "", *sizes.values(), *too_few, *_missing(evaluation, DISTANCES)])
 
 
 def interval_table(evaluation: Evaluation) -> str:
     """Some of the means with their 95 % bootstrap intervals over clips, in the same way; empty with a single clip."""
-    if len(evaluation.clips) < 2:
+    if len(evaluation.used) < 2:
         return ""
     rows = []
     for row in evaluation.mean:
@@ -70,7 +77,7 @@ def interval_table(evaluation: Evaluation) -> str:
 def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
     """By how much each other method differs from the baseline, as Markdown, with 95 % intervals over clips of the
     difference on the same clip. Empty where the baseline or a second clip is missing."""
-    if baseline not in evaluation.protocol.methods or len(evaluation.clips) < 2:
+    if baseline not in evaluation.protocol.methods or len(evaluation.used) < 2:
         return ""
     rows = []
     for row in evaluation.mean:
@@ -107,13 +114,9 @@ def _missing(evaluation: Evaluation, scores: Iterable[str]) -> list[str]:
 
 
 def _of(evaluation: Evaluation, key: tuple[str, str, str], score: str) -> list[float | None]:
-    """One score of every clip, for a preset, a landmark mode and a method."""
-    return [
-        row[score]
-        for clip in evaluation.clips
-        for row in clip["results"]
-        if (row["preset"], row["landmarks"], row["method"]) == key
-    ]
+    """One score of every clip, for a preset, a landmark mode and a method; None where there is none."""
+    rows = ({(r["preset"], r["landmarks"], r["method"]): r for r in clip["results"]} for clip in evaluation.clips)
+    return [row[key][score] if key in row else None for row in rows]
 
 
 def write_json(path: Path, evaluation: Evaluation) -> None:

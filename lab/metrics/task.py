@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...metrics.report import Metric
-from ...tracking.detector import MediaPipeDetector
-from ...tracking.track import FrameStatus, detect_track
+from ...tracking.follow import Wearer, track_clip
+from ...tracking.heads import HeadDetector
+from ...tracking.track import FrameStatus
 from ..networks.face_expression import FaceExpression
 from .expression import expression_agreement, expression_difference, expressions
 from .eyes import aperture_correlation, blink_f1, eye_nme
@@ -29,17 +30,18 @@ class TaskMetrics:
     """Scores results against one truth, of which everything is read once.
 
     truth: (T,H,W,3) in [0, 1]. expression: the classifier, which stands in for the papers'; None leaves it out.
+    detector: see find_points.
     """
 
-    def __init__(self, truth: Tensor, expression: FaceExpression | None) -> None:
-        self._network = expression
-        self._points = find_points(truth)
+    def __init__(self, truth: Tensor, expression: FaceExpression | None, detector: HeadDetector | None = None) -> None:
+        self._network, self._detector = expression, detector
+        self._points = find_points(truth, detector)
         self._expressions = self._read(truth)
 
     def score(self, result: Tensor) -> dict[str, float]:
         """The scores of a result (T,H,W,3) in [0, 1] by the names of TASK_METRICS, means over the frames on which they
         are defined; NaN without any."""
-        points = find_points(result)
+        points = find_points(result, self._detector)
         scores = dict.fromkeys(TASK_METRICS, float("nan"))
         if self._expressions is not None:
             found = self._read(result)
@@ -60,12 +62,17 @@ class TaskMetrics:
             return expressions(self._network, frames, torch.from_numpy(self._points))
 
 
-def find_points(frames: Tensor) -> np.ndarray:
-    """(T,478,3) pixels of the face that MediaPipe finds in (T,H,W,3) frames in [0, 1]; NaN where it finds none."""
+def find_points(frames: Tensor, detector: HeadDetector | None = None) -> np.ndarray:
+    """(T,478,3) pixels of the face that is found in (T,H,W,3) frames in [0, 1]; NaN where there is none.
+
+    detector: for uncovered faces, which stays open; None for one that is made for these frames.
+    """
     pictures = (frames.clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
-    with MediaPipeDetector() as detector:
-        try:
-            track = detect_track(pictures, pictures.shape[1:3], on_missing="untouched", detector=detector)
-        except InputError:  # there is none in any of them
-            return np.full((len(frames), 478, 3), np.nan, np.float32)
+    if detector is not None:
+        detector.restart()
+    try:
+        uncovered = Wearer(detector="uncovered", on_missing="untouched")
+        track = track_clip(pictures, pictures.shape[1:3], uncovered, detector=detector)
+    except InputError:  # there is none in any of them
+        return np.full((len(frames), 478, 3), np.nan, np.float32)
     return np.where((track.status == FrameStatus.FOUND)[:, None, None], track.points, np.float32(np.nan))

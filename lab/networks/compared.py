@@ -87,7 +87,7 @@ class ComparedNetwork(nn.Module):
 
 
 def load(path: Path, network: str) -> ComparedNetwork:
-    """The network of a safetensors file that `hmd-removal train compared` wrote, in evaluation mode.
+    """The network of a safetensors file that `hmd-removal lab train compared` wrote, in evaluation mode.
 
     network: which one it has to be. Raises InputError when there is no such file, or it holds another network.
     """

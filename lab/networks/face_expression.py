@@ -1,13 +1,10 @@
 """Which expression a face has, for the loss that keeps it (FER loss; EVI-HRnet, section 4.5) and the metric."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ... import weights
-from ...errors import InputError
 
 LABELS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
 SIDE = 112  # pixels of the square picture that the network was trained on
@@ -52,9 +49,8 @@ class DenseBlock(nn.Module):
 class FaceExpression(nn.Module):
     """face-api's expression classifier: seven classes, 0.3 M parameters, differentiable.
 
-    It stands in for the paper's eight-class EfficientNet trained on AFEW, which no public package carries, but which
-    `SuppliedExpression` takes from a file. Expression classifiers agree on smiles and on little else. What this one was
-    trained on is not published.
+    It stands in for the paper's eight-class EfficientNet trained on AFEW, which no public package carries. Expression
+    classifiers agree on smiles and on little else. What this one was trained on is not published.
     """
 
     NAME = "face-api's expression classifier, 7 classes"
@@ -79,42 +75,6 @@ class FaceExpression(nn.Module):
         for i in range(len(WIDTHS)):
             x = getattr(self, f"dense{i}")(x)
         return self.fc(x.mean((2, 3))).softmax(1)
-
-
-class SuppliedExpression(nn.Module):
-    """A classifier from a file of the user's, as the paper's: HSEmotion's EfficientNet-B0, enet_b0_8_best_afew.
-
-    A TorchScript file of a network from (N, 3, 224, 224), normalised as for ImageNet, to (N, classes) logits; whatever
-    published it can be brought into that form with torch.jit.trace. It stays frozen, and gradients pass through it.
-    """
-
-    SIDE = 224
-    MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
-
-    def __init__(self, path: Path) -> None:
-        """Raises InputError for a file that is none, or of a network of another shape."""
-        super().__init__()
-        self.NAME = path.name
-        self.register_buffer("mean", torch.tensor(self.MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(self.SPREAD).view(1, 3, 1, 1), persistent=False)
-        try:
-            self.network = torch.jit.load(path, map_location="cpu").eval()
-            for parameter in self.network.parameters():
-                parameter.requires_grad_(False)
-            found = self.network(torch.zeros(2, 3, self.SIDE, self.SIDE))
-        except (RuntimeError, ValueError) as error:
-            raise InputError(
-                f"Expected a TorchScript file of an expression classifier for 224 x 224 pixels in {path}: "
-                f"{str(error).strip().splitlines()[0]}."
-            ) from error
-        if not isinstance(found, torch.Tensor) or found.ndim != 2 or len(found) != 2:
-            raise InputError(f"Expected a classifier that gives (N, classes) in {path}, which gives something else.")
-
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        """(N, 3, H, W) RGB in [0, 1], a face that fills the square, to (N, classes) probabilities."""
-        size = (self.SIDE, self.SIDE)
-        x = F.interpolate(faces, size, mode="bilinear", align_corners=False, antialias=True)
-        return self.network((x - self.mean) / self.spread).float().softmax(1)
 
 
 def face_squares(frames: torch.Tensor, points: torch.Tensor, side: int = SIDE) -> torch.Tensor:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...models.device import best_device
 from ...models.evi_hrnet import EVIConfig, EVIHRnet
-from ...models.personal_deocclusion import SIDE, Past, PersonalConfig, PersonalDeocclusion
+from ...models.personal_deocclusion import SIDE, PersonalConfig, PersonalDeocclusion
 
 PRECISIONS = (torch.float32, torch.bfloat16)
 
@@ -36,7 +37,7 @@ WARM_UP = 5
 
 def run() -> None:
     """Print a line for each network and precision: frames a second, and the 95th percentile of a frame's time."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device().type
     for name, config, speaks, side, frames in NETWORKS:
         net = EVIHRnet(config).eval().to(device, memory_format=torch.channels_last)
         if speaks:
@@ -78,16 +79,14 @@ def _inpaint(net: EVIHRnet, side: int, device: str, state: Any) -> Any:
     return state
 
 
-def _redraw(net: PersonalDeocclusion, device: str, past: Past | None) -> Past:
+def _redraw(net: PersonalDeocclusion, device: str, _: None) -> None:
     frame = torch.rand(1, 3, SIDE, SIDE, device=device)
     hole = torch.zeros_like(frame[:, :1])
     if net.config.variant == "paper":
-        _, filled, past = net.draw(frame, hole, past=past, hold=0.5)
+        _, filled = net.draw(frame, hole)
     else:
-        correction, past = net.correct(frame, hole, frame, past=past, hold=0.5)
-        filled = correction.of(frame[:, None])
+        filled = net.correct(frame, hole, frame).of(frame[:, None])
     filled.float().sum().item()
-    return past
 
 
 def _times(step: Callable[[Any], Any], frames: int, device: str, precision: torch.dtype) -> list[float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...demo import demo_clip
 from ...models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
 from ...restore.personal import PersonalModel, write_personal
-from ...tracking.reference import load_reference
+from ...tracking.enrol import load_reference
 from .footage import write_footage
 
 SIZE = (640, 360)
@@ -40,6 +40,6 @@ def _peak(clip: Path, out: Path, *using: str) -> float:
         "status = Path('/proc/self/status').read_text()\n"
         "print('peak', next(line.split()[1] for line in status.splitlines() if line.startswith('VmHWM')))\n"
     )
-    arguments = ["deocclude", str(clip), "--landmarks", "oracle", *using, "--out", str(out)]
+    arguments = ["deocclude", str(clip), "--mask", "simulate", "--landmarks", "oracle", *using, "--out", str(out)]
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024

@@ -15,25 +15,22 @@ import numpy as np
 from ...demo import demo_clip
 from ...headset.draw import HeadsetArtist, preset
 from ...headset.sources import GivenMask, SimulatedHeadset
-from ...restore import engine
-from ...restore import registry as methods
+from ...restore import engine, warp
 from ...restore.align import ReferenceAligner
 from ...restore.video import deocclude_video
 from ...tracking.calibration import PersonalCalibration
-from ...tracking.covered import CoveredFaceDetector
-from ...tracking.detector import MediaPipeDetector
-from ...tracking.reference import load_reference
+from ...tracking.enrol import load_reference
+from ...tracking.heads import HeadDetector
 from ...video import VideoReader, VideoWriter
 from .footage import write_footage
 
 SIZES = ((640, 360), (1280, 720))
-# Where each stage's time is taken; none of them calls another, but for a search for covered heads.
+# Where each stage's time is measured; none of them calls another.
 STAGES: dict[str, tuple[object, str]] = {
-    "uncovered landmarks": (MediaPipeDetector, "detect"),
-    "covered landmarks": (CoveredFaceDetector, "detect"),
+    "landmarks": (HeadDetector, "detect"),
     "calibration": (PersonalCalibration, "push"),
     "reference under the mask": (ReferenceAligner, "__call__"),
-    "colour and light": (methods, "match_colours"),
+    "colour and light": (warp, "match_colours"),
     "composite": (engine, "paste"),
     "encode": (VideoWriter, "write"),
 }
@@ -47,13 +44,13 @@ def run(length: int, runs: int) -> None:
         for width, height in SIZES:
             clip, covered, out = folder / "clip.mp4", folder / "covered.mp4", folder / "out.mp4"
             write_footage(clip, width, height, length)
-            simulated = SimulatedHeadset(HeadsetArtist(preset("band")))
-            deocclude_video(clip, out, mask=simulated, reference=reference, landmarks="oracle", covered_target=covered)
+            simulated = SimulatedHeadset(HeadsetArtist(preset("quest")), oracle=True)
+            deocclude_video(clip, out, mask=simulated, reference=reference, covered_target=covered)
             given = GivenMask(_difference(clip, covered))
             common = {"target": out, "reference": reference}
             tasks: dict[str, dict[str, Any]] = {
                 "headset footage with a mask": {"source": covered, "mask": given, **common},
-                "simulated headset, oracle": {"source": clip, "mask": simulated, "landmarks": "oracle", **common},
+                "simulated headset, oracle": {"source": clip, "mask": simulated, **common},
             }
             for task, arguments in tasks.items():
                 job = partial(deocclude_video, **arguments)

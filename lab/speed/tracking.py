@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import cv2
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from ...demo import demo_clip
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.mask import DeviceMasker
-from ...tracking.covered import CoveredFaceDetector
-from ...tracking.detector import MediaPipeDetector
-from ...tracking.track import detect_track, track_faces
+from ...tracking.follow import Wearer, follow, track_clip
+from ...tracking.heads import HeadDetector
+from ...tracking.uncovered import UncoveredLandmarker
 from ...video import VideoReader
 
 SIZES = ((440, 360), (880, 720))
@@ -23,11 +24,11 @@ def run() -> None:
         clip = np.stack([frame.pixels for frame in reader])
     for size in SIZES:
         frames = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in clip])
-        truth = detect_track(frames, frames.shape[1:3])
+        truth = track_clip(frames, frames.shape[1:3], Wearer(detector="uncovered"))
         covered, _ = draw_headset(frames, truth, HeadsetArtist(preset("quest")))
-        with MediaPipeDetector() as plain:
-            mediapipe = _times(plain.detect, covered)
-        with CoveredFaceDetector() as detector:
+        with closing(UncoveredLandmarker()) as plain:
+            mediapipe = _times(plain.find, covered)
+        with closing(HeadDetector("covered")) as detector:
             tracking = _times(detector.detect, covered)
         masking = _mask_times(covered)
         print(
@@ -39,8 +40,8 @@ def run() -> None:
 
 def _mask_times(covered: np.ndarray) -> list[float]:
     masker = DeviceMasker()
-    with CoveredFaceDetector() as detector:
-        faces = iter(list(track_faces(((frame, None) for frame in covered), detector)))
+    with closing(follow(((frame, None) for frame in covered), Wearer(detector="covered"))) as followed:
+        faces = iter([face for _, _, face in followed])
 
     def mask(frame: np.ndarray) -> np.ndarray:
         face = next(faces)

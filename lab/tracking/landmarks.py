@@ -14,10 +14,10 @@ from tqdm import tqdm
 from ...headset.draw import HeadsetArtist, Look, preset
 from ...models.covered_landmarks import CoveredLandmarkNet
 from ...restore.align import complete_points
-from ...tracking.detector import FaceDetector
 from ...tracking.geometry import canonical_points, eye_distance, head_pose, pose_scale, transform
 from ...tracking.head_search import find_heads
 from ...tracking.sighting import Sighting
+from ...tracking.uncovered import UncoveredLandmarker
 from ..data.face_store import FaceStore
 from ..training.covered_samples import SampleMaker, Scene
 from .masks import mask_iou
@@ -47,7 +47,7 @@ class Truth:
 def evaluate_landmarks(
     store: FaceStore,
     net: CoveredLandmarkNet,
-    mediapipe: FaceDetector,
+    mediapipe: UncoveredLandmarker,
     presets: Sequence[str],
     *,
     limit: int = 0,
@@ -148,11 +148,11 @@ def _enlarged(scene: Scene, reference: np.ndarray) -> Truth:
 
 
 def _found(
-    truth: Truth, net: CoveredLandmarkNet, mediapipe: FaceDetector
+    truth: Truth, net: CoveredLandmarkNet, mediapipe: UncoveredLandmarker
 ) -> dict[str, tuple[np.ndarray | None, Sighting | None]]:
     """Points, and the sighting that they come from, by method; None where there is no face."""
-    heads = find_heads(net, truth.picture, face_finder=mediapipe, most=1)
-    faces = mediapipe.detect(truth.picture)
+    faces = mediapipe.find(truth.picture)
+    heads = find_heads(net, truth.picture, faces=[face.points for face in faces], most=1)
     covered = heads[0].points if heads else None
     plain = max(faces, key=lambda face: face.size).points if faces else None
     return {

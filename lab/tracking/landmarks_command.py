@@ -1,6 +1,7 @@
-"""`hmd-removal evaluate-landmarks`: the covered-face landmarker on people that it was not trained on."""
+"""`hmd-removal lab evaluate-landmarks`: the covered-face landmarker on people that it was not trained on."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 
@@ -23,7 +24,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from ...files import write_json, write_png
     from ...headset.draw import HEADSETS, preset
     from ...models import covered_landmarks
-    from ...tracking.detector import MediaPipeDetector
+    from ...tracking.uncovered import UncoveredLandmarker
     from ..data.face_store import open_store
     from .landmarks import evaluate_landmarks, over_all_yaws, table
     from .landmarks_sheet import LandmarkSheet
@@ -34,7 +35,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     for name in names:
         preset(name)
     sheet = LandmarkSheet()
-    with MediaPipeDetector(still=True) as mediapipe:
+    with closing(UncoveredLandmarker()) as mediapipe:
         rows = evaluate_landmarks(
             open_store(args.work / "faces", args.data, "val"),
             covered_landmarks.load(args.weights),

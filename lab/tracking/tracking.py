@@ -1,20 +1,20 @@
 """How a covered head is tracked through a clip: error, shake and lag of the points, and the device's mask."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.mask import GENEROUS, DeviceMasker
 from ...models.covered_landmarks import CoveredLandmarkNet
-from ...tracking.covered import CoveredFaceDetector
-from ...tracking.detector import FaceDetector, MediaPipeDetector
+from ...tracking.follow import Wearer, track_clip
 from ...tracking.geometry import MESH_POINT_COUNT, eye_distance
+from ...tracking.heads import HeadDetector
 from ...tracking.smoothing import FaceSmoother
-from ...tracking.track import FaceTrack, FrameStatus, detect_track, visibility_under
+from ...tracking.track import FaceTrack, FrameStatus, TrackedFace, visibility_under
 from ...video import VideoReader
 from .masks import flicker, mask_iou
 from .steadiness import jitter, lag
@@ -26,25 +26,23 @@ SCORES = ("found", "visible_nme", "hole_nme", "jitter", "lag", "mask_iou", "mask
 def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: int = 0) -> Iterator[dict[str, Any]]:
     """Scores of each way to track a clip with the headset `name` drawn on it; errors and jitter in % of eye distance.
 
-    Ways: "truth" (MediaPipe on the uncovered clip, which has some jitter of its own), "mediapipe" on the covered one,
-    "covered" as the landmarker gives it, frame by frame, and "covered, smoothed". The device's mask is measured for
-    the last two: as the network draws it, and refined, without the margin that it is given in use; its flicker is
-    beside that of the exact mask in "truth".
+    Ways: "truth" (the detector "uncovered" on the uncovered clip, which has some jitter of its own), the same detector
+    on the covered clip, "covered" as the landmarker gives it, frame by frame, and "covered, smoothed". The device's
+    mask is measured for the last two: as the network draws it, and refined, without the margin that it is given in use;
+    its flicker is beside that of the exact mask in "truth".
     limit: most frames, 0 for all. Raises InputError for a clip without a face.
     """
     with VideoReader(clip) as reader:
         frames = np.stack([frame.pixels for frame in reader.frames(length=limit or None)])
     size = frames.shape[1:3]
-    truth = detect_track(frames, size)
+    truth = track_clip(frames, size, Wearer(detector="uncovered"))
     covered, masks = draw_headset(frames, truth, HeadsetArtist(preset(name)))
     exact = {"mask_iou": 1.0, "mask_flicker": float(np.median(flicker(masks, truth.pose)))}
     yield {"clip": clip.name, "way": "truth", **_scores(truth, truth, masks), **exact}
 
-    plain = _track(covered, MediaPipeDetector())
+    plain, raw = (_unsmoothed(covered, HeadDetector(mode, net=net)) for mode in ("uncovered", "covered"))
     if plain is not None:
-        yield {"clip": clip.name, "way": "mediapipe", **_scores(plain, truth, masks)}
-
-    raw = _track(covered, CoveredFaceDetector(net, face_finder=MediaPipeDetector(still=True)))
+        yield {"clip": clip.name, "way": "uncovered", **_scores(plain, truth, masks)}
     if raw is None:
         return
     smoother = FaceSmoother()
@@ -61,14 +59,15 @@ def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: 
     }
 
 
-def _track(frames: np.ndarray, detector: FaceDetector) -> FaceTrack | None:
-    """The track, or None where no frame shows a face."""
-    try:
-        return detect_track(frames, frames.shape[1:3], detector=detector)
-    except InputError:
-        return None
-    finally:
-        detector.close()
+def _unsmoothed(frames: np.ndarray, detector: HeadDetector) -> FaceTrack | None:
+    """The largest face of each frame as the detector, which is closed, gives it; None where no frame shows one."""
+    faces = []
+    with closing(detector):
+        for frame in frames:
+            found = max(detector.detect(frame), key=lambda face: face.size, default=None)
+            faces.append(TrackedFace.missing() if found is None else TrackedFace.of(found, FrameStatus.FOUND))
+    nobody = all(face.status == FrameStatus.MISSING for face in faces)
+    return None if nobody else FaceTrack.stack(faces, frames.shape[1:3])
 
 
 def _scores(track: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""`hmd-removal evaluate-tracking`: a covered head followed through clips."""
+"""`hmd-removal lab evaluate-tracking`: a covered head followed through clips."""
 
 import argparse
 from pathlib import Path

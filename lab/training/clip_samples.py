@@ -67,11 +67,10 @@ class Given:
 
 
 class ClipSamples(Dataset):
-    """Batch k of a training run, the same whatever was drawn before and however many processes share a batch.
+    """Batch k of a training run, the same whatever was drawn before.
 
     store: the takes. variant: of the network; "paper" gets the reference picture as it is, "aligned" the warped one.
-    side: pixels of the crops, no more than the takes have. batch: windows of a step, in all processes together; this
-    one draws part `rank` of `world`.
+    side: pixels of the crops, no more than the takes have. batch: windows of a step.
     """
 
     def __init__(
@@ -84,8 +83,6 @@ class ClipSamples(Dataset):
         batch: int,
         steps: int,
         seed: int,
-        rank: int = 0,
-        world: int = 1,
     ):
         about = {name: store.about(name) for name in store.names()}
         long_enough = [name for name, a in about.items() if int(a["frames"]) >= frames]
@@ -102,14 +99,13 @@ class ClipSamples(Dataset):
             counts[group] *= share / max(counts[group].sum(), 1)
         self._chances = counts / counts.sum()
         self._store, self._variant, self._side, self._frames = store, variant, side, frames
-        self._steps, self._seed = steps, seed
-        self._own = range(rank * batch // world, (rank + 1) * batch // world)
+        self._batch, self._steps, self._seed = batch, steps, seed
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Clips:
-        return Clips.stack([self._draw(np.random.default_rng((self._seed, step, i))) for i in self._own])
+        return Clips.stack([self._draw(np.random.default_rng((self._seed, step, i))) for i in range(self._batch)])
 
     def _draw(self, rng: np.random.Generator) -> Clips:
         names = self._by_person[int(rng.choice(len(self._chances), p=self._chances))]

@@ -1,4 +1,4 @@
-"""Training the networks that EVI-HRnet is compared with, on the same takes: `hmd-removal train compared`."""
+"""Training the networks that EVI-HRnet is compared with, on the same samples: `hmd-removal lab train compared`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +45,10 @@ def read_recipe(path: Path) -> ComparedRecipe:
 def train(
     takes: Path, held_out: Path, work: Path, recipe: ComparedRecipe, device: str, *, minutes: float | None = None
 ) -> Path:
-    """Train on prepared takes; returns the safetensors file of the averaged weights, named after the network.
+    """Train on prepared samples; returns the safetensors file of the averaged weights, named after the network.
 
-    Data, steps, optimiser, looks and files are those of lab.training.evi_hrnet.train, see there; not the ones by which
-    the authors trained their networks, which would compare trainings.
+    Data, steps, optimiser, evaluations and files are those of lab.training.evi_hrnet.train, see there; not the ones by
+    which the authors trained their networks, which would compare trainings.
     """
     return fit(ComparedTrainer(recipe, work, device, minutes), takes, held_out, name=recipe.network)
 

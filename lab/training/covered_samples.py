@@ -175,7 +175,7 @@ class SampleMaker:
         picture, device = posed.image, np.zeros((SCENE_SIDE, SCENE_SIDE), np.uint8)
         hidden = device
         if artist is not None:
-            face = TrackedFace(posed.points, FrameStatus.FOUND, np.ones(POINTS, np.float32), posed.pose, np.zeros(0))
+            face = TrackedFace(posed.points, FrameStatus.FOUND, np.ones(POINTS, np.float32), posed.pose)
             drawn = artist.render(picture, face)
             picture, device, hidden = drawn.picture, drawn.mask, drawn.hidden
         x0, y0, x1, y1 = self._store.inside[index]

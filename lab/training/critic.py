@@ -7,7 +7,6 @@ from torch import nn
 
 from ..networks.evi_discriminator import EVIDiscriminator
 from .losses import adversarial_loss, critic_loss
-from .processes import shared
 
 
 class Critic:
@@ -16,7 +15,6 @@ class Critic:
     def __init__(self, net: EVIDiscriminator, *, kind: str, rate: float, clip: float, device: str):
         self._net = net.to(device, memory_format=torch.channels_last)
         self._optimiser = torch.optim.Adam(self._net.parameters(), lr=rate)
-        self._shared = shared(self._net)
         self._kind, self._clip = kind, clip
 
     def learn(
@@ -26,7 +24,7 @@ class Critic:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._net.train()
-        scores = self._shared(torch.cat([real, fake]), hole.repeat(2, 1, 1, 1, 1), contour.repeat(2, 1, 1, 1, 1))
+        scores = self._net(torch.cat([real, fake]), hole.repeat(2, 1, 1, 1, 1), contour.repeat(2, 1, 1, 1, 1))
         loss = critic_loss(*scores.float().chunk(2), self._kind)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -36,7 +36,7 @@ def plot_logs(logs: dict[str, dict[str, np.ndarray]], *, over: str = "step", onl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("Curves need matplotlib: pip install 'hmd-removal[metrics]'.") from error
+        raise InputError("Curves need matplotlib: pip install 'hmd-removal[lab]'.") from error
 
     there = dict.fromkeys(name for log in logs.values() for name in log)
     names = [name for name in there if name not in ("step", "seconds") and not name.startswith("warp_")]

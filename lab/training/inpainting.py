@@ -1,4 +1,4 @@
-"""What the trainings of all inpainting networks share, so that they can be compared: recipe, steps, looks and files."""
+"""What the trainings of all inpainting networks share: recipe, steps, evaluation, files; so they can be compared."""
 
 import math
 from abc import ABC, abstractmethod
@@ -24,7 +24,6 @@ from .clip_samples import Clips, ClipSamples, Given
 from .critic import Critic
 from .held_out import check
 from .losses import GAN_LOSSES
-from .processes import join, shared
 
 MOST_STEPS = 10**9  # of a run that ends by the clock
 
@@ -34,13 +33,13 @@ class InpaintingRecipe:
     """A training run.
 
     width: channels of the network's first layer. landmarks: whether it looks at the lines of the face. side: pixels of
-    the crops. frames: of a window; batch: windows a step, in all processes together. adversarial_from: step from which
+    the crops. frames: of a window; batch: windows a step. adversarial_from: step from which
     the discriminator takes part (stage 2; the authors of LGTSM train without it until convergence first), `steps` for
     never. focus: side of the square around the hole that the perceptual and style losses look at, in sides of the crop;
-    1 as in the papers, less to save time. gan: "wgan" as in EVI-HRnet's paper, "hinge", or "lsgan". rate: 9.7e-5 in
+    1 as in the papers, less to save time. gan: "wgan" as in EVI-HRnet's paper, or "lsgan". rate: 9.7e-5 in
     that paper; cosine: whether it falls to nothing at the end. average: decay of the averaged weights, which are
-    measured and shipped. clip: the largest norm of a step's gradients. check_every: steps between two looks at the
-    split for validation; check_windows: how many of it are looked at.
+    measured and shipped. clip: the largest norm of a step's gradients. check_every: steps between two evaluations on
+    held-out samples; check_windows: how many windows of them.
     """
 
     STAGES: ClassVar = ("adversarial_from",)  # fields that are steps at which something begins
@@ -82,7 +81,7 @@ class InpaintingTrainer(ABC):
     """Generator, discriminator, their optimisers and averaged weights; goes on where the run in its folder stopped.
 
     weights_file: name of the file of averaged weights. start: weights that a new run begins with. minutes: how long to
-    train, looks included, in which case the recipe's steps are stretched to fill the time; for a single process.
+    train, evaluations included, in which case the recipe's steps are stretched to fill the time.
     """
 
     variant = "aligned"  # of the windows' reference, see ClipSamples
@@ -97,7 +96,6 @@ class InpaintingTrainer(ABC):
         start: dict[str, torch.Tensor] | None = None,
         minutes: float | None = None,
     ):
-        self.rank, self.world = join(device)
         self.minutes = minutes
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
@@ -115,7 +113,6 @@ class InpaintingTrainer(ABC):
             self.average.load_state_dict(state["average"])
             self._optimiser.load_state_dict(state["optimiser"])
             self._critic.load_state_dict(state)
-        self._shared = shared(self.net)
 
     @abstractmethod
     def network(self) -> nn.Module:
@@ -161,7 +158,7 @@ class InpaintingTrainer(ABC):
         judged = {name: torch.zeros((), device=self.device) for name in ("critic", "adversarial")}
         self.net.train()
         with mixed_precision(self.device):
-            found = self._shared(*self.told(given))
+            found = self.net(*self.told(given))
             result = given.composite(found.picture)
             if place >= self.recipe.adversarial_from and "adversarial" in weights:
                 judged["critic"] = self._critic.learn(result.detach(), given.truth, given.hole, given.contour, rate)
@@ -212,15 +209,14 @@ class InpaintingTrainer(ABC):
 
 
 def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -> Path:
-    """Train on prepared takes until the run's end; returns the safetensors file of the averaged weights.
+    """Train on prepared samples until the run's end; returns the safetensors file of the averaged weights.
 
-    takes, held_out: folders of prepare-data, of the splits `train` and `val`. name: of the training, for the progress
-    bar. Under torchrun the processes share each batch, and the first one writes. Raises InputError for folders without
-    takes.
+    takes, held_out: folders of samples that prepare-data made, of the splits `train` and `val`. name: of the training,
+    for the progress bar. Raises InputError for folders without samples.
     """
     cv2.setNumThreads(1)
     torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
-    recipe, lead = trainer.recipe, trainer.rank == 0
+    recipe = trainer.recipe
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     if trainer.step and trainer.done >= 1:
         return trainer.run.weights_file
@@ -233,8 +229,6 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
         batch=recipe.batch,
         steps=most,
         seed=recipe.seed,
-        rank=trainer.rank,
-        world=trainer.world,
     )
     loader = DataLoader(
         Subset(samples, range(trainer.step, most)),
@@ -242,16 +236,16 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
-    seen: list[dict[str, float]] = []  # losses since the last look
+    seen: list[dict[str, float]] = []  # losses since the last evaluation
     total = recipe.steps if trainer.minutes is None else None
     cudnn = torch.backends.cudnn
     trials = cudnn.flags(enabled=cudnn.enabled, benchmark=True)  # which pay, as all batches have one shape
-    with trials, tqdm(total=total, initial=trainer.step, desc=f"train {name}", unit="step", disable=not lead) as bar:
+    with trials, tqdm(total=total, initial=trainer.step, desc=f"train {name}", unit="step") as bar:
         for batch in loader:
             seen.append(trainer.learn(batch))
             bar.update()
             ended = trainer.done >= 1
-            if lead and (ended or trainer.step % recipe.check_every == 0):
+            if ended or trainer.step % recipe.check_every == 0:
                 net = trainer.settled(samples)
                 scores, sheet = trainer.look(net, validation)
                 losses = {name: float(np.mean([step[name] for step in seen])) for name in seen[0]}

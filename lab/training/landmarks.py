@@ -1,4 +1,4 @@
-"""Training the covered-face landmarker: `hmd-removal train landmarks`."""
+"""Training the covered-face landmarker: `hmd-removal lab train landmarks`."""
 
 import logging
 import math

@@ -15,8 +15,7 @@ from ..networks.face_expression import FaceExpression, face_squares
 from ..networks.vgg import VGG16Features
 
 DRIFT = 1e-3  # weight of the real score's square, which keeps the critic's scores from wandering off
-AROUND = 9  # pixels: a choice between two pictures is judged by the error around a place
-GAN_LOSSES = ("wgan", "hinge", "lsgan")
+GAN_LOSSES = ("wgan", "lsgan")
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,12 @@ class PictureLosses(nn.Module):
 class InpaintingLosses(PictureLosses):
     """Every loss of EVI-HRnet's generator but the adversarial one, with the frozen networks that they need.
 
-    expression: the classifier of the FER loss. Raises WeightsMissing when VGG16's weights or its own are not at hand.
+    Raises WeightsMissing when VGG16's weights or those of the classifier of the FER loss are not at hand.
     """
 
-    def __init__(self, expression: nn.Module | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.expression = FaceExpression.pretrained() if expression is None else expression
+        self.expression = FaceExpression.pretrained()
 
     def forward(
         self,
@@ -131,23 +130,6 @@ def style_loss(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.T
     return sum(F.l1_loss(gram(a), gram(b)) / 2**layer for layer, (a, b) in pairs)
 
 
-def choice_loss(
-    share: torch.Tensor, first: torch.Tensor, second: torch.Tensor, truth: torch.Tensor, where: torch.Tensor
-) -> torch.Tensor:
-    """What choosing between two pictures costs: the mean over all places of the error around the one that is chosen.
-
-    Unlike the error of a mixture it is least for a share of 0 or 1. Not in the paper, which has one reference.
-
-    share: (N, 1, H, W) in [0, 1], of the second picture; first, second: (N, 3, H, W); where: (N, 1, H, W), 1 where
-    there is a choice.
-    """
-    errors = [
-        F.avg_pool2d((picture - truth).abs().mean(1, keepdim=True), AROUND, 1, AROUND // 2, count_include_pad=False)
-        for picture in (first, second)
-    ]
-    return (torch.lerp(*errors, share.float()) * where).mean()
-
-
 def gram(features: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) to (N, C, C): products of channels, summed over places, by C * H * W. In float32: sums overflow
     float16."""
@@ -164,12 +146,10 @@ def expression_loss(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 def critic_loss(real: torch.Tensor, fake: torch.Tensor, kind: str = "wgan") -> torch.Tensor:
     """What the discriminator minimises. real, fake: its scores of any shape.
 
-    "wgan": the mean of scores times labels (section 4.5), -1 for real and 1 for fake, and a small penalty on drift: the
-    paper names no bound on the critic but spectral normalisation. "hinge": scores beyond 1 and -1 no longer count.
-    "lsgan": half the squared distances from 1 and 0, as LGTSM and LaFIn have it.
+    "wgan": the mean of scores times labels (section 4.5), -1 for real and 1 for fake, and a small penalty on drift. The
+    paper names no bound on the critic; Arjovsky et al. (2017), whom it cites, clip its weights, while here they are
+    normalised by their spectrum. "lsgan": half the squared distances from 1 and 0, as LGTSM and LaFIn have it.
     """
-    if kind == "hinge":
-        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
     if kind == "lsgan":
         return ((real - 1).square().mean() + fake.square().mean()) / 2
     return fake.mean() - real.mean() + DRIFT * real.square().mean()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from examples import ARTEFACTS, ROOT, Upload
 from samples import LONG, blank_model, example_inputs
 
 from hmd_removal.comfyui.client import ComfyClient, Workflow
@@ -19,10 +20,6 @@ from hmd_removal.comfyui.server import ComfyServer
 from hmd_removal.restore.personal import write_personal
 
 Value = TypeVar("Value")
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLES = ROOT / "example_workflows"
-ARTEFACTS = ROOT / "out" / "test"
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +35,8 @@ def comfyui() -> Path:
 def server(comfyui: Path, carphone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """A running ComfyUI whose only pack is this one, with a personal model of the man in `carphone` that corrects
     nothing; its log is kept in out/test."""
+    # Threads that spin while they wait make a test many times slower where other processes want the cores too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     base = tmp_path_factory.mktemp("comfyui")
     write_personal(base / "models" / "hmd_removal" / "personal" / "me.safetensors", blank_model(carphone))
     with ComfyServer(comfyui, base, log=ARTEFACTS / "comfyui.log") as server:
@@ -85,8 +84,8 @@ def comfy(server: ComfyServer) -> Callable[[Callable[[ComfyClient], Awaitable[Va
     def run(scenario: Callable[[ComfyClient], Awaitable[Value]]) -> Value:
         async def connected() -> Value:
             async with ComfyClient(server.url) as client:
-                # Nothing here takes minutes; a hang must not eat the whole run.
-                return await asyncio.wait_for(scenario(client), timeout=300)
+                # Nothing here takes minutes, but on a busy machine; a hang must not eat the whole run.
+                return await asyncio.wait_for(scenario(client), timeout=600)
 
         return asyncio.run(connected())
 
@@ -105,9 +104,6 @@ def long_inputs(tmp_path_factory: pytest.TempPathFactory, carphone: Path) -> dic
     return example_inputs(tmp_path_factory.mktemp("long_inputs"), carphone, LONG)
 
 
-Upload = Callable[[ComfyClient, Workflow, dict[str, Path]], Awaitable[Workflow]]
-
-
 @pytest.fixture(scope="session")
 def upload(object_info: dict[str, Any]) -> Upload:
     """Upload those of the files that a workflow names; return the workflow with the names they got."""
@@ -122,18 +118,3 @@ def upload(object_info: dict[str, Any]) -> Upload:
         return workflow
 
     return upload
-
-
-def ui_workflows() -> list[Path]:
-    """The workflows of the template browser."""
-    return sorted(EXAMPLES.glob("*.json"))
-
-
-def api_workflows() -> list[Path]:
-    """Their twins in API format."""
-    return sorted((EXAMPLES / "api").glob("*.json"))
-
-
-def example(name: str) -> Workflow:
-    """One of them, to be changed at will."""
-    return json.loads((EXAMPLES / "api" / f"{name}.json").read_text())

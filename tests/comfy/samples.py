@@ -13,8 +13,9 @@ import numpy as np
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
 from hmd_removal.restore.personal import PersonalModel, in_use
-from hmd_removal.tracking.reference import reference_from_frames
-from hmd_removal.tracking.track import FaceTrack, detect_track
+from hmd_removal.tracking.enrol import reference_from_frames
+from hmd_removal.tracking.follow import Wearer, track_clip
+from hmd_removal.tracking.track import FaceTrack
 
 FRAMES = 24
 LONG = 120
@@ -106,7 +107,7 @@ def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, P
 
 def worn(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, FaceTrack]:
     """(T, H, W, 3) uint8 frames of a face with a headset drawn on it, its (T, H, W) uint8 masks, and the face."""
-    track = detect_track(frames, frames.shape[1:3])
+    track = track_clip(frames, frames.shape[1:3], Wearer(detector="uncovered"))
     return *draw_headset(frames, track, HeadsetArtist(preset("quest"))), track
 
 

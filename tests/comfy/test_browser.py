@@ -1,24 +1,33 @@
-"""The front end in a real browser: our examples in the template browser, loaded without a fault."""
+"""The front end in a real browser: our examples in the template browser, loaded without a fault, and those of an
+older version, whose nodes had other widgets."""
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import Chromium
-from conftest import ARTEFACTS, EXAMPLES, ui_workflows
+from examples import ARTEFACTS, EXAMPLES, Upload, saved, saved_workflows, ui_workflows
+from scenarios import with_value
 
+from hmd_removal.comfyui.client import ComfyClient, Workflow
 from hmd_removal.comfyui.server import ComfyServer
 
+every_saved_workflow = pytest.mark.parametrize("name", saved_workflows())
 every_workflow = pytest.mark.parametrize("path", ui_workflows(), ids=lambda path: path.stem)
 
 ENTRY = """[...document.querySelectorAll('[role=dialog] [role=button]')]
     .find(entry => entry.textContent.trim() == 'hmd-removal')"""
 COMPLAINTS = """[...document.querySelectorAll('[role=dialog], .p-toast-message-error')]
     .map(element => element.innerText)"""
+
+# First widgets of nodes that would take long.
+QUICK = {"HMD_TrainPersonal": {"name": "saved", "minutes": 0.1}, "HMD_ComputeMetrics": {"networks": False}}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +89,126 @@ def test_api_twin_is_what_the_front_end_would_queue(page: Chromium, path: Path):
     queued = load(page, json.loads(path.read_text()), "app.graphToPrompt().then(prompt => prompt.output)")
     twin = json.loads((EXAMPLES / "api" / path.name).read_text())
     assert graph(queued) == graph(twin)
+
+
+@every_saved_workflow
+def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, object_info: dict[str, Any]):
+    """Its twin in API format names the values that its widgets had."""
+    queued = load(page, saved(name), "app.graphToPrompt().then(prompt => prompt.output)")
+    assert graph(queued) == graph(of_today(saved(f"api/{name}"), object_info))
+    for node in page.evaluate("app.graph.nodes.map(n => ({type: n.type, inputs: n.inputs.map(i => i.name)}))"):
+        if node["type"].startswith("HMD_"):
+            sockets = set(node["inputs"]) - {"upload"}  # a button, where there is one
+            assert sockets == set(inputs_of(object_info[node["type"]]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "now"),
+    [
+        (
+            "HMD_DeoccludeVideo",
+            ["headset preset", "quest", 0.3, "telea", "oracle", 1, "hold", 0.5, -0.5, "covered", "1, 2, 3, 4", "none"],
+            ["detect headset", "quest", 0.3, "warp", "none", "hold", "1, 2, 3, 4", "high", 1, 0.5, -0.5],
+        ),
+        (
+            "HMD_DeoccludeVideo",
+            ["simulate headset", "band", 0.0, "static", "visible", 2, "error"],  # before some widgets were added
+            ["simulate headset", "band", 0.0, "warp", "none", "error", "", "high", 2, 0.0, 0.0],
+        ),
+        ("HMD_DrawHMDMask", ["index", "freeform", 0.7, 5], ["index", 0.7, 5]),
+        ("HMD_InpaintBaseline", ["lafin", "mine.safetensors", "oracle"], ["warp", "oracle"]),
+        (
+            "HMD_PersonalDeocclude",
+            ["personal/me.safetensors", "oracle", 64, "float32", True, 0.5, True],
+            ["personal/me.safetensors", "oracle", 64, "float32", True],
+        ),
+    ],
+)
+def test_old_values_go_where_they_belong(page: Chromium, kind: str, old: list, now: list):
+    """And what a widget no longer offers becomes what comes nearest; loaded once more, nothing changes."""
+    for values in (old, now):
+        workflow = {"nodes": [{"id": 1, "type": kind, "pos": [0, 0], "size": [300, 300], "widgets_values": values}]}
+        again = load(page, workflow | {"links": [], "version": 0.4}, "app.graph.serialize()")
+        assert widgets(again) == {1: now}
+
+
+def test_widget_that_is_gone_is_disconnected(page: Chromium):
+    workflow = saved("use_personal_model")
+    (node,) = [node for node in workflow["nodes"] if node["type"] == "HMD_PersonalDeocclude"]
+    slot = next(number for number, slot in enumerate(node["inputs"]) if slot["name"] == "steadiness")
+    link, source = workflow["last_link_id"] + 1, workflow["last_node_id"] + 1
+    node["inputs"][slot]["link"] = link
+    workflow["links"].append([link, source, 0, node["id"], slot, "FLOAT"])
+    output = {"name": "FLOAT", "type": "FLOAT", "links": [link]}
+    workflow["nodes"].append(
+        {"id": source, "type": "PrimitiveFloat", "pos": [0, 0], "outputs": [output], "widgets_values": [0.5]}
+    )
+    again = load(page, workflow, "app.graph.serialize()")
+    (node,) = [node for node in again["nodes"] if node["type"] == "HMD_PersonalDeocclude"]
+    assert "steadiness" not in [slot["name"] for slot in node["inputs"]]
+    assert link not in [link[0] for link in again["links"]]
+
+
+@every_saved_workflow
+def test_graph_of_an_older_version_runs(
+    page: Chromium,
+    name: str,
+    comfy: Callable,
+    fetch: Callable[[str], bytes],
+    upload: Upload,
+    inputs: dict[str, Path],
+):
+    """Queued by the front end, and in API format."""
+
+    async def uploaded(client: ComfyClient) -> dict[str, str]:
+        return {name: await client.upload(path) for name, path in inputs.items()}
+
+    names = comfy(uploaded)
+    workflow = saved(name)
+    for node in workflow["nodes"]:
+        values = node.get("widgets_values", [])
+        node["widgets_values"] = [names.get(value, value) if isinstance(value, str) else value for value in values]
+        for kind, changed in QUICK.items():
+            if node["type"] == kind:
+                node["widgets_values"][: len(changed)] = changed.values()
+    before = json.loads(fetch("/history"))
+    load(page, workflow, "app.queuePrompt(0, 1)")
+    assert page.evaluate(COMPLAINTS) == []
+    assert ended(fetch, set(before))["status"]["status_str"] == "success"
+
+    async def scenario(client: ComfyClient) -> dict[str, Any]:
+        graph = saved(f"api/{name}")
+        for kind, changed in QUICK.items():
+            with_value(graph, kind, **changed)
+        return await client.run(await upload(client, graph, inputs))
+
+    assert comfy(scenario)
+
+
+def ended(fetch: Callable[[str], bytes], before: set[str], timeout: float = 300.0) -> dict[str, Any]:
+    """The history's entry of the run that is not among those before, once it has ended."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        for prompt_id, entry in json.loads(fetch("/history")).items():
+            if prompt_id not in before:
+                return entry
+        time.sleep(0.5)
+    raise TimeoutError(f"Nothing ended within {timeout:.0f} s.")
+
+
+def of_today(workflow: Workflow, object_info: dict[str, Any]) -> Workflow:
+    """An old workflow in API format with the inputs that its nodes have today, new ones at their defaults."""
+    workflow = copy.deepcopy(workflow)
+    for node in workflow.values():
+        known = inputs_of(object_info[node["class_type"]])
+        defaults = {name: options["default"] for name, (_, options) in known.items() if "default" in options}
+        kept = {name: value for name, value in node["inputs"].items() if name in known}
+        node["inputs"] = (defaults if node["class_type"].startswith("HMD_") else {}) | kept
+    return workflow
+
+
+def inputs_of(info: dict[str, Any]) -> dict[str, Any]:
+    return info["input"].get("required", {}) | info["input"].get("optional", {})
 
 
 def load(page: Chromium, workflow: dict[str, Any], then: str) -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Upload, example
+from examples import Upload, example
 from safetensors.torch import save_file
 from samples import FRAMES, carphone_frames
-from test_bad_input import assert_one_sentence, last_event, with_value
+from scenarios import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet

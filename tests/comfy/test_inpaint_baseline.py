@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
-from conftest import Upload, example
-from safetensors.torch import save_file
+from examples import Upload, example
 from samples import FRAMES, carphone_frames
-from test_bad_input import assert_one_sentence, last_event
+from scenarios import assert_one_sentence, last_event
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
-from hmd_removal.lab.networks.compared import ComparedConfig, ComparedNetwork
-from hmd_removal.restore.registry import COMPARED
 
 NODE = "HMD_InpaintBaseline"
 
@@ -30,7 +25,7 @@ def workflow(node_type: str = NODE, **widgets: str) -> Workflow:
     (video,) = [id for id, node in graph.items() if node["class_type"] == "CreateVideo"]
     (save,) = [node for node in graph.values() if node["class_type"] == "SaveVideo"]
     graph[filler]["class_type"] = node_type
-    graph[filler]["inputs"] |= ({"weights": "none"} if node_type == NODE else {}) | widgets
+    graph[filler]["inputs"] |= widgets
     del graph[video]
     save |= {"class_type": "SaveImage", "inputs": {"images": [filler, 0], "filename_prefix": "filled"}}
     return graph
@@ -71,45 +66,16 @@ def test_each_method_fills_the_mask_in_its_own_way(filled: Callable, inputs: dic
         assert apart[~_feathered(masks)].max() == 0
 
 
-def untrained(path: Path, network: str) -> Path:
-    """A small network as it starts."""
-    config = ComparedConfig(network, width=4, side=64)
-    torch.manual_seed(0)
-    save_file(ComparedNetwork(config).state_dict(), path, metadata=config.metadata())
-    return path
-
-
-def test_networks_of_other_papers_fill_with_the_users_weights(
-    filled: Callable, models: Path, fetch: Callable[[str], bytes], inputs: dict[str, Path]
-):
-    before = filled(without_reference(workflow(method="telea")))
-    masks = np.stack(carphone_frames(inputs["mask.mp4"], FRAMES))[..., 0]
-    for method in COMPARED:
-        name = untrained(models / f"{method}.safetensors", method).name
-        offered = json.loads(fetch(f"/object_info/{NODE}"))[NODE]["input"]["required"]["weights"][1]["options"]
-        assert {"none", name} <= set(offered)
-        apart = np.abs(filled(without_reference(workflow(method=method, weights=name))) - before).max(3)
-        assert apart[masks > 127].mean() > 10
-        assert apart[~_feathered(masks)].max() == 0
-
-
 @pytest.mark.parametrize(
     ("widgets", "words"),
     [
-        pytest.param({"method": "static"}, "'static' needs a reference", id="a reference"),
-        pytest.param({"method": "lgtsm"}, "'lgtsm' needs weights, .* train compared", id="weights"),
-        pytest.param({"method": "lafin", "weights": "gone.safetensors"}, "There is no file", id="that file"),
-        pytest.param(
-            {"method": "lafin", "weights": "other.safetensors"},
-            "Expected weights of lafin .* holds combcn",
-            id="its own",
-        ),
+        ({"method": "static"}, "'static' needs a reference .* connect Pick Reference Frame"),
+        ({"method": "lgtsm", "weights": "mine.safetensors"}, "out of telea, static, warp, got 'lgtsm'; .* lab"),
     ],
 )
 def test_what_a_method_lacks_is_one_sentence(
-    widgets: dict[str, str], words: str, models: Path, comfy: Callable, upload: Upload, inputs: dict[str, Path]
+    widgets: dict[str, str], words: str, comfy: Callable, upload: Upload, inputs: dict[str, Path]
 ):
-    untrained(models / "other.safetensors", "combcn")
     graph = without_reference(workflow(**widgets))
 
     async def scenario(client: ComfyClient) -> Event:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Upload, example
+from examples import Upload, example
 from samples import FRAMES, blank_model, carphone_frames
-from test_bad_input import assert_one_sentence, last_event, with_value
+from scenarios import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
 from hmd_removal.comfyui.server import ComfyServer
@@ -113,20 +113,21 @@ def test_nothing_connected_and_foreign_files_are_one_sentence(
     assert_one_sentence(event(model="personal/bad.safetensors"), "Expected a personal model in .* cannot be read")
 
 
-def test_whole_videos(
+def test_whole_videos_need_no_reference(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], folder: Path, carphone: Path, tmp_path: Path
 ) -> None:
     write_personal(folder / "me.safetensors", blank_model(carphone))
-    node = "HMD_DeoccludeVideo"
-    chosen = with_value(example("video_to_video"), node, method="personal", personal_model="personal/me.safetensors")
-    missing = with_value(example("video_to_video"), node, method="personal")
+    graph = with_value(
+        example("video_to_video"), "HMD_DeoccludeVideo", method="personal", personal_model="personal/me.safetensors"
+    )
+    (node,) = [node for node in graph.values() if node["class_type"] == "HMD_DeoccludeVideo"]
+    del node["inputs"]["reference"]
 
-    async def scenario(client: ComfyClient) -> tuple[list[Path], Event]:
-        outputs = await client.run(await upload(client, chosen, inputs))
-        files = await client.download(outputs, tmp_path)
-        return files, await last_event(client, await upload(client, missing, inputs))
+    async def scenario(client: ComfyClient) -> list[Path]:
+        outputs = await client.run(await upload(client, graph, inputs))
+        return await client.download(outputs, tmp_path)
 
-    files, event = comfy(scenario)
-    (video,) = [file for file in files if file.suffix == ".mp4"]
-    assert len(carphone_frames(video, 999)) == FRAMES
-    assert_one_sentence(event, "The method 'personal' needs a personal_model")
+    (video,) = [file for file in comfy(scenario) if file.suffix == ".mp4"]
+    before, after = (np.stack(carphone_frames(file, 999)) for file in (inputs["headset.mp4"], video))
+    assert len(before) == len(after) == FRAMES
+    assert (np.abs(before.astype(int) - after).mean(3) > 40).mean() > 0.03

@@ -73,12 +73,14 @@ def test_every_node_has_a_help_page(ours: dict[str, Any], fetch: Callable[[str],
         assert fetch(f"/extensions/hmd-removal/docs/{name}.md").startswith(b"# ")
 
 
-def test_locale_names_existing_nodes_and_inputs(ours: dict[str, Any], fetch: Callable[[str], bytes]):
-    translated = json.loads(fetch("/i18n"))["en"]["nodeDefs"]
-    assert translated.keys() == ours.keys()
-    for name, words in translated.items():
-        assert words.get("inputs", {}).keys() <= inputs_of(ours[name]).keys()
-        assert {int(index) for index in words.get("outputs", {})} <= set(range(len(ours[name]["output"])))
+def test_locales_name_existing_nodes_and_inputs(ours: dict[str, Any], fetch: Callable[[str], bytes]):
+    languages = json.loads(fetch("/i18n"))
+    for language in ("en", "zh"):
+        translated = languages[language]["nodeDefs"]
+        assert translated.keys() == ours.keys()
+        for name, words in translated.items():
+            assert words.get("inputs", {}).keys() <= inputs_of(ours[name]).keys()
+            assert {int(index) for index in words.get("outputs", {})} <= set(range(len(ours[name]["output"])))
 
 
 def test_fields_the_core_lacks_are_dropped_and_mistakes_are_not(comfyui: Path):

@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import EXAMPLES, Upload, api_workflows, example, ui_workflows
+from examples import EXAMPLES, Upload, api_workflows, example, ui_workflows
 from faces_of import inside_oval
 from graphs import faults
 from samples import FRAMES, LONG, carphone_frames, worn
@@ -136,9 +136,6 @@ def test_video_to_video_finds_the_headset_itself(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path
 ):
     workflow = example("video_to_video")
-    (node,) = [node for node in workflow.values() if node["class_type"] == "HMD_DeoccludeVideo"]
-    del node["inputs"]["mask_video"]
-    node["inputs"]["mask_source"] = "detect headset"
 
     async def scenario(client: ComfyClient) -> list[Path]:
         outputs = await client.run(await upload(client, workflow, inputs))

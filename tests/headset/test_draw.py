@@ -14,8 +14,8 @@ SIZE = (300, 400)  # the canonical face stands at (200, 150), 10 pixels a centim
 LARGE = [name for name in HEADSETS if name not in ("band", "glasses")]
 
 
-def mask_of(name="quest", shape="box", grow=0.0, seed=0, **angles) -> np.ndarray:
-    return HeadsetArtist(preset(name), shape=shape, grow=grow, seed=seed).mask(posed_face(**angles), SIZE)
+def mask_of(name="quest", grow=0.0, **angles) -> np.ndarray:
+    return HeadsetArtist(preset(name), grow=grow).mask(posed_face(**angles), SIZE)
 
 
 def extent(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -88,16 +88,6 @@ def test_the_box_follows_the_head():
     assert rolled[:, columns > 270].nonzero()[0].mean() > rolled[:, columns < 130].nonzero()[0].mean() + 20
 
 
-def test_the_flat_variant_ignores_yaw():
-    still, turned = extent(mask_of(shape="flat")), extent(mask_of(shape="flat", yaw=25))
-    assert turned[2] - turned[0] == pytest.approx(still[2] - still[0], abs=2)
-
-
-def test_the_free_form_is_decided_by_its_seed():
-    assert (mask_of(shape="freeform", seed=1) == mask_of(shape="freeform", seed=1)).all()
-    assert (mask_of(shape="freeform", seed=1) != mask_of(shape="freeform", seed=2)).any()
-
-
 def test_grow_is_a_margin_in_centimetres():
     a, b = extent(mask_of("band")), extent(mask_of("band", grow=1.0))
     assert b[2] - b[0] == pytest.approx(a[2] - a[0] + 20, abs=2)
@@ -105,11 +95,10 @@ def test_grow_is_a_margin_in_centimetres():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("shape", ["box", "flat", "freeform"])
-def test_drawing_changes_exactly_the_masked_pixels(dtype, shape):
+def test_drawing_changes_exactly_the_masked_pixels(dtype):
     frame = np.full((*SIZE, 3), (1, 0, 1), dtype) * dtype(255 if dtype == np.uint8 else 1)
     untouched = frame.copy()
-    drawn, mask = HeadsetArtist(preset("quest"), shape=shape).draw(frame, posed_face(yaw=20))
+    drawn, mask = HeadsetArtist(preset("quest")).draw(frame, posed_face(yaw=20))
     assert drawn.dtype == dtype and (frame == untouched).all()
     assert ((drawn != frame).any(2) == (mask > 0)).all()
 
@@ -128,5 +117,3 @@ def test_partly_outside_the_picture():
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(InputError, match="band, quest, psvr, visionpro, index, phone, glasses, got 'monocle'"):
         preset("monocle")
-    with pytest.raises(InputError, match="box, flat, freeform, got 'round'"):
-        HeadsetArtist(preset("band"), shape="round")

@@ -6,8 +6,8 @@ import pytest
 from faces_of import turned
 
 from hmd_removal.headset.evidence import CELL, CELLS, DEVICE_MIDDLE, GAIN, TRUSTED, DeviceEvidence, chain, head_lattice
-from hmd_removal.tracking.detector import DevicePatch
 from hmd_removal.tracking.geometry import head_pose, transform
+from hmd_removal.tracking.track import DevicePatch
 
 # 3 pixels of the frame a cell; covers the head of test_pose.turned
 PATCH = np.array([[1 / 3, 0, -33.3], [0, 1 / 3, -16.7]])

@@ -13,9 +13,8 @@ from hmd_removal.headset.look import LOOKS
 from hmd_removal.headset.mask import GENEROUS, DeviceMasker
 from hmd_removal.headset.models import Headset
 from hmd_removal.lab.tracking.masks import flicker, mask_iou
-from hmd_removal.tracking.detector import DevicePatch
 from hmd_removal.tracking.geometry import pose_angles, pose_scale, transform
-from hmd_removal.tracking.track import FrameStatus, TrackedFace
+from hmd_removal.tracking.track import DevicePatch, FrameStatus, TrackedFace
 
 SIZE = (300, 400)  # posed_face stands at (200, 150), 10 pixels a centimetre
 EDGE = -GENEROUS  # `grow` for a mask that ends at the edge of the device
@@ -211,6 +210,7 @@ def test_a_scene_cut_starts_anew():
         masker.push(frame, face, network(exact, face))
     small = bare(width=15.0, top=-2.5, bottom=3.0)
     frame, exact, face = worn(small)
+    face = replace(face, scene=1)
     assert mask_iou(masker.push(255 - frame, face, network(exact, face)), exact) > 0.95
 
 

@@ -56,7 +56,7 @@ PERSONAL = {
         {"name": "personal", "method": "personal", "recipe": "personal.json", "changes": {"attention": "none"}},
     ],
     "alike": ALIKE,
-    "protocols": [CONFIG["protocols"][0] | {"whole": True}],
+    "protocols": CONFIG["protocols"],
     "people": {"cem": {"enrolled": ["cem/day1.mp4"], "clips": ["cem/day2*.mp4"]}},
 }
 
@@ -111,7 +111,7 @@ def written(folder: Path, **changes: Any) -> Path:
 def run(config: Path, *options: str) -> int:
     work, out = config.parent / "work", config.parent / "out"
     paths = ["--config", str(config), "--work", str(work), "--out", str(out)]
-    return main(["benchmark", "table", *paths, "--device", "cpu", *options])
+    return main(["lab", "compare", *paths, "--device", "cpu", *options])
 
 
 def test_one_command_trains_measures_and_shows_and_is_then_done(folder: Path, carphone: Path, steps: Steps) -> None:
@@ -281,9 +281,8 @@ def test_a_personal_system_is_trained_for_each_person_once(
     content, text = (of_people / "out" / f"small.{end}" for end in ("json", "md"))
     rows = json.loads(content.read_text())["protocols"]["first"]["mean"]
     assert [row["method"] for row in rows] == ["static", "personal"] and rows[0]["hole_psnr"] != rows[1]["hole_psnr"]
-    assert rows[1]["psnr"] < rows[0]["psnr"]  # all is drawn, by a network that has learnt next to nothing
     assert '| personal | personal | attention "none" | 1 x 2 |' in text.read_text()
-    assert "trained for each person" in text.read_text() and "put in all that they draw" in text.read_text()
+    assert "trained for each person" in text.read_text()
 
     kept = {path: path.stat().st_mtime_ns for path in (of_people / "work").rglob("*") if path.is_file()}
     assert of_people / "work" / "trainings" / "personal" / "cem" / "model.safetensors" in kept
@@ -344,7 +343,6 @@ def test_the_shipped_comparison_of_personal_models_differs_in_what_it_names() ->
     assert replace(ours, attention="none", mask_loss=False) == baseline
     assert [stage.steps for stage in ours.stages] == [150, 50, 100]
     assert ours.batch == systems["LaFIn"].recipe.batch * systems["LaFIn"].recipe.frames == 32
-    assert [protocol.use.whole for protocol in config.protocols.values()] == [True, False]
 
 
 def test_the_reference_may_be_the_first_frame(carphone: Path) -> None:

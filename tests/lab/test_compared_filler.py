@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.lab.compare.filler import ComparedFiller
+from hmd_removal.lab.compare.registry import COMPARED, LoadedOnce, make_filler, weights_by_method
 from hmd_removal.lab.evaluation.evaluate import Protocol
+from hmd_removal.lab.networks import compared
 from hmd_removal.lab.networks.compared import ComparedConfig, ComparedNetwork, Filled, load
 from hmd_removal.restore.engine import Deoccluder
 from hmd_removal.restore.filler import Window
-from hmd_removal.restore.registry import COMPARED, make_filler, weights_by_method
 from hmd_removal.tracking.track import FaceTrack
 
 
@@ -101,7 +102,7 @@ def test_precision_and_memory() -> None:
 
 
 def test_weights_are_asked_for(tmp_path: Path) -> None:
-    advice = r"'lgtsm' comes without weights: train it with hmd-removal train compared, .* --weights lgtsm=FILE"
+    advice = r"'lgtsm' comes without weights: train it with hmd-removal lab train compared, .* --weights lgtsm=FILE"
     with pytest.raises(InputError, match=advice):
         make_filler("lgtsm", None)
     with pytest.raises(InputError, match=advice):
@@ -123,15 +124,22 @@ def test_weights_are_named_by_method(tmp_path: Path) -> None:
         weights_by_method(["warp=x"])
 
 
-def test_the_commands_take_several_files_of_weights(tmp_path: Path, carphone: Path) -> None:
+def test_a_file_is_read_once_for_all_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(compared, "load", lambda path, network: read.append(path) or load(path, network))
+    place = LoadedOnce(torch.device("cpu"))
+    files = {name: weights_of(name, tmp_path) for name in ("combcn", "lafin")}
+    made = [make_filler(name, None, weights=files[name], place=place) for name in ("combcn", "lafin", "lafin")]
+    assert read == list(files.values()) and [filler.name for filler in made] == ["combcn", "lafin", "lafin"]
+
+
+def test_the_command_takes_several_files_of_weights(tmp_path: Path, carphone: Path) -> None:
     files = {name: weights_of(name, tmp_path) for name in ("combcn", "lafin")}
     weights = [f"--weights={name}={file}" for name, file in files.items()]
     common = ["--method", "lafin", *weights, "--landmarks", "oracle"]
-    evaluate = ["evaluate", str(carphone), "--method", "combcn", *common, "--size", "128", "--limit", "3"]
+    evaluate = ["lab", "evaluate", str(carphone), "--method", "combcn", *common, "--size", "128", "--limit", "3"]
     assert main([*evaluate, "--no-networks", "--json", str(tmp_path / "x.json")]) == 0
     content = json.loads((tmp_path / "x.json").read_text())
     assert content["protocol"]["weights"] == {name: str(file) for name, file in files.items()}
     assert [row["method"] for row in content["mean"]] == ["combcn", "lafin"]
     assert all(row["hole_psnr"] > 5 for row in content["mean"])
-    assert main(["deocclude", str(carphone), *common, "--out", str(tmp_path / "x.mp4")]) == 0
-    assert (tmp_path / "x.mp4").stat().st_size > 1000

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from clips import write_clip
 
 from hmd_removal import weights
@@ -12,6 +13,7 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HEADSETS
 from hmd_removal.lab.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
+from hmd_removal.lab.evaluation.judge import Judge
 from hmd_removal.lab.evaluation.paper_detector import networks
 from hmd_removal.lab.evaluation.table import differences, table, task_table, write_json
 from hmd_removal.lab.metrics.task import TASK_METRICS
@@ -32,7 +34,7 @@ def test_clips_are_cut_to_the_face_and_scored_after_the_first_second(carphone):
 
 
 def test_the_command_prints_a_table_and_writes_what_it_promises(carphone, tmp_path, capsys):
-    arguments = ["evaluate", str(carphone), "--method", "static", "--method", "warp", "--landmarks", "oracle"]
+    arguments = ["lab", "evaluate", str(carphone), "--method", "static", "--method", "warp", "--landmarks", "oracle"]
     arguments += ["--preset", "band", "--size", "128", "--limit", "6", "--no-networks"]
     arguments += ["--json", str(tmp_path / "new" / "out.json"), "--sheet", str(tmp_path / "sheet.png")]
     assert main(arguments) == 0
@@ -73,7 +75,7 @@ def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, cap
         return LPIPS().state_dict()
 
     monkeypatch.setattr(weights, "load_state", without_i3d)
-    arguments = ["evaluate", *2 * [str(carphone)], "--method", "static", "--landmarks", "oracle", "--size", "96"]
+    arguments = ["lab", "evaluate", *2 * [str(carphone)], "--method", "static", "--landmarks", "oracle", "--size", "96"]
     arguments += ["--limit", "3", "--no-networks", "--frechet", "--json", str(tmp_path / "x.json")]
     assert main(arguments) == 0
     content = json.loads((tmp_path / "x.json").read_text())
@@ -86,7 +88,7 @@ def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, cap
 
 
 def test_all_presets(carphone, tmp_path):
-    arguments = ["evaluate", str(carphone), "--method", "static", "--landmarks", "oracle", "--preset", "all"]
+    arguments = ["lab", "evaluate", str(carphone), "--method", "static", "--landmarks", "oracle", "--preset", "all"]
     assert main([*arguments, "--size", "96", "--limit", "2", "--no-networks", "--json", str(tmp_path / "x.json")]) == 0
     rows = json.loads((tmp_path / "x.json").read_text())["mean"]
     assert [row["preset"] for row in rows] == list(HEADSETS)
@@ -145,9 +147,54 @@ def test_unknown_names_are_refused_before_any_clip_is_read(names, message, tmp_p
         evaluate([tmp_path / "none.mp4"], Protocol(**names))
 
 
-def test_clips_too_short_to_have_a_reference_and_a_test(tmp_path, talking_head):
-    with pytest.raises(InputError, match="has 20 frames; more than 26, its first second, are needed"):
-        evaluate([write_clip(tmp_path / "short.mp4", talking_head[:20])], Protocol())
+@pytest.fixture
+def short(tmp_path, talking_head):
+    """A clip that has no room for a reference and a test."""
+    return write_clip(tmp_path / "short.mp4", talking_head[:20])
+
+
+TOO_SHORT = "has 20 frames; more than 26, its first second, are needed"
+
+
+def test_where_no_clip_can_be_used_it_is_said_why(short, tmp_path, capsys):
+    arguments = ["lab", "evaluate", str(short), "--no-networks", "--json", str(tmp_path / "x.json")]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "None of 1 clips could be used." in error and TOO_SHORT in error
+    (clip,) = json.loads((tmp_path / "x.json").read_text())["clips"]
+    assert TOO_SHORT in clip["refused"] and clip["results"] == []
+
+
+def test_what_there_is_is_kept_after_each_clip_and_a_refused_one_is_listed(short, carphone, tmp_path, capsys):
+    protocol = Protocol(("static",), ("oracle",), size=96, limit=2, networks=False)
+    seen = []
+
+    def keep(evaluation):
+        seen.append((len(evaluation.used), len(evaluation.mean), (tmp_path / "sheet.png").exists()))
+
+    evaluation = evaluate([short, carphone, carphone], protocol, sheet=tmp_path / "sheet.png", keep=keep)
+    assert seen == [(0, 0, False), (1, 1, True), (2, 1, True)]
+    assert [name for name, _ in evaluation.refused] == [str(short)] and evaluation.mean[0]["clips"] == 2
+    arguments = ["lab", "evaluate", str(short), str(carphone), "--method", "static", "--landmarks", "oracle"]
+    arguments += ["--size", "96", "--limit", "2", "--no-networks", "--json", str(tmp_path / "x.json")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "| band | oracle | static |" in printed and f"{short} was left out: The clip {short} {TOO_SHORT}" in printed
+    clips = json.loads((tmp_path / "x.json").read_text())["clips"]
+    assert [("refused" in clip, len(clip["results"])) for clip in clips] == [(True, 0), (False, 1)]
+
+
+def test_a_clip_that_is_refused_half_way_leaves_nothing_in_the_distances(monkeypatch):
+    judge = Judge(networks=False, frechet=False)
+    monkeypatch.setattr(judge, "_features", lambda frames: {"alexnet": frames.reshape(len(frames), -1).numpy()})
+    system, hole = ("band", "oracle", "warp"), torch.ones(3, 16, 16)
+    for number, finished in enumerate((True, False, True)):
+        clip = torch.rand(3, 16, 16, 3, generator=torch.Generator().manual_seed(number))
+        judge.open(clip, np.zeros((3, 478, 3)))
+        judge.score(system, clip / 2, hole)
+        if finished:
+            judge.finish()
+    assert judge.distances(system)["alexnet"].videos == 2
 
 
 def test_methods_are_compared_on_the_same_clips():
@@ -161,6 +208,7 @@ def test_methods_are_compared_on_the_same_clips():
 
     # The clips differ by 20 dB, the methods by 1.0 to 1.2 dB on each of them.
     clips = [clip("a", 20.0, 21.0), clip("b", 40.0, 41.2), clip("c", 30.0, 31.1)]
+    clips.insert(1, {"clip": "short", "results": [], "refused": "It is too short."})
     protocol = Protocol(methods=("warp", "evi-hrnet"))
     rows = differences(Evaluation(protocol, clips, clips[0]["results"])).splitlines()
     assert len(rows) == 3 and rows[0].startswith("| preset | landmarks | method less warp | hole_psnr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ from hmd_removal.lab.tracking.landmarks import (
 from hmd_removal.lab.tracking.landmarks_sheet import SIDE, LandmarkSheet
 from hmd_removal.lab.tracking.tracking import evaluate_tracking
 from hmd_removal.models import covered_landmarks
-from hmd_removal.tracking.detector import MediaPipeDetector
 from hmd_removal.tracking.track import FaceTrack
+from hmd_removal.tracking.uncovered import UncoveredLandmarker
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_bins_are_joined_by_the_faces_that_were_found_in_them() -> None:
 
 def test_every_method_is_scored_in_every_bin_and_ours_finds_what_mediapipe_does_not(store: FaceStore) -> None:
     sheet = LandmarkSheet()
-    with MediaPipeDetector(still=True) as mediapipe:
+    with closing(UncoveredLandmarker()) as mediapipe:
         rows = evaluate_landmarks(store, covered_landmarks.load(), mediapipe, ["psvr"], limit=2, looked_at=sheet.add)
     assert [row["yaw"] for row in rows[::4]] == ["0-15", "15-30", "30-45"]
     ours, theirs = ([r for r in rows if r["method"] == method] for method in ("covered", "mediapipe"))
@@ -115,7 +116,7 @@ def test_results_appear_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_negative_limit_is_refused(tmp_path: Path) -> None:
     from hmd_removal.cli import main
 
-    assert main(["evaluate-landmarks", str(tmp_path), "--work", str(tmp_path), "--limit", "-1"]) == 1
+    assert main(["lab", "evaluate-landmarks", str(tmp_path), "--work", str(tmp_path), "--limit", "-1"]) == 1
 
 
 def test_a_folder_without_people_to_test_on_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from hmd_removal.lab.evaluation import paper_detector
 from hmd_removal.lab.evaluation.paper_detector import IRISES, PaperDetector, dlib_box, through
 from hmd_removal.lab.evaluation.paper_landmarks import paper_reference, paper_track
 from hmd_removal.restore.network_inputs import DLIB_68
-from hmd_removal.tracking.detector import MediaPipeDetector
 from hmd_removal.tracking.geometry import EYE_LIDS, eye_distance
+from hmd_removal.tracking.heads import HeadDetector
 from hmd_removal.tracking.reference import make_reference
 from hmd_removal.tracking.track import FaceTrack, FrameStatus
 
@@ -72,7 +72,7 @@ def test_dlibs_square_lies_lower_and_is_wider_than_mtcnns_box():
 def test_without_dlib_one_sentence_says_what_to_do(monkeypatch, capsys, carphone):
     monkeypatch.setitem(sys.modules, "dlib", None)
     paper_detector.networks.cache_clear()
-    assert main(["evaluate", str(carphone), "--landmarks", "paper", "--method", "static"]) == 1
+    assert main(["lab", "evaluate", str(carphone), "--landmarks", "paper", "--method", "static"]) == 1
     said = capsys.readouterr().err
     assert "pip install dlib-bin" in said and "weights fetch mtcnn dlib_68" in said and "commercial" in said
     assert said.count("\n") == 1
@@ -82,8 +82,9 @@ def test_without_dlib_one_sentence_says_what_to_do(monkeypatch, capsys, carphone
 @pytest.mark.usefixtures("extra")
 def test_mediapipe_and_dlib_mean_the_same_spots(talking_head: np.ndarray):
     """The jaw is left out: MediaPipe's oval and dlib's jaw line slide along each other."""
-    with closing(PaperDetector(still=True)) as paper, closing(MediaPipeDetector(still=True)) as mediapipe:
+    with closing(PaperDetector()) as paper, closing(HeadDetector("uncovered")) as mediapipe:
         for picture in (data.astronaut(), talking_head[0].repeat(2, 0).repeat(2, 1)):
+            paper.restart(), mediapipe.restart()
             (ours,), (theirs,) = paper.detect(picture), mediapipe.detect(picture)
             apart = np.linalg.norm((ours.points - theirs.points)[CHOSEN, :2], axis=1) / eye_distance(theirs.points)
             assert 0.005 < apart[17:].mean() < 0.045

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
 from hmd_removal.lab.data.repose import mirrored_points, repose, rotation
-from hmd_removal.tracking.detector import MediaPipeDetector
 from hmd_removal.tracking.geometry import eye_distance, head_pose, pose_angles
+from hmd_removal.tracking.heads import HeadDetector
 from hmd_removal.tracking.track import FaceTrack
 
 WHOLE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
@@ -54,7 +56,7 @@ def test_a_landmarker_sees_the_turned_face_where_the_labels_say(
     talking_head: np.ndarray, talking_head_track: FaceTrack, yaw: float, pitch: float
 ) -> None:
     posed = turned(talking_head, talking_head_track, yaw, pitch)
-    with MediaPipeDetector(still=True) as detector:
+    with closing(HeadDetector("uncovered")) as detector:
         (seen,) = detector.detect(posed.image)
     error = np.linalg.norm(seen.points[:, :2] - posed.points[:, :2], axis=1).mean() / eye_distance(posed.points)
     assert error < 0.08

@@ -168,7 +168,7 @@ def test_the_command_trains_what_its_recipe_names(
 ) -> None:
     config = tmp_path / "recipe.json"
     config.write_text('{"network": "lafin", "width": 4, "side": 32, "frames": 1, "batch": 1, "steps": 1, "workers": 0}')
-    command = ["train", "compared", str(takes), "--held-out", str(takes), "--config", str(config)]
+    command = ["lab", "train", "compared", str(takes), "--held-out", str(takes), "--config", str(config)]
     assert main([*command, "--work", str(tmp_path / "run"), "--device", "cpu"]) == 0
     assert "lafin.safetensors: averaged weights" in capsys.readouterr().out
     config.write_text('{"network": "unet"}')
@@ -183,7 +183,7 @@ def test_other_recipes_and_empty_folders_are_refused(tmp_path: Path, takes: Path
     train(takes, takes, tmp_path / "run", replace(RECIPE, steps=1), "cpu")
     with pytest.raises(InputError, match="holds a run with another recipe"):
         train(takes, takes, tmp_path / "run", replace(RECIPE, steps=2), "cpu")
-    with pytest.raises(InputError, match="hmd-removal prepare-data"):
+    with pytest.raises(InputError, match="hmd-removal lab prepare-data"):
         train(tmp_path / "run", takes, tmp_path / "other", RECIPE, "cpu")
 
 

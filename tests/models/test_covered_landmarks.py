@@ -8,8 +8,9 @@ import torch
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.models import covered_landmarks
 from hmd_removal.models.covered_landmarks import CoveredLandmarkNet, Refinement, fuse, locate
+from hmd_removal.tracking.crop import Crop
 from hmd_removal.tracking.geometry import eye_distance, head_pose, pose_angles
-from hmd_removal.tracking.sighting import HeadCrop, look
+from hmd_removal.tracking.sighting import head_crop, look
 from hmd_removal.tracking.track import FaceTrack, visibility_under
 from hmd_removal.weights.manifest import find_weight
 
@@ -75,7 +76,7 @@ def test_it_sees_the_face_under_a_device_that_hides_eyes_brows_and_nose_bridge(
         for t in (0, 24, 47):
             truth = talking_head_track[t]
             covered, mask = HeadsetArtist(preset(name)).draw(talking_head[t], truth)
-            (first,) = look(net, covered, [HeadCrop.around(truth.pose)])
+            (first,) = look(net, covered, [head_crop(truth.pose)])
             (seen,) = look(net, covered, [first.crop])
             error = np.linalg.norm((seen.points - truth.points)[:, :2], axis=1) / eye_distance(truth.points)
             hidden = visibility_under(truth.points, mask) < 0.5
@@ -88,6 +89,6 @@ def test_it_sees_the_face_under_a_device_that_hides_eyes_brows_and_nose_bridge(
 
 def test_a_crop_without_a_head_is_known_for_one(talking_head: np.ndarray) -> None:
     net = covered_landmarks.load()
-    curtain = HeadCrop(15, 30, 30)  # a corner of the car
+    curtain = Crop(15, 30, 30)  # a corner of the car
     (seen,) = look(net, talking_head[0], [curtain])
     assert seen.presence < 0.5

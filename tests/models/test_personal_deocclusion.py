@@ -14,7 +14,6 @@ from hmd_removal.models.personal_deocclusion import (
     PersonalConfig,
     PersonalDeocclusion,
     PictureDiscriminator,
-    smoothed,
 )
 
 
@@ -85,7 +84,7 @@ def test_the_aligned_variant_starts_as_the_reference_in_the_hole_and_learns_to_m
         torch.nn.init.constant_(net.displacement.bias, 1.0)
         moved = net(frames, mask, reference)
         large = torch.rand(1, 1, 3, 512, 512)
-        assert net.correct(frames, mask, reference)[0].of(large).shape == large.shape
+        assert net.correct(frames, mask, reference).of(large).shape == large.shape
     assert not torch.allclose(moved, torch.lerp(frames, reference, mask), atol=0.1)
 
 
@@ -98,31 +97,3 @@ def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() 
         PersonalConfig("wide")
     with pytest.raises(InputError, match="'huge'"):
         PersonalConfig("paper", "huge")
-
-
-def test_codes_are_smoothed_clip_by_clip_and_go_on_where_a_call_ended() -> None:
-    codes = torch.tensor([[8.0], [0.0], [4.0], [1.0], [1.0], [3.0]])  # two clips of three frames
-    found, last = smoothed(codes, 3, 0.5)
-    assert found.flatten().tolist() == [8.0, 4.0, 4.0, 1.0, 1.0, 2.0] and last.flatten().tolist() == [4.0, 2.0]
-    first, before = smoothed(codes[:1], 1, 0.5)
-    rest, _ = smoothed(codes[1:3], 2, 0.5, before)
-    assert torch.equal(torch.cat([first, rest]), found[:3])
-    assert torch.equal(smoothed(codes, 3, 0.0)[0], codes)
-
-
-def test_a_network_with_a_shift_starts_as_one_without_and_can_look_back() -> None:
-    torch.manual_seed(0)
-    plain = PersonalDeocclusion(PersonalConfig(attention="slim")).eval()
-    net = PersonalDeocclusion(PersonalConfig(attention="slim", shift=True)).eval()
-    net.load_state_dict({**net.state_dict(), **plain.state_dict()})
-    clip = torch.rand(3, 3, 256, 256)
-    with torch.no_grad():
-        assert torch.allclose(net(clip, length=3), plain(clip), atol=1e-6)
-        for layer, gain in ((net.encoder.code, 3000), (net.decoder.late[1], 30)):
-            layer.weight.mul_(gain)  # untrained, all codes are nearly alike, and what is drawn from them nearly grey
-        net.shift.kernel.copy_(torch.tensor([0.2, 0.3, 0.5]))
-        whole = net(clip, length=3)
-        assert torch.allclose(whole[0], net(clip[:1])[0], atol=1e-5)
-        other = net(torch.cat([1 - clip[:1], clip[1:]]), length=3)
-        assert not torch.allclose(whole[1:], other[1:], atol=1e-4)  # what was shown before is seen
-        assert torch.allclose(whole[:2], net(torch.cat([clip[:2], 1 - clip[2:]]), length=3)[:2], atol=1e-5)  # not after

@@ -18,7 +18,6 @@ from hmd_removal.personal.enrolment_sheet import CAPTION, PITCHES, TILE, YAWS, e
 from hmd_removal.personal.sample_store import TakeStore
 from hmd_removal.personal.samples import make_personal_takes
 from hmd_removal.restore.personal import read_personal
-from hmd_removal.tracking.crop import Square
 from hmd_removal.tracking.track import FaceTrack, FrameStatus
 
 RECIPE = {"variant": "aligned", "attention": "slim", "mask": True, "batch": 1, "workers": 0, "check_frames": 2}
@@ -39,21 +38,6 @@ def test_footage_is_cut_to_the_face_with_landmarks_that_fit(enrolment: Enrolment
         assert 0.3 < np.median(size) < 0.45  # a face of 1 / 2.6
         assert (np.abs(found.mean(1) / piece.frames.shape[1] - 0.5) < 0.15).all()
     assert len(enrolment.reference) >= 1
-
-
-def test_landmarks_move_with_the_square() -> None:
-    square, frame = Square(20.0, 10.0, 60.0), np.zeros((90, 120, 3), np.uint8)
-    frame[40:43, 50:53] = 255
-    small = square.cut(frame, 30).astype(float).sum(2)
-    rows, columns = np.indices(small.shape)
-    middle = np.array([(columns * small).sum(), (rows * small).sum()]) / small.sum()
-    assert np.allclose(square.moved(np.array([51.0, 41.0, 8.0]), 30), [*middle, 4.0], atol=0.3)
-
-
-def test_a_square_of_whole_pixels_cuts_out_what_is_there() -> None:
-    square = Square(20.4, 10.6, 59.7).on_pixels()
-    frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    assert np.array_equal(square.cut(frame, 60), frame[11:71, 20:80])
 
 
 def test_what_is_missing_is_said_and_shown(enrolment: Enrolment) -> None:

@@ -152,7 +152,7 @@ def data(tmp_path: Path, carphone: Path, talking_head: np.ndarray) -> Path:
 
 
 def test_a_data_folder_is_prepared_once(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["prepare-data", str(data), str(tmp_path / "takes"), "--size", "96", "--variants", "1"]
+    command = ["lab", "prepare-data", str(data), str(tmp_path / "takes"), "--size", "96", "--variants", "1"]
     assert main(command) == 0
     store = TakeStore(tmp_path / "takes")
     people = [store.about(name)["person"] for name in store.names()]
@@ -161,7 +161,7 @@ def test_a_data_folder_is_prepared_once(data: Path, tmp_path: Path, capsys: pyte
     assert {store.about(name)["landmarks"] for name in store.names()} == set(MODES)
     assert "broken.mp4" in (tmp_path / "takes" / "left_out.txt").read_text()
     assert store.open(store.names()[0]).truth.shape[1:] == (96, 96, 3)
-    assert f"{len(people)} takes" in capsys.readouterr().out
+    assert f"{len(people)} samples" in capsys.readouterr().out
     first = tmp_path / "takes" / store.names()[0] / "take.json"
     first.write_text(json.dumps({**store.about(store.names()[0]), "mark": "kept"}))
     assert main(command) == 0
@@ -184,5 +184,5 @@ def test_several_processes_make_the_same_takes(data: Path, tmp_path: Path) -> No
 def test_a_folder_of_nothing_usable_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((90, 90, 3), 128, np.uint8))
     (tmp_path / "INDEX.tsv").write_text("path\tkind\tperson\tsplit\nwall.png\timage\tnobody\ttrain")
-    assert main(["prepare-data", str(tmp_path), str(tmp_path / "takes")]) == 1
+    assert main(["lab", "prepare-data", str(tmp_path), str(tmp_path / "takes")]) == 1
     assert "None of the 1 files" in capsys.readouterr().err

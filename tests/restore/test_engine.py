@@ -11,11 +11,10 @@ from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.restore.clip import deocclude_clip
 from hmd_removal.restore.engine import Deoccluder, blend_weights, feather_width
 from hmd_removal.restore.registry import make_filler
-from hmd_removal.tracking.crop import CropTrack, crop_side_for
-from hmd_removal.tracking.follow import Wearer, visible_track
-from hmd_removal.tracking.geometry import MESH_POINT_COUNT, eye_distance
-from hmd_removal.tracking.reference import Reference, pick_reference
-from hmd_removal.tracking.track import FaceTrack, FrameStatus, detect_track
+from hmd_removal.tracking.crop import CropTrack
+from hmd_removal.tracking.follow import track_clip
+from hmd_removal.tracking.reference import Reference, make_reference, pick_reference
+from hmd_removal.tracking.track import FaceTrack, FrameStatus
 
 ENROLMENT = 12  # frames; the reference is one of them, and they are not scored
 
@@ -34,7 +33,7 @@ def covered(request, talking_head, talking_head_track) -> tuple[np.ndarray, np.n
 @pytest.fixture(scope="module")
 def seen_track(covered, reference) -> FaceTrack:
     frames, masks = covered
-    return visible_track(frames, frames.shape[1:3], Wearer(), masks=masks, reference=reference)[0]
+    return track_clip(frames, frames.shape[1:3], masks=masks, reference=reference)
 
 
 def tensors(covered) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,24 +64,11 @@ def test_warp_beats_telea_and_static(landmarks, covered, talking_head, talking_h
         assert score["warp"] > score["static"] + 1.5, score
 
 
-def test_a_landmarker_for_covered_faces_is_nearer_to_the_truth(covered, talking_head_track, seen_track):
-    frames, masks = covered
-    plain = detect_track(frames, frames.shape[1:3], on_missing="interpolate")
-    hidden = talking_head_track.covered_by(masks).visibility[:, :MESH_POINT_COUNT] == 0
-
-    def error(track: FaceTrack) -> float:
-        distance = np.linalg.norm((track.points - talking_head_track.points)[:, :MESH_POINT_COUNT, :2], axis=2)
-        return float(distance[hidden].mean() / eye_distance(talking_head_track.points).mean())
-
-    assert error(seen_track) < 0.75 * error(plain)
-    assert (seen_track.status == FrameStatus.FOUND).mean() > 0.9
-
-
 @pytest.mark.parametrize("method", ["warp", "static", "telea"])
 def test_outside_hole_and_feather_every_pixel_is_exact(method, covered, talking_head_track, reference):
     frames, masks = tensors(covered)
     result = deocclude_clip(frames, masks, talking_head_track, reference, method=method, landmarks="oracle")
-    crops = CropTrack(crop_side_for(talking_head_track[0]))
+    crops = CropTrack()
     for t in range(len(frames)):
         feather = feather_width(crops.push(talking_head_track[t]))
         outside = blend_weights(covered[1][t], feather) == 0
@@ -102,6 +88,21 @@ def test_windows_give_what_the_whole_clip_gives(method, cuts, covered, seen_trac
         parts += engine.process(frames[window], masks[window], faces[window])
         start += length
     assert np.array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("method", ["warp", "evi-hrnet"])
+def test_nothing_outlives_a_scene(method, covered, seen_track, talking_head, talking_head_track):
+    """After a cut all is as at a clip's start: the crop, the choice of pictures, registration, memory and state."""
+    frames, masks = covered
+    pictures = [talking_head[t][:-2] for t in (0, 9)]  # smaller than the frames: nothing is remembered of them
+    reference = make_reference(pictures, talking_head_track.points[[0, 9]])
+    faces = [replace(seen_track[t].covered_by(masks[t]), scene=int(t >= 8)) for t in range(16)]
+    spliced, alone = (Deoccluder(make_filler(method, reference), reference) for _ in range(2))
+    both = []
+    for start in range(0, 16, 5):  # the cut is within a window
+        part = slice(start, min(start + 5, 16))
+        both += spliced.process(frames[part], masks[part], faces[part])
+    assert np.array_equal(both[8:], alone.process(frames[8:16], masks[8:16], faces[8:]))
 
 
 def test_frames_without_a_face_or_a_hole_come_back_unchanged(covered, talking_head_track, reference):
@@ -167,7 +168,7 @@ class TestBadInput:
 
     def test_unknown_names(self, clip):
         frames, masks, track, reference = clip
-        with pytest.raises(InputError, match="evi-hrnet, warp, .*, telea, lgtsm, combcn, lafin, got 'magic'"):
+        with pytest.raises(InputError, match="evi-hrnet, warp, personal, static, telea, got 'magic'"):
             deocclude_clip(frames, masks, track, reference, method="magic")
         with pytest.raises(InputError, match="visible, oracle, got 'guess'"):
             deocclude_clip(frames, masks, track, reference, landmarks="guess")

@@ -173,7 +173,18 @@ def test_the_command_takes_a_file_of_weights(
     tmp_path: Path, carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
-    command = ["evaluate", str(carphone), "--landmarks", "oracle", "--size", "128", "--limit", "3", "--no-networks"]
+    command = [
+        "lab",
+        "evaluate",
+        str(carphone),
+        "--landmarks",
+        "oracle",
+        "--size",
+        "128",
+        "--limit",
+        "3",
+        "--no-networks",
+    ]
     command += ["--method", "warp", "--method", "evi-hrnet", "--weights", str(weights)]
     assert main(command) == 0
     warp, network = (line.split("|")[4] for line in capsys.readouterr().out.splitlines()[-2:])

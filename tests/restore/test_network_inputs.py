@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hmd_removal.restore.network_inputs import DLIB_68, GUESSED, LINES, WIDTH, contour_image
+from hmd_removal.models.recall import GUESSED
+from hmd_removal.restore.network_inputs import DLIB_68, LINES, WIDTH, contour_image
 from hmd_removal.tracking.geometry import canonical_points
 from hmd_removal.tracking.track import FaceTrack
 

@@ -20,10 +20,13 @@ from hmd_removal.errors import InputError
 from hmd_removal.lab.evaluation.evaluate import Protocol, evaluate
 from hmd_removal.models.face_embedding import FaceEmbedding
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from hmd_removal.restore.clip import deocclude_clip
 from hmd_removal.restore.engine import Deoccluder
-from hmd_removal.restore.personal import PersonalFiller, PersonalModel, Use, in_use, read_personal, write_personal
+from hmd_removal.restore.filler import pictures_for
+from hmd_removal.restore.personal import PersonalFiller, PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.restore.registry import make_filler
-from hmd_removal.tracking.reference import Reference, make_reference, reference_from_frames
+from hmd_removal.tracking.enrol import reference_from_frames
+from hmd_removal.tracking.reference import Reference, make_reference
 from hmd_removal.tracking.track import FaceTrack
 
 ALIGNED = PersonalConfig("aligned", "slim", mask=True)
@@ -98,7 +101,7 @@ def test_what_was_in_sight_before_is_recalled_as_by_evi_hrnet(
     assert from_evi < 0.3 * from_warp
 
 
-@pytest.mark.parametrize("config", [replace(ALIGNED, shift=True), PersonalConfig("paper", "slim")])
+@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig("paper", "slim")])
 def test_a_clip_in_windows_equals_the_clip_at_once(
     config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
@@ -113,42 +116,34 @@ def test_a_clip_in_windows_equals_the_clip_at_once(
         assert np.array_equal(result[away.numpy()], frame[away.numpy()])
 
 
-def test_the_code_is_smoothed_over_time_unless_it_is_not_wanted(
-    wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+def test_the_models_own_pictures_serve_beside_those_of_a_reference(
+    wearer: tuple[np.ndarray, np.ndarray], talking_head: np.ndarray, talking_head_track: FaceTrack, reference: Reference
 ) -> None:
-    model = model_of(reference, PersonalConfig("paper", "none"), still=False)
-    for layer, gain in ((model.network.encoder.code, 3000), (model.network.decoder.late[1], 30)):
-        layer.weight.mul_(gain)  # untrained, all codes are nearly alike, and what is drawn from them nearly grey
-
-    def result(share: float) -> np.ndarray:
-        filler = PersonalFiller(model, 96, use=Use(steadiness=share))
-        return np.stack(run(filler, wearer, talking_head_track, reference, [0, 3])).astype(int)
-
-    alone, smooth = result(0.0), result(0.9)
-    assert np.array_equal(alone[0], smooth[0]) and not np.array_equal(alone[1:], smooth[1:])
-    hole = wearer[1][:3].all(0) > 0
-    assert np.abs(np.diff(smooth, axis=0))[:, hole].mean() < np.abs(np.diff(alone, axis=0))[:, hole].mean()
-    with pytest.raises(InputError, match="steadiness from 0 to less than 1, got 1"):
-        Use(steadiness=1)
+    """The given picture is of somebody else: the model's own fit better and are shown, whether one is given or not."""
+    frames, masks = (torch.from_numpy(x[:3]).float() for x in wearer)
+    track = FaceTrack.stack([talking_head_track[t] for t in range(3)], talking_head_track.size)
+    other = reference_from_frames([data.astronaut()], still=True)[0]
+    filler = PersonalFiller(model_of(reference, ALIGNED), 96)
+    assert pictures_for(filler, None) is reference and len(pictures_for(filler, other)) == 2
+    alone, beside = (deocclude_clip(frames / 255, masks, track, r, method=filler) for r in (None, other))
+    stranger = deocclude_clip(frames / 255, masks, track, other, method=make_filler("warp", other, crop_side=96))
+    hole = masks > 0
+    assert (alone - beside)[hole].abs().mean() < 0.1 * (alone - stranger)[hole].abs().mean()
 
 
-@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig("paper", "none")])
-def test_all_that_the_network_draws_can_be_had_within_the_crop(
-    config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
+def test_whose_face_it_is_is_asked_once_in_a_clip(
+    wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference, monkeypatch
 ) -> None:
-    model = model_of(reference, config)
-    if config.variant == "aligned":
-        nn.init.constant_(model.network.displacement.bias, 1.0)
-    (hole_alone,), (whole,) = (
-        run(PersonalFiller(model, 96, use=Use(whole=w)), wearer, talking_head_track, reference, [0, 1])
-        for w in (False, True)
-    )
+    """A cut to somebody else in mid-clip must not throw away all that was done before."""
     frames, masks = wearer
-    changed, anew = ((result != frames[0]).any(-1) for result in (hole_alone, whole))
-    assert changed.mean() < 0.2 and anew.mean() > 1.5 * changed.mean()
-    assert not anew[[0, -1]].any() and not anew[:, [0, -1]].any()  # the corners of the frame lie outside the crop
-    hole = cv2.erode((masks[0] > 0).astype(np.uint8), np.ones((9, 9))) > 0
-    assert np.abs(whole[hole].astype(int) - hole_alone[hole]).max() <= 1
+    filler, asked = PersonalFiller(model_of(reference, ALIGNED), 96), []
+    monkeypatch.setattr(filler, "_refuse_others", lambda window, filled: asked.append(len(window.crops)))
+    engine = Deoccluder(filler, reference)
+    for start, scene in ((0, 0), (2, 0), (4, 1)):
+        part = slice(start, start + 2)
+        faces = [replace(talking_head_track[t].covered_by(masks[t]), scene=scene) for t in range(start, start + 2)]
+        engine.process(list(frames[part]), list(masks[part]), faces)
+    assert asked == [2]
 
 
 def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference: Reference) -> None:
@@ -167,7 +162,8 @@ def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference:
 
 def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, reference: Reference) -> None:
     write_personal(tmp_path / "me.safetensors", model_of(reference, ALIGNED))
-    arguments = ["deocclude", str(carphone), "--method", "personal", "--out", str(tmp_path / "out.mp4")]
+    arguments = ["deocclude", str(carphone), "--mask", "simulate", "--method", "personal"]
+    arguments += ["--out", str(tmp_path / "out.mp4")]
     assert main([*arguments, "--personal", str(tmp_path / "me.safetensors"), "--landmarks", "oracle"]) == 0
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
     assert main(arguments) == 1
@@ -184,8 +180,8 @@ def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
     first_second, personal = evaluate([carphone], protocol).mean
     same_pictures, _ = evaluate([carphone], replace(protocol, reference=tmp_path / "me.png")).mean
     assert personal["method"] == "personal"
-    # Not quite the same: what lies further from the face is cut off in the file.
-    assert personal["hole_psnr"] == pytest.approx(same_pictures["hole_psnr"], abs=0.6)
+    # Not quite the same: what lies further from the face is cut off in the file. Of three frames one weighs much.
+    assert personal["hole_psnr"] == pytest.approx(same_pictures["hole_psnr"], abs=0.8)
     assert first_second["hole_psnr"] > same_pictures["hole_psnr"] + 1
 
 
@@ -197,7 +193,7 @@ def test_each_clip_is_measured_with_the_model_that_is_given_for_it(
         shutil.copy(carphone, tmp_path / f"{name}.mp4")
     clips = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
     models = {clip: clip.with_suffix(".safetensors") for clip in clips}
-    protocol = Protocol(("personal",), ("oracle",), size=96, limit=2, networks=False, use=Use(anyone=True))
+    protocol = Protocol(("personal",), ("oracle",), size=96, limit=2, networks=False, anyone=True)
     each = [evaluate([clip], replace(protocol, personal=models[clip])).mean[0]["hole_psnr"] for clip in clips]
     together = evaluate(clips, replace(protocol, personal=models)).clips
     assert [clip["results"][0]["hole_psnr"] for clip in together] == pytest.approx(each) and each[0] > each[1] + 0.2
@@ -222,6 +218,6 @@ def test_somebody_else_is_refused_unless_anyone_will_do(
         (replace(model_of(her, ALIGNED), identity=other), True, False),
         (replace(model_of(her, ALIGNED), identity=None), False, False),
     ):
-        filler = PersonalFiller(model, crop_side=256, use=Use(anyone=allowed))
+        filler = PersonalFiller(model, crop_side=256, anyone=allowed)
         with pytest.raises(InputError, match="not seem to be the person") if refused else nullcontext():
             run(filler, wearer, talking_head_track, model.reference, [0, 2])

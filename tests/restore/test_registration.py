@@ -8,10 +8,10 @@ import pytest
 from skimage import data
 
 from hmd_removal.restore import registration
-from hmd_removal.restore import registry as methods
+from hmd_removal.restore import warp
 from hmd_removal.restore.clip import deocclude_clip
 from hmd_removal.restore.registration import Evidence, registered
-from hmd_removal.tracking.follow import Wearer, visible_track
+from hmd_removal.tracking.follow import track_clip
 from hmd_removal.tracking.reference import make_reference
 from hmd_removal.tracking.track import FaceTrack
 
@@ -110,7 +110,7 @@ def test_the_eyes_of_a_wearer_come_nearer_to_the_truth(
 
     frames, masks = wearer
     reference = make_reference([talking_head[0]], talking_head_track.points[:1])
-    track, _ = visible_track(frames, frames.shape[1:3], Wearer(), masks=masks, reference=reference)
+    track = track_clip(frames, frames.shape[1:3], masks=masks, reference=reference)
     clip = torch.from_numpy(frames).float() / 255, torch.from_numpy(masks).float(), track, reference
 
     def error() -> float:
@@ -118,5 +118,5 @@ def test_the_eyes_of_a_wearer_come_nearer_to_the_truth(
         return float(np.square(result - talking_head / np.float32(255))[masks > 0].mean())
 
     with_it = error()
-    monkeypatch.setattr(methods, "registered", lambda frame, reference, *_: (reference, None))
+    monkeypatch.setattr(warp, "registered", lambda frame, reference, *_: (reference, None))
     assert with_it < 0.97 * error()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.tracking.calibration import PersonalCalibration
-from hmd_removal.tracking.covered import CoveredFaceDetector
+from hmd_removal.tracking.enrol import reference_from_frames
 from hmd_removal.tracking.geometry import eye_distance
-from hmd_removal.tracking.reference import reference_from_frames
-from hmd_removal.tracking.track import FaceTrack, FrameStatus, detect_track, visibility_under
+from hmd_removal.tracking.heads import HeadDetector
+from hmd_removal.tracking.track import FaceTrack, FrameStatus, TrackedFace, visibility_under
 
 Clip = tuple[np.ndarray, np.ndarray, FaceTrack]
 
@@ -25,8 +26,9 @@ def covered(talking_head: np.ndarray, talking_head_track: FaceTrack) -> Clip:
         FaceTrack.stack((talking_head_track[t] for t in range(30, 48)), talking_head_track.size),
     )
     drawn, masks = draw_headset(frames, track, HeadsetArtist(preset("quest")))
-    with CoveredFaceDetector() as detector:
-        return drawn, masks, detect_track(drawn, drawn.shape[1:3], detector=detector)
+    with closing(HeadDetector("covered")) as detector:
+        faces = (TrackedFace.of(detector.detect(frame)[0], FrameStatus.FOUND) for frame in drawn)
+        return drawn, masks, FaceTrack.stack(faces, drawn.shape[1:3])
 
 
 def hole_error(track: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> float:

@@ -20,9 +20,7 @@ def tracked(points: np.ndarray, deviation: float = 5.0) -> TrackedFace:
     visibility, deviations = np.ones(478, np.float32), np.full(478, deviation, np.float32)
     visibility[list(EYES_AND_BROWS)] = 0
     deviations[list(EYES_AND_BROWS)] *= 5
-    return TrackedFace(
-        points.astype(np.float32), FrameStatus.FOUND, visibility, head_pose(points), np.zeros(52), deviations
-    )
+    return TrackedFace(points.astype(np.float32), FrameStatus.FOUND, visibility, head_pose(points), deviations)
 
 
 def moving(count: int) -> np.ndarray:

@@ -5,7 +5,6 @@ import pytest
 from coded_scene import CodedNet, Head, crop_of, picture
 
 from hmd_removal.errors import InputError
-from hmd_removal.tracking.detector import Face
 from hmd_removal.tracking.head_search import crops_for_box, crops_for_mesh, find_heads, find_in_box, windows
 
 
@@ -51,20 +50,10 @@ def test_nobody_there():
     assert find_heads(CodedNet({0: []}), picture()) == []
 
 
-class MeshOf:
-    """A detector of uncovered faces that found the given points."""
-
-    def __init__(self, points: np.ndarray):
-        self._points = points.astype(np.float32)
-
-    def detect(self, frame, mask=None):
-        return [Face(self._points, np.zeros(52, np.float32))]
-
-
 def test_a_head_too_small_for_the_search_is_found_by_its_face():
     head = Head(200, 100, scale=0.9)
     assert find_heads(CodedNet({0: [head]}), picture()) == []
-    (found,) = find_heads(CodedNet({0: [head]}), picture(), face_finder=MeshOf(head.points))
+    (found,) = find_heads(CodedNet({0: [head]}), picture(), faces=[head.points])
     assert found.points == pytest.approx(head.points, abs=0.5)
 
 

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from hmd_removal.errors import InputError
+from hmd_removal.tracking.enrol import load_reference, reference_from_frames
 from hmd_removal.tracking.geometry import EYE_LIDS, eye_openness
-from hmd_removal.tracking.reference import (
-    FrameScore,
-    load_reference,
-    pick_frames,
-    pick_reference,
-    reference_from_frames,
-    score_frames,
-)
+from hmd_removal.tracking.reference import FrameScore, make_reference, pick_frames, pick_reference, score_frames
 from hmd_removal.tracking.track import FaceTrack
 
 
@@ -112,3 +106,12 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "me.jpg").write_text("no picture")
     with pytest.raises(InputError, match="cannot be read"):
         load_reference(tmp_path / "me.jpg")
+
+
+def test_pictures_of_two_references_serve_together(talking_head, talking_head_track):
+    today = make_reference([talking_head[0]], talking_head_track.points[:1])
+    before = make_reference(list(talking_head[5:7]), talking_head_track.points[5:7])
+    both = today.with_more(before)
+    assert len(both) == 3 and both.images[0] is today.images[0] and both.images[2] is before.images[1]
+    assert np.array_equal(both.points[1:], before.points) and np.array_equal(both.angles[:1], today.angles)
+    assert today.with_more(None) is today and today.with_more(today) is today

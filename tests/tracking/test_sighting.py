@@ -1,50 +1,12 @@
-"""Crops lie where they say, and what is seen in one comes back in the frame's pixels."""
+"""What is seen in a crop comes back in the frame's pixels."""
 
 import cv2
-import numpy as np
 import pytest
 from coded_scene import DEVIATION, CodedNet, Head, crop_of, picture
 
+from hmd_removal.tracking.crop import Crop
 from hmd_removal.tracking.geometry import head_pose
-from hmd_removal.tracking.sighting import HeadCrop, look, resample
-
-
-def test_matrix_by_hand():
-    # A square of 40 pixels around (100, 50) to 80 x 80: its upper left corner is (80, 30).
-    assert HeadCrop(100, 50, 40).matrix(80) == pytest.approx(np.array([[2, 0, -160], [0, 2, -60]]))
-
-
-def test_a_tilted_head_stands_upright():
-    # A quarter turn clockwise: what is to the right of the head's middle in the crop is below it in the frame.
-    x, y = HeadCrop(100, 50, 40, roll=90).matrix(40) @ (100, 60, 1)
-    assert (x, y) == pytest.approx((30, 20))
-
-
-def test_crop_and_frame_are_each_others_inverse():
-    crop = HeadCrop(70, 90, 55, roll=20)
-    corner = crop.to_frame() @ (0.25, 0.8, 0.1, 1)
-    assert crop.matrix(200) @ (corner[0], corner[1], 1) == pytest.approx((50, 160))
-    assert corner[2] == pytest.approx(5.5)
-
-
-@pytest.mark.parametrize("side", [60, 130, 300, 700])
-def test_resampled_at_any_size_a_crop_stays_in_place(side):
-    y, x = np.mgrid[0:1200, 0:1600].astype(np.float32)
-    crop = resample(np.stack([x, y, x], axis=2), HeadCrop(820, 610, side, roll=10), 128)
-    for place in ((64, 64), (120, 64), (64, 10)):  # x and y in the crop
-        turn = side / 128 * np.array([[np.cos(0.1745), -np.sin(0.1745)], [np.sin(0.1745), np.cos(0.1745)]])
-        expected = turn @ (np.array(place) - 64) + (820, 610)
-        assert crop[place[1], place[0], :2] == pytest.approx(expected, abs=0.05)
-
-
-def test_large_crops_are_averaged_not_sampled():
-    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3)).astype(np.uint8)
-    assert resample(noise, HeadCrop(450, 450, 800), 100).std() < 0.3 * noise.std()
-
-
-def test_a_crop_beyond_the_picture_repeats_its_edge():
-    crop = resample(picture(), HeadCrop(-500, 150, 100), 32)
-    assert (crop[..., 0] == 0).all()
+from hmd_removal.tracking.sighting import look
 
 
 def test_what_is_seen_comes_back_in_pixels():
@@ -63,7 +25,7 @@ def test_what_is_seen_comes_back_in_pixels():
 def test_a_misplaced_crop_says_how_far():
     head = Head(180, 140)
     ideal = crop_of(head)
-    (seen,) = look(CodedNet({0: [head]}), picture(), [HeadCrop(ideal.x - 30, ideal.y, ideal.side * 1.25)])
+    (seen,) = look(CodedNet({0: [head]}), picture(), [Crop(ideal.x - 30, ideal.y, ideal.side * 1.25)])
     assert seen.moved == pytest.approx(30 / (ideal.side * 1.25), abs=0.02)
     assert seen.grown == pytest.approx(0.8, abs=0.01)
 

@@ -69,7 +69,7 @@ def test_without_names_it_is_what_the_project_itself_trained(hub: Hub, manifest_
     publish(manifest_file=manifest_file)
     (files,) = hub.files[REPO].values()
     assert set(files) == {row.file for row in read_manifest(MANIFEST_FILE).values() if not row.sources} | {"README.md"}
-    assert files["README.md"].count(b"# Model card: personal_generic\n") == 1  # its two parts share one card
+    assert files["README.md"].count(b"# Model card: ") == len(files) - 1
 
 
 def test_without_the_right_to_write_nothing_is_changed(

