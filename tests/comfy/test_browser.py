@@ -140,13 +140,16 @@ def test_widget_that_is_gone_is_disconnected(page: Chromium):
     node["inputs"][slot]["link"] = link
     workflow["links"].append([link, source, 0, node["id"], slot, "FLOAT"])
     output = {"name": "FLOAT", "type": "FLOAT", "links": [link]}
+    place = {"pos": [0, 0], "size": [200, 60], "flags": {}, "order": 0, "mode": 0, "properties": {}}
     workflow["nodes"].append(
-        {"id": source, "type": "PrimitiveFloat", "pos": [0, 0], "outputs": [output], "widgets_values": [0.5]}
+        {"id": source, "type": "PrimitiveFloat", "inputs": [], "outputs": [output], "widgets_values": [0.5]} | place
     )
+    workflow |= {"last_link_id": link, "last_node_id": source}
     again = load(page, workflow, "app.graph.serialize()")
-    (node,) = [node for node in again["nodes"] if node["type"] == "HMD_PersonalDeocclude"]
-    assert "steadiness" not in [slot["name"] for slot in node["inputs"]]
-    assert link not in [link[0] for link in again["links"]]
+    nodes = {node["type"]: node for node in again["nodes"]}
+    assert "steadiness" not in [slot["name"] for slot in nodes["HMD_PersonalDeocclude"]["inputs"]]
+    assert not nodes["PrimitiveFloat"]["outputs"][0]["links"]
+    assert len(again["links"]) == len(workflow["links"]) - 1
 
 
 @every_saved_workflow

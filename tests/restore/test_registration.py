@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from hmd_removal.restore import registration
-from hmd_removal.restore import warp
+from hmd_removal.restore import registration, warp
 from hmd_removal.restore.clip import deocclude_clip
 from hmd_removal.restore.registration import Evidence, registered
 from hmd_removal.tracking.follow import track_clip

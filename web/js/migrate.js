@@ -51,24 +51,16 @@ app.registerExtension({
     if (!change) return;
     const inputs = { ...nodeData.input.required, ...nodeData.input.optional };
     const isGone = (slot) => change.before.includes(slot.name) && !(slot.name in inputs);
-    const { configure, onGraphConfigured } = nodeType.prototype;
+    const { configure } = nodeType.prototype;
 
     nodeType.prototype.configure = function (saved) {
       const values = saved.widgets_values;
       if (Array.isArray(values) && change.isOld(values)) {
         saved.widgets_values = migrated(this.widgets ?? [], values, change);
       }
-      // The front end would show the sockets of widgets that are gone.
+      // The front end would keep the sockets of widgets that are gone. Those with a link it takes off itself.
       saved.inputs = saved.inputs?.filter((slot) => slot.link != null || !isGone(slot));
       return configure.apply(this, arguments);
-    };
-
-    // Those that something is connected to can be taken off only when the whole graph is there.
-    nodeType.prototype.onGraphConfigured = function () {
-      for (let slot = this.inputs.length - 1; slot >= 0; slot--) {
-        if (isGone(this.inputs[slot])) this.removeInput(slot);
-      }
-      return onGraphConfigured?.apply(this, arguments);
     };
   },
 });
