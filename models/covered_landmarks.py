@@ -2,7 +2,8 @@
 
 No public landmarker is trained for covered faces. This one looks at a loose square crop around a head and gives the
 478 points of the MediaPipe topology with a variance for each, which of them are in sight, whether there is a head at
-all, and a coarse mask of the device. Trained by `hmd-removal lab train landmarks`; see docs/models/covered_landmarks.md.
+all, and a coarse mask of the device. Trained by `hmd-removal lab train landmarks`; see
+docs/models/covered_landmarks.md.
 """
 
 from dataclasses import dataclass

@@ -41,6 +41,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--reference", type=Path, help="photo or clip of the person (default: each clip's first second)"
     )
+    parser.add_argument(
+        "--reference-frame",
+        type=int,
+        metavar="N",
+        help="which frame of a clip's first second is the reference (default: chosen), to compare versions of the code",
+    )
     parser.add_argument("--size", type=int, default=256, help="side of the face crops in pixels (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="score at most so many frames of a clip (default: all)")
     parser.add_argument("--json", type=Path, help="write all numbers to this file, after each clip")
@@ -66,6 +72,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         size=args.size,
         limit=args.limit,
         reference=args.reference,
+        reference_frame=args.reference_frame,
         networks=not args.no_networks,
         frechet=args.frechet,
         weights=weights_by_method(args.weights),

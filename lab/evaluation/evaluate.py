@@ -48,9 +48,10 @@ class Protocol:
     """What is compared on which terms. size: crop side in pixels; limit: most scored frames a clip, 0 for all.
 
     methods: see lab.compare.registry. reference: pictures of the person; None for frames of the clip, the first one
-    with `first_frame`, else chosen from its first second. networks: with LPIPS, identity, expression and eyes; frechet:
-    with video distances. weights: files by method; personal: that of a personal model, which has its own pictures of
-    the person and gets no reference, or such a file by clip; anyone: whether that may be used on somebody else.
+    with `first_frame`, else `reference_frame` of its first second, None for what is chosen there. networks: with LPIPS,
+    identity, expression and eyes; frechet: with video distances. weights: files by method; personal: that of a personal
+    model, which has its own pictures of the person and gets no reference, or such a file by clip; anyone: whether that
+    may be used on somebody else.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
     "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); or "detected", in
@@ -64,6 +65,7 @@ class Protocol:
     limit: int = 0
     reference: Path | None = None
     first_frame: bool = False
+    reference_frame: int | None = None
     networks: bool = True
     frechet: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
@@ -174,7 +176,7 @@ def _evaluated(
     scored = slice(truth.first, None)
     judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
     if reference is None:
-        chosen = 0 if protocol.first_frame else None
+        chosen = 0 if protocol.first_frame else protocol.reference_frame
         reference = reference_from_frames(list(truth.frames[: truth.first]), frame=chosen)[0]
     results, rows = [], []
     for name in protocol.presets:
