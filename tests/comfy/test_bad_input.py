@@ -14,7 +14,6 @@ from samples import BLINK, EYES, FRAMES, carphone_frames, write_giant, write_ima
 from scenarios import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, ComfyError, Event, Workflow
-from hmd_removal.tracking.heads import LONGEST_PAUSE
 
 GREY = np.full((144, 176, 3), 128, np.uint8)
 
@@ -135,15 +134,9 @@ def test_face_lost_for_thirty_frames_is_reported_and_stops_nothing(
         return await client.run(await upload(client, workflow, files))
 
     (report,) = comfy(scenario)["report"]["text"]
-    words = re.fullmatch(
-        r"(\d+) of 50 frames have a found face, (\d+) interpolated \(frames 12-(\d+)\)\. "
-        r"The eyes are covered in 0 of 50 frames\.",
-        report,
+    assert report == (
+        "20 of 50 frames have a found face, 30 interpolated (frames 12-41). The eyes are covered in 0 of 50 frames."
     )
-    assert words, report
-    found, interpolated, last = map(int, words.groups())
-    # After a long absence the whole picture is searched only now and then.
-    assert found + interpolated == 50 and 41 <= last <= 41 + LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("widget", ["video", "path"])
