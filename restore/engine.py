@@ -90,12 +90,13 @@ class Scene:
     """All that is known of one scene and must not outlive it: where the head was, which picture of the person is shown
     and where it belongs, what each place showed before, and the method's state.
 
-    number: the scene's, see FaceTrack.scene. first: whether it begins the clip. pixels: side S of its crops.
+    number: the scene's, see FaceTrack.scene. first: whether it begins the clip. begins: whether the clip's first frames
+    are still to be filled; the state does not say, as a method may have none. pixels: side S of its crops.
     """
 
     def __init__(self, filler: Filler, reference: Reference | None, number: int, *, first: bool):
         aligned = filler.needs_alignment and reference is not None
-        self.number, self.first = number, first
+        self.number, self.begins = number, first
         self.pixels = filler.crop_side
         self.crops = CropTrack()
         self.aligner = ReferenceAligner(reference, steady=True) if aligned else None
@@ -176,8 +177,8 @@ class Deoccluder:
         todo = [p for p in prepared if p.crop is not None]
         if not todo:
             return [frame.copy() for frame, _, _ in members]
-        begins = scene.first and scene.state is None
-        filled, scene.state = self._filler.fill(window_of(todo, begins=begins), scene.state)
+        window, scene.begins = window_of(todo, begins=scene.begins), False
+        filled, scene.state = self._filler.fill(window, scene.state)
         crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
         return [
             frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)

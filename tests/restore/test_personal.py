@@ -131,12 +131,17 @@ def test_the_models_own_pictures_serve_beside_those_of_a_reference(
     assert (alone - beside)[hole].abs().mean() < 0.1 * (alone - stranger)[hole].abs().mean()
 
 
+@pytest.mark.parametrize("config", [ALIGNED, PersonalConfig()], ids=["aligned", "paper, which has no state"])
 def test_whose_face_it_is_is_asked_once_in_a_clip(
-    wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference, monkeypatch
+    config: PersonalConfig,
+    wearer: tuple[np.ndarray, np.ndarray],
+    talking_head_track: FaceTrack,
+    reference: Reference,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A cut to somebody else in mid-clip must not throw away all that was done before."""
+    """What comes in mid-clip, another view or somebody else after a cut, must not throw away all that was done."""
     frames, masks = wearer
-    filler, asked = PersonalFiller(model_of(reference, ALIGNED), 96), []
+    filler, asked = PersonalFiller(model_of(reference, config), 96), []
     monkeypatch.setattr(filler, "_refuse_others", lambda window, filled: asked.append(len(window.crops)))
     engine = Deoccluder(filler, reference)
     for start, scene in ((0, 0), (2, 0), (4, 1)):
