@@ -20,7 +20,7 @@ from .models import preset as headset_preset
 GENEROUS = 0.3  # centimetres beyond the edge: a hole that is too small leaves a rim of plastic
 SMALLEST = 10.0  # square centimetres; less than that is no device
 PERHAPS = 0.35  # probability from which a place is looked at
-WORK_WIDTH = 160  # pixels of the device's width at which the work is done
+WORK_WIDTH = 112  # pixels of the device's width at which the work is done
 MARGIN = 2.5  # centimetres of surroundings that are looked at
 DOUBT = 0.02  # how often the network is wrong where it is sure
 SURE = 3.0  # log-odds from which a pixel teaches its colour

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
+import cv2
 import numpy as np
 
 from ..errors import InputError
@@ -137,7 +138,7 @@ class GivenMask:
             yield from (self._source > 0.5).astype(np.uint8)
             return
         with VideoReader(self._source) as reader:
-            yield from ((frame.pixels[..., 1] > 127).astype(np.uint8) for frame in reader)
+            yield from ((frame.pixels > 127).view(np.uint8) for frame in reader.frames(grey=True))
 
 
 MaskSource = SimulatedHeadset | DetectedHeadset | GivenMask
@@ -150,7 +151,7 @@ def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
             f"The mask must have the frames' size, {size[1]} x {size[0]}, "
             f"but is {mask.shape[1]} x {mask.shape[0]}; resize it."
         )
-    if (mask > 0.5).mean() >= FULL:
+    if cv2.countNonZero((mask > 0.5).view(np.uint8)) >= FULL * mask.size:
         raise InputError(
             "The mask covers the whole picture, so no face is left to work from; it must be white on the headset only "
             "(is it inverted?)."

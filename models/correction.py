@@ -1,22 +1,25 @@
 """What networks that start from the aligned reference do to it: move it, recall, add."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from einops import rearrange
 from torch.nn import functional as F
 
 
-def box_mean(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """(N, C, H, W) averaged over squares of an odd side; what lies beyond the edge does not count."""
-    across = F.avg_pool2d(pictures, (1, side), 1, (0, side // 2), count_include_pad=False)
-    return F.avg_pool2d(across, (side, 1), 1, (side // 2, 0), count_include_pad=False)
+@lru_cache(maxsize=32)
+def _band(length: int, side: int, passes: int, device: torch.device) -> torch.Tensor:
+    """(length, length): means over `side` neighbours in a row, so many times after each other."""
+    places = torch.arange(length)  # not on the device: some have no float64
+    near = ((places[:, None] - places).abs() <= side // 2).double()
+    return torch.linalg.matrix_power(near / near.sum(1, keepdim=True), passes).float().to(device)
 
 
-def box_max(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """The largest value in squares of an odd side."""
-    across = F.max_pool2d(pictures, (1, side), 1, (0, side // 2))
-    return F.max_pool2d(across, (side, 1), 1, (side // 2, 0))
+def box_mean(pictures: torch.Tensor, side: int, passes: int = 1) -> torch.Tensor:
+    """(N, C, H, W) averaged over squares of an odd side, so many times; what lies beyond the edge does not count."""
+    down, across = (_band(length, side, passes, pictures.device) for length in pictures.shape[-2:])
+    return down @ pictures @ across.T
 
 
 STEP = 0.02  # what a displacement of 1 moves the reference by, in half sides of the picture
@@ -70,16 +73,14 @@ def _recalled(
     one beside those of the other.
     """
     difference = known * (remembered - picture)
-    coarse = _coarse(difference)
-    return picture + torch.sigmoid(logit) * coarse + torch.sigmoid(DECIDED * logit) * (difference - coarse)
+    smooth = coarse(difference)
+    return picture + torch.sigmoid(logit) * smooth + torch.sigmoid(DECIDED * logit) * (difference - smooth)
 
 
-def _coarse(pictures: torch.Tensor) -> torch.Tensor:
+def coarse(pictures: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) without what is fine: two passes of a box, whose variances add up to that of GRAIN."""
     side = max(round((6 * (GRAIN * pictures.shape[-1]) ** 2 + 1) ** 0.5) // 2 * 2 + 1, 3)
-    for _ in range(2):
-        pictures = box_mean(pictures, side)
-    return pictures
+    return box_mean(pictures, side, 2)
 
 
 def _sized(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:

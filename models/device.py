@@ -56,6 +56,12 @@ def full_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type if device.type in ("cuda", "cpu") else "cpu", enabled=False)
 
 
+def with_all_operations(device: torch.device) -> torch.device:
+    """The device itself, or the CPU in place of one, as DirectML ("privateuseone"), that may lack an operation of the
+    frame path. Networks stay where they are."""
+    return device if device.type in ("cuda", "mps", "xpu", "cpu") else torch.device("cpu")
+
+
 def check_precision(precision: str) -> None:
     """Raise InputError for an unknown precision."""
     if precision not in PRECISIONS:

@@ -41,7 +41,7 @@ class EVIConfig:
     """What a file of weights has to say of its network.
 
     variant: "paper", whose reference is another frame as it is, zeroed outside the hole; or "aligned", whose reference
-    is the person's re-posed and colour-matched face (restore.align, restore.blend), which it corrects: what the
+    is the person's re-posed and colour-matched face (restore.align, restore.rim), which it corrects: what the
     alignment
     gets right need not be learnt; and which is also told what each place showed before (restore.memory). width:
     channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or "none".

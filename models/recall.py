@@ -8,7 +8,7 @@ the face has moved is known besides, from its landmarks.
 
 import torch
 
-from .correction import box_max, box_mean
+from .correction import box_mean
 from .device import full_precision
 
 RING = 0.08  # of the side: width of what is compared, around the hole
@@ -43,8 +43,8 @@ def prior_share(
     frames, mask, reference, memory = (x.float().flatten(0, 1) for x in (frames, mask, reference, memory))
     with full_precision(frames.device), torch.no_grad():
         width = max(round(RING * frames.shape[-1]), 1)
-        seam = box_max(mask, 3)  # the device's edge is blurred
-        ring = box_max(mask, 2 * width + 1) - seam
+        seam = (box_mean(mask, 3) > 0).float()  # the device's edge is blurred
+        ring = (box_mean(mask, 2 * width + 1) > 0).float() - seam
         of_reference, _ = _difference(frames, reference, ring)
         of_memory, compared = _difference(frames, memory[:, :3], ring * memory[:, 3:4])
         logit = STEEPNESS * torch.log(favour * of_reference / of_memory)
@@ -64,6 +64,5 @@ def _difference(frames: torch.Tensor, pictures: torch.Tensor, where: torch.Tenso
     """Root mean square of the difference around each place, (N, 1, S, S), of what counts; and how much counts there."""
     squares = (pictures - frames).square().mean(1, keepdim=True) * where
     side = round(REACH * frames.shape[-1]) // 2 * 2 + 1
-    for _ in range(PASSES):
-        squares, where = box_mean(squares, side), box_mean(where, side)
+    squares, where = box_mean(squares, side, PASSES), box_mean(where, side, PASSES)
     return (squares / (where + 1e-8) + FLOOR**2).sqrt(), where

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from comfy import model_management
 from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
 from comfy_api.latest import io
@@ -176,6 +177,7 @@ class DeoccludeVideo(io.ComfyNode):
                 ),
                 wearer=Wearer(face, on_missing, box=box_of(face_box)),
                 quality=quality,
+                device=model_management.get_torch_device(),
                 progress=progress_bar(),
             )
         words = report.summary

@@ -102,7 +102,7 @@ class DetectFaceLandmarks(io.ComfyNode):
         detector: str = MODES[0],
         face_box: str = "",
     ) -> io.NodeOutput:
-        from ..restore.clip import fitting_masks
+        from ..restore.engine import fitting_masks
         from ..tracking.preview import draw_face
 
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()

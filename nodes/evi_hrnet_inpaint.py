@@ -17,7 +17,6 @@ from .schema import known
 from .sockets import SEARCH_ALIASES
 from .widgets import (
     covered_clip_inputs,
-    crop_size_input,
     landmarks_input,
     precision_input,
     reference_input,
@@ -51,7 +50,6 @@ class EVIHRnetInpaint(io.ComfyNode):
                     tooltip="The pack's own, or a file that you trained and put into ComfyUI's models/hmd_removal.",
                 ),
                 landmarks_input(),
-                crop_size_input(),
                 precision_input(),
             ],
             outputs=[restored_output()],
@@ -70,8 +68,8 @@ class EVIHRnetInpaint(io.ComfyNode):
         reference: Reference,
         weights: str,
         landmarks: str,
-        crop_size: int = 0,
         precision: str = "auto",
+        **removed: Any,  # crop_size, which older graphs may have connected
     ) -> io.NodeOutput:
         return filled(
             image,
@@ -81,6 +79,5 @@ class EVIHRnetInpaint(io.ComfyNode):
             landmarks,
             method="evi-hrnet",
             weights=None if weights == EVI_WEIGHTS else own_file(weights),
-            crop_side=crop_size or None,
             precision=precision,
         )

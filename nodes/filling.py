@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from comfy import model_management
 from comfy_api.latest import io
 
 from ..errors import InputError
@@ -49,7 +50,7 @@ def filled(
     **options: Any,
 ) -> io.NodeOutput:
     """A filling node's work: IMAGE, MASK, FACE_TRACK and HMD_REFERENCE to IMAGE. options: as of `managed_filler`."""
-    from ..restore.clip import deocclude_clip
+    from ..restore.engine import deocclude_clip
 
     progress = progress_bar()
     restored = deocclude_clip(
@@ -59,6 +60,7 @@ def filled(
         reference,
         method=managed_filler(method, reference, **options),
         landmarks=landmarks,
+        device=model_management.get_torch_device(),
         progress=progress,
     )
     return io.NodeOutput(restored)

@@ -18,7 +18,6 @@ from .schema import known
 from .sockets import SEARCH_ALIASES, PersonalModelSocket
 from .widgets import (
     covered_clip_inputs,
-    crop_size_input,
     landmarks_input,
     precision_input,
     reference_input,
@@ -59,7 +58,6 @@ class PersonalDeocclude(io.ComfyNode):
                     "trained_model", optional=True, tooltip="The model that Train Personal has just made."
                 ),
                 reference_input("Used beside the model's own pictures, if light or hair have changed.", optional=True),
-                crop_size_input(),
                 precision_input(),
                 known(
                     io.Boolean.Input,
@@ -86,10 +84,9 @@ class PersonalDeocclude(io.ComfyNode):
         landmarks: str,
         trained_model: Path | None = None,
         reference: Reference | None = None,
-        crop_size: int = 0,
         precision: str = "auto",
         anyone: bool = False,
-        **removed: Any,  # steadiness and whole, which older graphs may have connected
+        **removed: Any,  # crop_size, steadiness and whole, which older graphs may have connected
     ) -> io.NodeOutput:
         return filled(
             image,
@@ -99,7 +96,6 @@ class PersonalDeocclude(io.ComfyNode):
             landmarks,
             method="personal",
             personal=_chosen(model, trained_model),
-            crop_side=crop_size or None,
             precision=precision,
             anyone=anyone,
         )

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..headset.draw import HEADSETS
 from ..models.device import PRECISIONS
-from ..restore.clip import LANDMARKS
+from ..restore.engine import LANDMARKS
 from ..tracking.follow import MAX_GAP, ON_MISSING
 from .schema import known
 from .sockets import FaceTrackSocket, ReferenceSocket
@@ -67,23 +67,6 @@ def landmarks_input() -> io.Input:
             "visible: landmarks under the mask are worked out from those in sight. That is right for every real video. "
             "oracle: the track's own landmarks under the mask are used. That is for experiments, where the face was "
             "detected before a headset was drawn on it."
-        ),
-        advanced=True,
-    )
-
-
-def crop_size_input() -> io.Input:
-    """Widget `crop_size`, in pixels."""
-    return known(
-        io.Int.Input,
-        "crop_size",
-        default=0,
-        min=0,
-        max=1024,
-        step=32,
-        tooltip=(
-            "Side in pixels of the square around the head that is worked on. 0: as large as it is in the first frame, "
-            "so that no detail is lost. Less is faster."
         ),
         advanced=True,
     )

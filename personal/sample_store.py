@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import cv2
 import numpy as np
+import torch
 
 from ..errors import InputError
 from ..files import written_whole
 from ..headset.draw import HeadsetArtist, draw_headset
 from ..restore.baselines import reference_crop
-from ..restore.engine import Deoccluder, window_of
+from ..restore.engine import Deoccluder
+from ..restore.grid import on_grid
+from ..restore.paste import shown_on_grid
 from ..restore.warp import WarpFiller, fitted_reference
 from ..tracking.follow import track_clip
 from ..tracking.reference import Reference
@@ -20,6 +24,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 
 MODES = ("oracle", "visible")
 FILM, PHOTOGRAPH = "film", "photograph"  # what a take is made from
+WHOLE = 0.999  # share of a place that is remembered from which it counts
 SHORTEST = 8  # frames; a network in time learns nothing from less
 
 
@@ -77,28 +82,32 @@ def make_take(
             faces = track_clip(covered, size, masks=masks, reference=reference)
         except InputError:  # the landmarker finds nobody: there is nothing to learn from this one
             return None
-    engine = Deoccluder(RememberingWarp(side), reference)
+    filler = RememberingWarp()
+    engine = Deoccluder(filler, reference, torch.device("cpu"))
     covered[:put_on], masks[:put_on] = frames[:put_on], 0
     runs: list[list[dict[str, np.ndarray]]] = [[]]
     evidence = None
     for t in range(len(frames)):
         face = faces[t].covered_by(masks[t]) if mode == "visible" else faces[t]
-        (prepared,) = engine.prepare([covered[t]], [masks[t]], [face])
-        if prepared.crop is None or track.status[t] != FrameStatus.FOUND:
+        window, _ = engine.scene(face.scene).window([(covered[t], masks[t], face)])
+        if window is None or track.status[t] != FrameStatus.FOUND:
             runs.append([])
             continue
-        fitted, evidence = fitted_reference(window_of([prepared]), evidence)
+        fitted, evidence = fitted_reference(window, evidence)
+        (source,) = window.sources
+        there = source.crop.moved(-np.array([s.start for s in source.place][::-1]))
+        picture, known = source.recalled
         frame = {
-            "truth": prepared.crop.take(frames[t], side),
-            "covered": prepared.pixels,
-            "warped": np.round(fitted[0].permute(1, 2, 0).numpy().clip(0, 1) * 255).astype(np.uint8),
-            "remembered": prepared.memory.picture,
-            "in_memory": prepared.memory.known,
-            "moved": prepared.memory.moved.astype(np.float16),
-            "hole": prepared.hole,
-            "points": prepared.crop.to_crop(track.points[t], side)[:, :2].astype(np.float32),
-            "seen": prepared.points[:, :2].astype(np.float32),
-            "known": prepared.visibility > 0.5,
+            "truth": codes(source.on_grid(frames[t], side)),
+            "covered": codes(source.on_grid(covered[t], side)),
+            "warped": codes(shown_on_grid(fitted.filling, window.sources, window.bank, side)[0]),
+            "remembered": codes(on_grid(picture, there, side)),
+            "in_memory": (on_grid(known.astype(np.float32), there, side)[0].numpy() > WHOLE).astype(np.uint8),
+            "moved": cv2.resize(window.remembered.moved[0, 0].numpy(), (side, side)).astype(np.float16),
+            "hole": (source.on_grid(source.hole, side)[0].numpy() > 0).astype(np.uint8),
+            "points": source.crop.to_crop(track.points[t], side)[:, :2].astype(np.float32),
+            "seen": source.crop.to_crop(face.points, side)[:, :2].astype(np.float32),
+            "known": face.visibility > 0.5,
         }
         runs[-1].append(frame)
     longest = max(runs, key=len)
@@ -106,6 +115,11 @@ def make_take(
         return None
     stacked = {name: np.stack([frame[name] for frame in longest]) for name in longest[0]}
     return Take(**stacked, reference=reference_crop(reference, side))
+
+
+def codes(picture: torch.Tensor) -> np.ndarray:
+    """(3, S, S) in [0, 1] to (S, S, 3) uint8."""
+    return (picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 class RememberingWarp(WarpFiller):

@@ -1,11 +1,13 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
+import torch
 
+from ..tracking.crop import Crop
 from ..tracking.geometry import (
     MESH_POINT_COUNT,
     canonical_points,
@@ -16,45 +18,103 @@ from ..tracking.geometry import (
     rigidity,
     transform,
 )
-from ..tracking.mesh import extend_points, warp_mesh
+from ..tracking.mesh import extend_points
 from ..tracking.reference import Reference
 from ..tracking.smoothing import OneEuro
-from .blend import match_colours
-from .registration import Evidence, registered
+from .grid import blurred, grown, mesh_maps, moved, sampled
+from .rim import RING, Evidence, matching_tint, registered
 
-SIDE = 128  # pixels of the square in which pictures are compared
-RING = 24  # of them: how far around the hole
-DETAIL = 3.0  # of them: standard deviation of what is too coarse to count
-SEAM = 1  # of those next to the hole that are left out: the device's edge is blurred
+AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its rings show of it in a crop
+CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
+SMALL = 192
+SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
+
+
+class ReferenceBank:
+    """The N pictures of a Reference. small: (N, 3, SMALL, SMALL) in [0, 1]. places: (N, M, 2), where the points of the
+    extended mesh lie in each, in sides of the picture."""
+
+    def __init__(self, reference: Reference, device: torch.device):
+        self.reference, self.device = reference, device
+        self._crops: list[Crop] = []
+        places = []
+        for points in reference.points:
+            pose = head_pose(points)
+            crop = Crop.around(pose, AROUND, CENTRE)
+            self._crops.append(Crop(crop.x, crop.y, crop.side).on_pixels())
+            places.append(self._crops[-1].to_crop(extend_points(points.astype(np.float64), pose), 1)[:, :2])
+        small = [crop.shrunk(image, SMALL) for crop, image in zip(self._crops, reference.images, strict=True)]
+        self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
+        self.places = torch.from_numpy(np.stack(places)).float().to(device)
+        self._sharp: dict[tuple[int, int], torch.Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def sharp(self, index: int, scale: float) -> torch.Tensor:
+        """(1, 3, R, R) in [0, 1], a picture as fine as it is, or about as fine as is asked for: one that is finer would
+        flicker. scale: pixels a centimetre in which it is to be shown."""
+        crop = self._crops[index]
+        by = max(int(crop.side / AROUND / scale), 1)
+        if (index, by) not in self._sharp:
+            while len(self._sharp) >= SHARP:
+                del self._sharp[next(iter(self._sharp))]
+            pixels = torch.from_numpy(crop.shrunk(self.reference.images[index], round(crop.side / by)))
+            # Channels last: the colours of a pixel are read together.
+            self._sharp[index, by] = pixels.to(self.device).permute(2, 0, 1)[None].float() / 255
+        return self._sharp[index, by]
+
+
+COMPARED = 24  # cells: how far around the hole pictures are compared
+DETAIL = 3.0  # cells: standard deviation of what is too coarse to count
+SEAM = 1  # cells next to the hole that are left out: the device's edge is blurred
 OUTLIER = 0.12  # difference, on [0, 1], beyond which it does not matter how large it is
-FEWEST = 40  # pixels of the ring below which it says nothing
+FEWEST = 40  # cells of the ring below which it says nothing
 MIXED, ALIKE = 3, 1.2  # pictures at most of which the coarse part is the mean; misfit of one by that of the first
 NEAR = 12.0  # degrees, more than that of the nearest one, by which a picture's head may be turned otherwise
 EVERY = 4  # frames from one look to the next
 NEWS = 0.3  # share of a look in what is known of a picture
 BETTER = 0.93  # misfit, by that of the present picture, from which another one replaces it: a change is seen
 TURNED = 1.0116  # by which a misfit counts more for each degree that a head is turned otherwise, a tenth of a decibel
+BEYOND = 0.03  # crop sides: how far around the ring that is compared the reference is drawn besides
+TOGETHER = 8  # pictures that are looked at at once
 
-# Draws picture i at the face's shape in (SIDE, SIDE), within a region (SIDE, SIDE) bool, as warp_mesh does.
-Draw = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# The (n, M, 3) extended meshes, in cells, at which pictures of these numbers are to be drawn.
+Shapes = Callable[[Sequence[int]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The reference at the shape of T faces. shown: which of the bank's pictures. places: (T, 2, S, S), where in it
+    each cell lies, in its sides. kind: (T, 1, S, S) of tracking.mesh: 0 where there is nothing, 1 around the face, 2 on
+    its mesh. colours: (T, 3, S, S) in [0, 1], valid where kind is not 0; tint: (T, 3, S, S), what of them is not the
+    shown picture's own."""
+
+    shown: tuple[int, ...]
+    places: torch.Tensor
+    kind: torch.Tensor
+    colours: torch.Tensor
+    tint: torch.Tensor
 
 
 class PictureChoice:
-    """The choice for one clip; feed the frames in order. count: of the pictures."""
+    """The choice for one scene; feed the frames in order. bank: the pictures."""
 
-    def __init__(self, count: int):
+    def __init__(self, bank: ReferenceBank):
+        self._bank = bank
+        count = len(bank)
         self._misfit = np.full(count, np.nan)
         self._looked = np.zeros(count, int)  # at which frame
         self._evidence: list[Evidence | None] = [None] * count  # of where each picture belongs
         self._frame = 0
         self._current: int | None = None
 
-    def __call__(self, frame: np.ndarray, hole: np.ndarray, away: np.ndarray, draw: Draw) -> list[int]:
+    def __call__(self, frame: torch.Tensor, hole: torch.Tensor, away: np.ndarray, shapes: Shapes) -> list[int]:
         """The pictures for the next frame: the one that is shown, then others that fit about as well.
 
-        frame: (S, S, 3) uint8, or float32 in [0, 1]; hole: (S, S) uint8; away: (N,) degrees by which the head in each
-        picture is turned otherwise. In the first frame all pictures are looked at; later, in every fourth one, the
-        present one and another one in turn.
+        frame: (3, S, S) in [0, 1]; hole: (1, S, S); away: (N,) degrees by which the head in each picture is turned
+        otherwise; shapes: the (M, 3) extended mesh, in cells, at which some of the pictures are drawn. In the first
+        frame all pictures are looked at; later, in every fourth one, the present one and another one in turn.
         """
         self._frame += 1
         near = np.flatnonzero(away <= away.min() + NEAR).tolist()
@@ -62,16 +122,9 @@ class PictureChoice:
         if self._current is None:
             looks = list(range(len(away)))
         elif self._frame % EVERY == 0:
-            looks = [self._current, min(near, key=lambda i: self._looked[i])]
-        if looks:
-            small = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-            small /= 255 if frame.dtype == np.uint8 else 1
-            covered = cv2.resize(hole.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
-            for i in dict.fromkeys(looks):
-                found, self._evidence[i] = misfit(
-                    small, covered.astype(np.uint8), lambda region, i=i: draw(i, region), self._evidence[i]
-                )
-                self._note(i, found)
+            looks = list(dict.fromkeys([self._current, min(near, key=lambda i: self._looked[i])]))
+        for start in range(0, len(looks), TOGETHER):
+            self._look(frame, hole, looks[start : start + TOGETHER], shapes)
         # Of which nothing is known fits as badly as can be: among such ones the pose decides.
         counted = np.nan_to_num(self._misfit, nan=OUTLIER) * TURNED**away
         order = sorted(near, key=lambda i: (counted[i], away[i]))
@@ -80,51 +133,66 @@ class PictureChoice:
         known = [i for i in order if i != self._current and not np.isnan(self._misfit[i])]
         return [self._current, *(i for i in known if counted[i] <= ALIKE * counted[self._current])][:MIXED]
 
-    def _note(self, i: int, found: float) -> None:
-        known = self._misfit[i]
-        self._misfit[i] = found if np.isnan(known) else known if np.isnan(found) else known + NEWS * (found - known)
-        self._looked[i] = self._frame
+    def _look(self, frame: torch.Tensor, hole: torch.Tensor, looks: list[int], shapes: Shapes) -> None:
+        near = grown(hole[None], COMPARED + SEAM).expand(len(looks), -1, -1, -1)
+        places, kind = mesh_maps(self._bank.places[looks], shapes(looks), near, range(len(looks)))
+        pictures = sampled(self._bank.small[looks], places.permute(0, 2, 3, 1))
+        found, evidence = misfits(frame, hole, pictures, kind, [self._evidence[i] for i in looks])
+        for i, value, of_it in zip(looks, found, evidence, strict=True):
+            self._evidence[i] = of_it
+            known = self._misfit[i]
+            self._misfit[i] = value if np.isnan(known) else known if np.isnan(value) else known + NEWS * (value - known)
+            self._looked[i] = self._frame
 
 
-def misfit(
-    frame: np.ndarray,
-    hole: np.ndarray,
-    draw: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    before: Evidence | None = None,
-) -> tuple[float, Evidence]:
-    """How far a picture is from the frame around the hole, with its colours matched and moved to meet it as it will be
-    in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there; and the
-    evidence of where it belongs, for the next look, see restore.registration.
+def misfits(
+    frame: torch.Tensor,
+    hole: torch.Tensor,
+    pictures: torch.Tensor,
+    kind: torch.Tensor,
+    before: Sequence[Evidence | None],
+) -> tuple[list[float], list[Evidence]]:
+    """How far each picture is from the frame around the hole, with its colours matched and moved to meet it as it will
+    be in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there; and the
+    evidence of where it belongs, for the next look, see restore.rim.
 
-    frame: (SIDE, SIDE, 3) float32; hole: (SIDE, SIDE) uint8; draw: see Draw. Coarse differences do not count, and right
-    beside the hole, where colours are taken from, fine ones hardly. A blurred picture differs less from anything, but
-    would blur the hole: where details are weaker than the frame's, the misfit is multiplied by the root of how much.
+    frame: (3, S, S); hole: (1, S, S); pictures: (N, 3, S, S), and their kind, (N, 1, S, S). Coarse differences do not
+    count, and right beside the hole, where colours are taken from, fine ones hardly. A blurred picture differs less
+    from anything, but would blur the hole: where details are weaker than the frame's, the misfit is multiplied by the
+    root of how much.
     """
-    near = _grown(hole, RING + SEAM)
-    picture, kind = draw(near)
-    matched = match_colours(picture.astype(np.float32) / 255, frame, hole, kind)
-    moved, evidence = registered(frame, matched, hole, kind > 0, before)
-    ring = near & ~_grown(hole, SEAM) & (kind > 0)
-    if ring.sum() < FEWEST:
-        return np.nan, evidence
-    difference, wanted, shown = (_details(x, ring)[ring] for x in (frame - moved, frame, moved))
-    weaker = max(float(wanted.std()) / max(float(shown.std()), 1e-6), 1.0)
-    return float(np.sqrt(np.square(np.clip(difference, -OUTLIER, OUTLIER)).mean() * weaker)), evidence
+    count = len(pictures)
+    frames, holes = frame.expand(count, -1, -1, -1), hole.expand(count, -1, -1, -1)
+    matched = (pictures + matching_tint(pictures, frames, holes, kind)).clamp(0, 1)
+    steps, evidence = [], []
+    for i in range(count):
+        step, of_it = registered(frames[i : i + 1], matched[i : i + 1], holes[i : i + 1], kind[i : i + 1], before[i])
+        steps.append(step)
+        evidence.append(of_it)
+    there = moved(matched, torch.cat(steps))
+    ring = grown(holes, COMPARED + SEAM) & ~grown(holes, SEAM) & (kind > 0)
+    difference, wanted, shown = (_details(x, ring) for x in (frames - there, frames, there))
+    counted = ring.sum((1, 2, 3)).clamp(min=1)
+    squares = difference.clamp(-OUTLIER, OUTLIER).square().sum((1, 2, 3)) / (3 * counted)
+    wanted, shown = (_deviation(x, ring, 3 * counted) for x in (wanted, shown))
+    found = (squares * (wanted / shown.clamp(min=1e-6)).clamp(min=1)).sqrt()
+    return found.masked_fill(counted < FEWEST, torch.nan).tolist(), evidence
 
 
-def _details(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The picture less its blurred self, both of what lies in `where` alone."""
-    inside = where.astype(np.float32)[..., None]
-    blurred, counted = (cv2.GaussianBlur(x, (0, 0), DETAIL) for x in (picture * inside, inside))
-    return picture - blurred / np.maximum(counted[..., None], 1e-6)
+def _details(pictures: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+    """The pictures less their blurred selves, both of what lies in `where` alone, and 0 elsewhere."""
+    inside = where.float()
+    coarse = blurred(pictures * inside, DETAIL) / blurred(inside, DETAIL).clamp(min=1e-6)
+    return (pictures - coarse) * inside
 
 
-def _grown(hole: np.ndarray, by: int) -> np.ndarray:
-    return cv2.dilate(hole, np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0
+def _deviation(pictures: torch.Tensor, where: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """(N,) standard deviations of `count` values in `where`."""
+    mean = pictures.sum((1, 2, 3)) / count
+    return ((pictures - mean[:, None, None, None]) * where).square().sum((1, 2, 3)).div(count).sqrt()
 
 
 RESIDUAL_REACH = 1.5  # centimetres within which a visible point's deviation from the rigid pose is shared
-HALF = np.array([0.5, 0.5, 0.0])  # pixel centres lie at half a pixel
 COARSE = 1 / 64  # of the side: standard deviation of what divides coarse from fine where pictures are mixed
 
 
@@ -174,78 +242,75 @@ def complete_points(
     return out
 
 
-def coarsely_mixed(
-    picture: np.ndarray, kind: np.ndarray, others: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
-    """The picture, (S, S, 3) uint8, with what is coarse in it taken from the mean of several.
+def mixing_tint(drawn: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+    """What has to be added to the first of some pictures, (N, 3, S, S), for its coarse part to be the mean of all.
 
-    kind: (S, S) uint8, its map of warp_mesh. others: drawn at the same shape as (s, s, 3) uint8, with their maps. What
-    is fine stays the picture's own, so nothing is blurred (two bands, as Burt and Adelson 1983 mix pictures).
+    kind: (1, S, S), 0 where they show nothing. What is fine stays the picture's own, so nothing is blurred (two bands,
+    as Burt and Adelson 1983 mix pictures). Returns (3, S, S).
     """
-    side = len(others[0][0])
-    own = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
-    whole = cv2.resize((kind > 0).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) == 1
-    shown = np.logical_and.reduce([whole, *(k > 0 for _, k in others)]).astype(np.float32)[..., None]
-    away = sum(other - own for other, _ in others) / (1 + len(others)) * shown
-    away, counted = (cv2.GaussianBlur(x, (0, 0), COARSE * side) for x in (away, shown))
-    away = cv2.resize(away / np.maximum(counted[..., None], 1e-3), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.round(np.clip(picture + away, 0, 255)).astype(np.uint8) * (kind > 0)[..., None]
+    shown = (kind > 0).float()[None]
+    deviation = COARSE * shown.shape[-1]
+    away = blurred((drawn.mean(0, keepdim=True) - drawn[:1]) * shown, deviation)
+    return (away / blurred(shown, deviation).clamp(min=1e-3) * shown)[0]
 
 
 class ReferenceAligner:
-    """Warps one of the person's pictures into the crops of one clip; feed the frames in order.
+    """Brings one of the person's pictures to the faces of one scene; feed the frames in order.
 
-    Which one: the one that fits best around the hole (restore.align), with what is coarse from the next best ones as
-    well. steady: smooth the hidden points in time (One-Euro), since the fit that they come from shakes with every
-    visible point; for points in crops, where the head keeps its place, as it would lag behind a head that moves.
+    Which one: the one that fits best around the hole, with what is coarse from the next best ones as well. Hidden
+    points are smoothed in time (One-Euro), since the fit that they come from shakes with every visible point.
     """
 
-    def __init__(self, reference: Reference, *, steady: bool = False):
-        self.reference = reference
-        self._extended = [extend_points(p, head_pose(p)) for p in reference.points]
-        self._choice = PictureChoice(len(reference))
-        self._steady = OneEuro(min_cutoff=0.05, beta=0.02) if steady else None
+    def __init__(self, bank: ReferenceBank):
+        self._bank = bank
+        self._choice = PictureChoice(bank)
+        self._steady = OneEuro(min_cutoff=0.05, beta=0.05)
 
     def __call__(
         self,
         points: np.ndarray,
         visibility: np.ndarray,
-        region: np.ndarray,
-        covered: tuple[np.ndarray, np.ndarray],
-        deviation: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """points: (478, 3) pixels; visibility: (478,); region: (S, S) bool, the pixels wanted.
+        deviation: np.ndarray,
+        frames: torch.Tensor,
+        holes: torch.Tensor,
+    ) -> Aligned:
+        """points: (T, 478, 3) cells of the grid; visibility: (T, 478); deviation: (T, 478) cells, as in
+        complete_points. frames: (T, 3, S, S) in [0, 1], holes: (T, 1, S, S), by which to choose."""
+        shapes, shown = [], []
+        for face in zip(points, visibility, deviation, frames, holes, strict=True):
+            shape, pictures = self._posed(*face)
+            shapes.append(extend_points(shape, head_pose(shape)))
+            shown.append(pictures)
+        region = grown(holes, round((RING + BEYOND) * holes.shape[-1]))
+        of = [t for t, pictures in enumerate(shown) for _ in pictures]
+        numbers = [i for pictures in shown for i in pictures]
+        places, kind = mesh_maps(self._bank.places[numbers], np.stack(shapes), region, of)
+        drawn = sampled(self._bank.small[numbers], places.permute(0, 2, 3, 1))
+        first = [of.index(t) for t in range(len(shown))]
+        tint = torch.zeros_like(drawn[first])
+        for t, (start, pictures) in enumerate(zip(first, shown, strict=True)):
+            if len(pictures) > 1:
+                tint[t] = mixing_tint(drawn[start : start + len(pictures)], kind[start])
+        colours = (drawn[first] + tint).clamp(0, 1)
+        return Aligned(tuple(pictures[0] for pictures in shown), places[first], kind[first], colours, tint)
 
-        covered: the frame (S, S, 3), uint8 or float32 in [0, 1], and its hole (S, S) uint8, by which to choose.
-        deviation: (478,) pixels of the points' picture, as in complete_points. Returns the aligned reference (S, S, 3)
-        uint8 and its (S, S) map, as warp_mesh does.
-        """
-        weights = visibility if deviation is None else visibility * certainty(points, deviation)
-        pose = head_pose(points, weights)
+    def _posed(
+        self, points: np.ndarray, visibility: np.ndarray, deviation: np.ndarray, frame: torch.Tensor, hole: torch.Tensor
+    ) -> tuple[np.ndarray, list[int]]:
+        """The (478, 3) shape of the face in the next frame, in cells, and the numbers of the pictures to show there."""
+        models = self._bank.reference.points
 
         def completed(index: int) -> np.ndarray:
-            return complete_points(points, visibility, self.reference.points[index], deviation)
+            return complete_points(points, visibility, models[index], deviation)
 
-        def draw(index: int, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            scaled = (completed(index) + HALF) * (SIDE / len(region)) - HALF
-            return self._drawn(index, scaled, small)
+        def shapes(indices: Sequence[int]) -> np.ndarray:
+            found = [completed(i) for i in indices]
+            return np.stack([extend_points(shape, head_pose(shape)) for shape in found])
 
-        shown = [0] if len(self.reference) == 1 else self._choice(*covered, self._away(pose), draw)
-        shape = completed(shown[0])
-        if self._steady is not None:
-            shape = np.where((visibility > 0.5)[:, None], shape, self._steady(shape))
-        picture, kind = self._drawn(shown[0], shape, region)
-        if len(shown) > 1:
-            scaled = (shape + HALF) * (SIDE / len(region)) - HALF
-            wanted = cv2.resize(region.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0
-            others = [self._drawn(i, scaled, wanted) for i in shown[1:]]
-            picture = coarsely_mixed(picture, kind, others)
-        return picture, kind
-
-    def _drawn(self, index: int, shape: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        target = extend_points(shape, head_pose(shape))
-        return warp_mesh(self.reference.images[index], self._extended[index], target, region)
-
-    def _away(self, pose: np.ndarray) -> np.ndarray:
-        """(N,): degrees of yaw and pitch between each picture's head and this one."""
-        return np.abs(self.reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1)
+        pictures = [0]
+        if len(models) > 1:
+            pose = head_pose(points, visibility * certainty(points, deviation))
+            away = np.abs(self._bank.reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1)
+            pictures = self._choice(frame, hole, away, shapes)
+        shape = completed(pictures[0])
+        return np.where((visibility > 0.5)[:, None], shape, self._steady(shape)), pictures

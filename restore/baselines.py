@@ -3,12 +3,13 @@
 import cv2
 import numpy as np
 import torch
-from einops import rearrange
 
 from ..tracking.crop import CropTrack
 from ..tracking.reference import Reference
 from ..tracking.track import Face, FrameStatus, TrackedFace
-from .filler import Window
+from .filler import TOGETHER, Filling, Window
+
+SIDE = 512  # pixels of the pictures that the baselines draw
 
 
 class StaticFiller:
@@ -18,24 +19,21 @@ class StaticFiller:
     needs_alignment = False
     needs_memory = False
     own_reference = None
-    window = 1
+    device = None
+    window = TOGETHER
 
-    def __init__(self, reference: Reference, crop_side: int | None = None):
-        self.crop_side = crop_side
-        self._reference = reference
+    def __init__(self, reference: Reference):
+        self._picture = torch.from_numpy(reference_crop(reference, SIDE)).permute(2, 0, 1).float() / 255
 
-    def fill(self, window: Window, state: np.ndarray | None) -> tuple[torch.Tensor, np.ndarray]:
-        side = window.crops.shape[-1]
-        if state is None:
-            state = reference_crop(self._reference, side)
-        picture = rearrange(torch.from_numpy(state).float() / 255, "h w c -> c h w")
-        return picture.expand(len(window.crops), -1, -1, -1), state
+    def fill(self, window: Window, state: None) -> tuple[Filling, None]:
+        picture = self._picture.to(window.frames.device)
+        return Filling(picture.expand(len(window.frames), -1, -1, -1)), None
 
 
 def reference_crop(reference: Reference, side: int) -> np.ndarray:
     """The first reference picture in a crop of its own, (side, side, 3) uint8: neither re-posed nor colour-matched."""
     face = TrackedFace.of(Face(reference.points[0]), FrameStatus.FOUND)
-    return CropTrack().push(face).take(reference.images[0], side)
+    return CropTrack().push(face).shrunk(reference.images[0], side)
 
 
 class TeleaFiller:
@@ -45,16 +43,15 @@ class TeleaFiller:
     needs_alignment = False
     needs_memory = False
     own_reference = None
-    window = 1
-    RADIUS = 3
+    device = None
+    window = TOGETHER
+    RADIUS = 3  # pixels, OpenCV's own example's
 
-    def __init__(self, crop_side: int | None = None):
-        self.crop_side = crop_side
-
-    def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:
+    def fill(self, window: Window, state: None) -> tuple[Filling, None]:
         filled = []
-        for crop, mask in zip(window.crops, window.masks[:, 0], strict=True):
-            picture = np.round(rearrange(crop, "c h w -> h w c").numpy() * 255).astype(np.uint8)
-            hole = (mask.numpy() > 0.5).astype(np.uint8)
-            filled.append(cv2.inpaint(picture, hole, self.RADIUS, cv2.INPAINT_TELEA))
-        return rearrange(torch.from_numpy(np.stack(filled)).float() / 255, "t h w c -> t c h w"), None
+        for frame, hole in zip(*window.at(SIDE), strict=True):
+            picture = np.round(frame.permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
+            covered = (hole[0].cpu().numpy() > 0).astype(np.uint8)
+            filled.append(cv2.inpaint(picture, covered, self.RADIUS, cv2.INPAINT_TELEA))
+        drawn = torch.from_numpy(np.stack(filled)).to(window.frames.device)
+        return Filling(drawn.permute(0, 3, 1, 2).float() / 255), None

@@ -11,7 +11,7 @@ from ..tracking.enrol import load_reference
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
 from ..video import QUALITIES
-from .clip import LANDMARKS, check_landmarks
+from .engine import LANDMARKS, check_landmarks
 from .registry import BASELINES, METHODS, make_filler
 from .video import deocclude_video
 

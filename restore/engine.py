@@ -1,147 +1,143 @@
-"""One clip through crop, alignment, filler and composite, frame order kept, any number of frames at a time."""
+"""One clip through crop, alignment, filler and paste, frame order kept, any number of frames at a time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from einops import rearrange
 
-from ..tracking.crop import Crop, CropTrack, crop_pixels_for
+from ..errors import InputError
+from ..headset.sources import check_size, empty_mask_error
+from ..models.device import best_device, with_all_operations
+from ..tracking.crop import Crop, CropTrack
+from ..tracking.geometry import MESH_POINT_COUNT
 from ..tracking.reference import Reference
-from ..tracking.track import FrameStatus, TrackedFace
-from .align import ReferenceAligner
-from .blend import RING
-from .filler import Filler, Window
-from .memory import FrameMemory, Memory
+from ..tracking.track import FaceTrack, FrameStatus, TrackedFace
+from .align import ReferenceAligner, ReferenceBank
+from .filler import Filler, Remembered, Source, Window, pictures_for
+from .grid import GRID, on_grid
+from .memory import FrameMemory
+from .paste import pasted
+from .registry import filler_of
 
-FEATHER = 0.02  # width of the feather outside the hole, by crop side
-
-
-def feather_width(crop: Crop) -> int:
-    """Feather of a crop in frame pixels, at least 1."""
-    return max(round(FEATHER * crop.side), 1)
+SOFT = 1 / 64  # crop sides: of the edge of the face in what has moved
+FARTHEST = 1.0  # crop sides: what is said to have moved where that cannot be measured
 
 
-def blend_weights(mask: np.ndarray, feather: int) -> np.ndarray:
-    """(H, W) float32: 1 in the hole, falling to 0 over `feather` pixels outside it. mask: (H, W), over 0.5 = hole."""
-    outside = (mask <= 0.5).astype(np.uint8)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip(1 - distance / (feather + 1), 0, 1).astype(np.float32)
+@dataclass(frozen=True)
+class _Seen:
+    """One frame of a scene on the grid, with what is remembered of it."""
 
-
-def paste(frame: np.ndarray, mask: np.ndarray, filling: np.ndarray, crop: Crop) -> np.ndarray:
-    """The frame with its hole filled from the crop.
-
-    frame: (H, W, 3) uint8, or float32 in [0, 1]. mask: (H, W), over 0.5 = hole. filling: (S, S, 3) float32 in [0, 1].
-    Returns a new frame of the same type. Where the crop does not reach, the frame stays as it is.
-    """
-    out = frame.copy()
-    height, width = mask.shape
-    feather = feather_width(crop)
-    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
-    if not len(rows):
-        return out
-    y0, y1 = max(rows[0] - feather - 1, 0), min(rows[-1] + feather + 2, height)
-    x0, x1 = max(columns[0] - feather - 1, 0), min(columns[-1] + feather + 2, width)
-    weights = blend_weights(mask[y0:y1, x0:x1], feather)
-    # warpAffine wants the map from the output, here a window of the frame, to the crop
-    to_crop = crop.matrix(len(filling))
-    to_crop[:, 2] += to_crop[:, :2] @ (x0, y0)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (int(x1 - x0), int(y1 - y0))
-    pixels = cv2.warpAffine(filling, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(
-        np.ones(filling.shape[:2], np.uint8), to_crop, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    )
-    weights = (weights * inside)[..., None]
-    window = out[y0:y1, x0:x1]
-    if frame.dtype == np.uint8:
-        mixed = np.round(window * (1 - weights) + pixels * 255 * weights).astype(np.uint8)
-    else:
-        mixed = window * (1 - weights) + pixels * weights
-    out[y0:y1, x0:x1] = np.where(weights > 0, mixed, window)
-    return out
-
-
-@dataclass
-class Prepared:
-    """One frame on its way through the engine, in its crop of S x S pixels.
-
-    crop: None where there is nothing to fill, as is all else then. pixels: (S, S, 3) of the frame's type. hole: (S, S)
-    uint8. points: (478, 3) crop pixels. visibility: (478,). aligned, kind: see Window. Those and memory are None for a
-    filler that does not ask for them.
-    """
-
-    crop: Crop | None
-    pixels: np.ndarray | None = None
-    hole: np.ndarray | None = None
-    points: np.ndarray | None = None
-    visibility: np.ndarray | None = None
-    aligned: np.ndarray | None = None
-    kind: np.ndarray | None = None
-    memory: Memory | None = None
+    source: Source
+    face: TrackedFace
+    frame: torch.Tensor
+    hole: torch.Tensor
+    remembered: Remembered | None
 
 
 class Scene:
     """All that is known of one scene and must not outlive it: where the head was, which picture of the person is shown
     and where it belongs, what each place showed before, and the method's state.
 
-    number: the scene's, see FaceTrack.scene. first: whether it begins the clip. begins: whether the clip's first frames
-    are still to be filled; the state does not say, as a method may have none. pixels: side S of its crops.
+    bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. begins:
+    whether the clip's first frames are still to be filled; the state does not say, as a method may have none.
     """
 
-    def __init__(self, filler: Filler, reference: Reference | None, number: int, *, first: bool):
-        aligned = filler.needs_alignment and reference is not None
-        self.number, self.begins = number, first
-        self.pixels = filler.crop_side
-        self.crops = CropTrack()
-        self.aligner = ReferenceAligner(reference, steady=True) if aligned else None
+    def __init__(self, filler: Filler, bank: ReferenceBank | None, number: int, device: torch.device, *, first: bool):
+        self.number, self.begins, self.device = number, first, device
+        self._bank = bank
+        self._crops = CropTrack()
+        self._aligner = ReferenceAligner(bank) if filler.needs_alignment and bank is not None else None
         # A reference may have been taken where the clip begins; a later scene is of another place or time.
-        self.memory = FrameMemory(reference if first else None) if filler.needs_memory else None
-        self.state: Any = None
+        start = bank.reference if first and bank is not None else None
+        self._memory = FrameMemory(start) if filler.needs_memory else None
+        self._filler = filler
+        self._state: Any = None
 
-    def prepare(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
-        """The scene's next frame, up to what a filler is given."""
-        prepared = self._in_crop(frame, mask, face)
-        if self.memory is not None:
-            self.memory.push(frame, mask, face)
-        return prepared
+    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> list[np.ndarray]:
+        """The scene's next frames, each with its mask and face, filled."""
+        window, places = self.window(members)
+        out = [frame for frame, _, _ in members]
+        if window is None:
+            return [frame.copy() for frame in out]
+        filling, self._state = self._filler.fill(window, self._state)
+        filled = {t: pasted(window.sources[i], filling, i, self._bank) for i, t in enumerate(places)}
+        return [filled[t] if t in filled else frame.copy() for t, frame in enumerate(out)]
 
-    def _in_crop(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> Prepared:
-        if face.status == FrameStatus.MISSING:
-            return Prepared(None)
-        if self.pixels is None:
-            self.pixels = crop_pixels_for(face)
-        crop, pixels = self.crops.push(face), self.pixels
-        hole = crop.take((mask > 0.5).astype(np.uint8), pixels, nearest=True)
-        if not hole.any():
-            return Prepared(None)
-        points = crop.to_crop(face.points, pixels)
-        prepared = Prepared(crop, crop.take(frame, pixels), hole, points, face.visibility)
-        if self.aligner is not None:
-            reach = max(round((RING + FEATHER) * pixels), 4) + 2
-            region = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-            prepared.aligned, prepared.kind = self.aligner(
-                points, prepared.visibility, region, (prepared.pixels, hole), face.deviation * crop.scale(pixels)
+    def window(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> tuple[Window | None, list[int]]:
+        """The scene's next frames as a filler is given them, and which of them have something to fill; None where none
+        has."""
+        seen: dict[int, _Seen] = {}
+        for t, (frame, mask, face) in enumerate(members):
+            one = self._seen(frame, mask, face)
+            if one is not None:
+                seen[t] = one
+            if self._memory is not None:
+                self._memory.push(frame, mask, face)
+        if not seen:
+            return None, []
+        parts = list(seen.values())
+        frames, holes = (torch.stack(x).to(self.device) for x in zip(*((p.frame, p.hole) for p in parts), strict=True))
+        points = np.stack([p.source.crop.to_crop(p.face.points, GRID) for p in parts])
+        visibility = np.stack([p.face.visibility for p in parts])
+        aligned = remembered = None
+        if self._aligner is not None:
+            deviation = np.stack([p.face.deviation * p.source.crop.scale(GRID) for p in parts])
+            aligned = self._aligner(points, visibility, deviation, frames, holes)
+        if self._memory is not None:
+            remembered = Remembered(
+                *(torch.stack([vars(p.remembered)[name] for p in parts]).to(self.device) for name in REMEMBERED)
             )
-        if self.memory is not None:
-            prepared.memory = self.memory.take(crop, pixels, frame, face)
-        return prepared
+        sources = tuple(p.source for p in parts)
+        window = Window(frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins)
+        self.begins = False
+        return window, list(seen)
+
+    def _seen(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Seen | None:
+        if face.status == FrameStatus.MISSING:
+            return None
+        crop = self._crops.push(face)
+        hole = (mask > 0.5).view(np.uint8) * np.uint8(255)
+        small = on_grid(hole, crop)
+        if not small.any():
+            return None
+        source, remembered = Source(frame, hole, crop), None
+        if self._memory is not None:
+            recalled, remembered = self._remembered(source, face)
+            source = replace(source, recalled=recalled)
+        return _Seen(source, face, on_grid(frame, crop), small, remembered)
+
+    def _remembered(self, source: Source, face: TrackedFace) -> tuple[tuple[np.ndarray, np.ndarray], Remembered]:
+        """What the source's place in the frame showed before, see Source; and on the grid."""
+        crop, place = source.crop, source.place
+        picture, when = self._memory.recall(place, source.frame)
+        known = when > 0
+        there = crop.moved((-place[1].start, -place[0].start))
+        moved = self._memory.moved(there.take(when, GRID, nearest=True), face) / crop.side
+        moved = np.minimum(moved, FARTHEST).astype(np.float32) * _face_area(crop, face)
+        return (picture, known), Remembered(
+            on_grid(picture, there), on_grid(known.view(np.uint8) * np.uint8(255), there), torch.from_numpy(moved)[None]
+        )
+
+
+REMEMBERED = ("pictures", "known", "moved")
 
 
 class Deoccluder:
     """Fills the hole in the frames of one clip.
 
     Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
-    is cut. Frames whose face is missing or whose mask is empty come back unchanged.
+    is cut. Frames whose face is missing or whose mask is empty come back unchanged. device: where it calculates; None
+    for the filler's, or the best there is.
     """
 
-    def __init__(self, filler: Filler, reference: Reference | None = None):
-        self._filler, self._reference = filler, reference
+    def __init__(self, filler: Filler, reference: Reference | None = None, device: torch.device | None = None):
+        self._filler = filler
+        self._device = with_all_operations(device or filler.device or best_device())
+        self._bank = None if reference is None else ReferenceBank(reference, self._device)
         self._scene: Scene | None = None
 
     def process(
@@ -149,64 +145,88 @@ class Deoccluder:
     ) -> list[np.ndarray]:
         """frames: (H, W, 3) uint8, or float32 in [0, 1]; masks: (H, W), over 0.5 = hole; faces: their tracked face.
 
-        Returns new frames of the same type. Points whose visibility is 0 are re-posed from the visible ones.
+        Returns new frames of the same type. Points whose visibility is 0 are re-posed from the visible ones. The frames
+        must not be changed afterwards: they are remembered.
         """
         out: list[np.ndarray] = []
         for number, members in groupby(zip(frames, masks, faces, strict=True), key=lambda frame: frame[2].scene):
-            out += self._process_scene(self._scene_of(number), list(members))
+            out += self.scene(number).process(list(members))
         return out
 
-    def prepare(
-        self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], faces: Sequence[TrackedFace]
-    ) -> list[Prepared]:
-        """`process` up to what the filler is given: what a network is trained on has to come about in the same way."""
-        return [
-            self._scene_of(face.scene).prepare(frame, mask, face)
-            for frame, mask, face in zip(frames, masks, faces, strict=True)
-        ]
-
-    def _scene_of(self, number: int) -> Scene:
+    def scene(self, number: int) -> Scene:
+        """The scene of that number, where it is the present one; else a new one."""
         if self._scene is None or number != self._scene.number:
-            self._scene = Scene(self._filler, self._reference, number, first=self._scene is None)
+            first = self._scene is None
+            self._scene = Scene(self._filler, self._bank, number, self._device, first=first)
         return self._scene
 
-    def _process_scene(
-        self, scene: Scene, members: list[tuple[np.ndarray, np.ndarray, TrackedFace]]
-    ) -> list[np.ndarray]:
-        prepared = [scene.prepare(*member) for member in members]
-        todo = [p for p in prepared if p.crop is not None]
-        if not todo:
-            return [frame.copy() for frame, _, _ in members]
-        window, scene.begins = window_of(todo, begins=scene.begins), False
-        filled, scene.state = self._filler.fill(window, scene.state)
-        crops = iter(np.ascontiguousarray(rearrange(filled, "t c h w -> t h w c").numpy()))
-        return [
-            frame.copy() if p.crop is None else paste(frame, mask, next(crops), p.crop)
-            for (frame, mask, _), p in zip(members, prepared, strict=True)
-        ]
+
+def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
+    """(GRID, GRID) float32: 1 on the face, 0 beside it, with a soft edge."""
+    points = crop.to_crop(face.points[:MESH_POINT_COUNT], GRID)[:, :2]
+    area = np.zeros((GRID, GRID), np.float32)
+    cv2.fillConvexPoly(area, cv2.convexHull(np.round(points).astype(np.int32)), 1.0)
+    return cv2.GaussianBlur(area, (0, 0), SOFT * GRID)
 
 
-def window_of(frames: Sequence[Prepared], *, begins: bool = False) -> Window:
-    """Consecutive frames of a scene that have something to fill, as a filler sees them. begins: see Window."""
-    aligned, remembered = frames[0].aligned is not None, frames[0].memory is not None
-    memories = [p.memory for p in frames]
-    return Window(
-        crops=_pictures([p.pixels for p in frames]),
-        masks=torch.from_numpy(np.stack([p.hole for p in frames])).float()[:, None],
-        points=np.stack([p.points for p in frames]),
-        visibility=np.stack([p.visibility for p in frames]),
-        aligned=_pictures([p.aligned for p in frames]) if aligned else None,
-        aligned_kind=torch.from_numpy(np.stack([p.kind for p in frames]))[:, None] if aligned else None,
-        remembered=_pictures([m.picture for m in memories]) if remembered else None,
-        in_memory=torch.from_numpy(np.stack([m.known for m in memories]))[:, None] if remembered else None,
-        moved=torch.from_numpy(np.stack([m.moved for m in memories]))[:, None] if remembered else None,
-        begins=begins,
-    )
+LANDMARKS = ("visible", "oracle")
 
 
-def _pictures(images: list[np.ndarray]) -> torch.Tensor:
-    """(S, S, 3) uint8 or float32 arrays to (T, 3, S, S) float32 in [0, 1]."""
-    stacked = torch.from_numpy(np.stack(images))
-    if stacked.dtype == torch.uint8:
-        stacked = stacked.float() / 255
-    return rearrange(stacked, "t h w c -> t c h w")
+def deocclude_clip(
+    frames: torch.Tensor,
+    masks: torch.Tensor,
+    track: FaceTrack,
+    reference: Reference | None,
+    *,
+    method: str | Filler = "warp",
+    landmarks: str = "visible",
+    device: torch.device | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Fill the hole in every frame.
+
+    frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. method: a
+    name out of restore.registry, or a filler. landmarks: "visible" re-poses the points under the mask from those in
+    sight; "oracle" takes the track's points under the mask for true, which they are only when the face was detected
+    without the headset. device: where to calculate, see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
+    hole and its feather are bit for bit those of `frames`. Raises InputError when sizes or lengths do not fit, or the
+    mask is empty or covers everything.
+    """
+    masks = fitting_masks(frames, masks)
+    track.require_clip(len(frames), tuple(frames.shape[1:3]))
+    check_landmarks(landmarks)
+    filler = filler_of(method, reference)
+    engine = Deoccluder(filler, pictures_for(filler, reference), device)
+    out = torch.empty_like(frames)
+    for start in range(0, len(frames), filler.window):
+        stop = min(start + filler.window, len(frames))
+        window_masks = [masks[t].numpy() for t in range(start, stop)]
+        faces = [track[t] for t in range(start, stop)]
+        if landmarks == "visible":
+            faces = [face.covered_by(mask) for face, mask in zip(faces, window_masks, strict=True)]
+        window = [frames[t].contiguous().numpy() for t in range(start, stop)]
+        for t, filled in enumerate(engine.process(window, window_masks, faces), start):
+            out[t] = torch.from_numpy(filled)
+            if progress is not None:
+                progress(t + 1, len(frames))
+    return out
+
+
+def fitting_masks(frames: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """(T, H, W) masks for (T, H, W, 3) frames; a single mask serves for all. Raises InputError if they do not fit."""
+    if len(masks) not in (1, len(frames)):
+        raise InputError(
+            f"Expected one mask for all frames or one for each of the {len(frames)}, got {len(masks)}; "
+            "use the mask of the same clip."
+        )
+    for mask in masks:
+        check_size(np.asarray(mask), tuple(frames.shape[1:3]))
+    if not (masks > 0.5).any():
+        raise empty_mask_error()
+    return masks.expand(len(frames), -1, -1)
+
+
+def check_landmarks(mode: str) -> None:
+    """Raise InputError for an unknown landmark mode."""
+    if mode not in LANDMARKS:
+        raise InputError(f"Expected a landmark mode out of {', '.join(LANDMARKS)}, got {mode!r}.")

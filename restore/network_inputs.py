@@ -1,15 +1,19 @@
-"""The face as lines, which tells an inpainting network where eyes, brows, nose, mouth and jaw are.
+"""Between the frame path and the networks: what they are given, and what is made of their answer.
 
-EVI-HRnet (section 3.2) connects the 68 points of dlib's landmarks. Ours come from the 478-point mesh.
+The face as lines tells an inpainting network where eyes, brows, nose, mouth and jaw are. EVI-HRnet (section 3.2)
+connects the 68 points of dlib's landmarks. Ours come from the 478-point mesh.
 """
 
 import cv2
 import numpy as np
 import torch
-from einops import rearrange
+from torch.nn import functional as F
 
+from ..models.correction import STEP, Correction, coarse
 from ..models.recall import GUESSED
-from .filler import Window
+from .filler import Filling, Window
+from .grid import moved
+from .warp import Fitted
 
 # dlib's 68 points (the iBUG 300-W scheme) in MediaPipe's mesh, in dlib's order. At the cheeks MediaPipe's oval runs
 # somewhat outside dlib's jaw line; the others mean the same spots.
@@ -64,36 +68,33 @@ def _segments() -> list[tuple[int, int]]:
     return pairs
 
 
-MOST_CHANNELS = 4  # that OpenCV shrinks at once
-
-
-def resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """(T, C, S, S) float32 to (T, C, side, side), averaged where they shrink, as what the networks are trained on."""
-    before = pictures.shape[-1]
-    if side == before:
-        return pictures
-    how = cv2.INTER_AREA if side < before else cv2.INTER_LINEAR
-    parts = []
-    for part in pictures.split(MOST_CHANNELS, 1):
-        images = rearrange(part, "t c h w -> t h w c").numpy()
-        small = np.stack([cv2.resize(image, (side, side), interpolation=how) for image in images])
-        parts.append(small.reshape(*small.shape[:3], -1))
-    return rearrange(torch.from_numpy(np.concatenate(parts, 3)), "t h w c -> t c h w")
-
-
-def known_whole(memory: torch.Tensor) -> torch.Tensor:
-    """A shrunk (..., 5, S, S) memory without the pixels of which only a part is known."""
-    return memory * (memory[..., 3:4, :, :] > 1 - 1e-3)
-
-
-def contours(window: Window, side: int) -> torch.Tensor:
-    """The faces' lines in pictures of another size, (T, 1, side, side), see restore.network_inputs."""
-    points = (window.points[..., :2] + 0.5) * (side / window.crops.shape[-1]) - 0.5
-    lines = [contour_image(p, side, known) for p, known in zip(points, window.visibility, strict=True)]
-    return torch.from_numpy(np.stack(lines))[:, None]
+def contours(window: Window, side: int | None = None) -> torch.Tensor:
+    """The faces' lines, (T, 1, side, side); the window's own size if none is given."""
+    own = window.frames.shape[-1]
+    points = window.points[..., :2] * ((side or own) / own)
+    lines = [contour_image(p, side or own, known) for p, known in zip(points, window.visibility, strict=True)]
+    return torch.from_numpy(np.stack(lines))[:, None].to(window.frames.device)
 
 
 def memory_of(window: Window) -> torch.Tensor:
     """(T, 5, S, S): what each place showed when it was last in sight, black where it never was; 1 where it was; and how
-    far the face has moved since, in sides of the crop."""
-    return torch.cat([window.remembered * window.in_memory, window.in_memory.float(), window.moved], 1)
+    far the face has moved since, in sides of the crop. Cells of which only a part is known do not count."""
+    remembered = window.remembered
+    whole = (remembered.known > 1 - 1e-3).float()
+    return torch.cat([remembered.pictures * whole, whole, remembered.moved * whole], 1)
+
+
+def corrected(fitted: Fitted, correction: Correction, memory: torch.Tensor) -> Filling:
+    """What a network's correction, of one clip of T frames, makes of the fitted reference. memory: see memory_of."""
+    filling, pictures = fitted.filling, fitted.pictures
+    device = pictures.device
+    steps, added = (x[0].float().to(device) for x in (correction.displacement, correction.addition))
+    places, known, tint, ground = filling.places, filling.known, filling.tint, filling.drawn
+    if steps.any():
+        steps = F.interpolate(STEP / 2 * steps, size=pictures.shape[-1], mode="bilinear", align_corners=False)
+        fields = moved(torch.cat([places * known, known, tint, ground, pictures], 1), steps)
+        places, known, tint, ground, pictures = fields.split((2, 1, 3, 3, 3), 1)
+        places = places / known.clamp(min=1e-3)
+    recall = correction.recall[0].float().to(device)
+    difference = memory[:, 3:4] * (memory[:, :3] - pictures)
+    return Filling(ground, filling.shown, places, known, tint, recall, coarse(difference), added)

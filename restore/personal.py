@@ -10,6 +10,7 @@ import torch
 
 from ..errors import InputError
 from ..files import written_whole
+from ..models.correction import Correction
 from ..models.device import Precision, check_precision, mixed_precision
 from ..models.face_embedding import FaceEmbedding
 from ..models.personal_deocclusion import SIDE, PersonalConfig, PersonalDeocclusion
@@ -17,9 +18,11 @@ from ..models.recall import prior_share
 from ..tracking.reference import Reference, make_reference
 from ..weights import WeightsMissing
 from ..weights.header import read_weights
-from .filler import Window, fill_in_parts
-from .network_inputs import contours, known_whole, memory_of, resized
-from .registration import Evidence
+from .filler import Filling, Window, fill_in_parts
+from .grid import GRID
+from .network_inputs import contours, corrected, memory_of
+from .paste import shown_on_grid
+from .rim import Evidence
 from .warp import fitted_reference
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
@@ -102,41 +105,38 @@ class PersonalFiller:
     """Fills holes with a personal model, whose pictures of the person serve beside those of a reference. Where the
     network corrects the aligned reference, what each place showed before takes part as in evi-hrnet (models.recall).
 
-    crop_side: of the crops; None for the size of the face where the network corrects the aligned reference, which keeps
-    the details of a large picture, and for the network's own size where it draws every pixel. precision: "auto" is
-    bfloat16 where the device calculates faster in it. Raises InputError for an unknown precision.
+    precision: "auto" is bfloat16 where the device calculates faster in it. anyone: whether the model may be used on
+    somebody else. Raises InputError for an unknown precision.
     """
 
     name = "personal"
     window = WINDOW
 
-    def __init__(
-        self,
-        model: PersonalModel,
-        crop_side: int | None = None,
-        precision: Precision = "auto",
-        *,
-        anyone: bool = False,
-    ):
+    def __init__(self, model: PersonalModel, precision: Precision = "auto", *, anyone: bool = False):
         check_precision(precision)
         self.model, self._net, self.own_reference = model, model.network, model.reference
         self.needs_alignment = self.needs_memory = self._net.config.variant == "aligned"
-        self.crop_side = crop_side or (None if self.needs_alignment else SIDE)
         self._precision, self._anyone = precision, anyone
 
-    def fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence | None]:
-        filled, state = fill_in_parts(self._fill, window, state)
-        if window.begins and not self._anyone:
-            self._refuse_others(window, filled)
-        return filled, state
+    @property
+    def device(self) -> torch.device:
+        return next(self._net.parameters()).device
 
-    def _refuse_others(self, window: Window, filled: torch.Tensor) -> None:
+    def fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence | None]:
+        filling, state = fill_in_parts(self._fill if self.needs_alignment else self._draw, window, state)
+        if window.begins and not self._anyone:
+            self._refuse_others(window, filling)
+        return filling, state
+
+    def _refuse_others(self, window: Window, filling: Filling) -> None:
         """Raise InputError where what is in sight does not belong to the face that was filled in."""
         if self.model.identity is None or (network := _face_embedding()) is None:
             return
-        restored = torch.lerp(window.crops, filled, window.masks)
+        frames, holes = window.at(SIDE)
+        filled = shown_on_grid(replace(filling, recall=None), window.sources, window.bank, SIDE)
+        restored = torch.lerp(frames, filled, (holes > 0).float()).cpu()
         with torch.inference_mode():
-            faces = network.embed(restored, torch.from_numpy(window.points).float())
+            faces = network.embed(restored, torch.from_numpy(window.points * (SIDE / GRID)).float())
         likeness = float((faces @ torch.from_numpy(self.model.identity)).median())
         if likeness < LIKENESS:
             little = "" if self.needs_alignment else ", or train it longer if it is theirs, as it draws somebody else"
@@ -145,23 +145,26 @@ class PersonalFiller:
                 f"at least {LIKENESS} of one person): choose that person's model{little}, or allow anyone."
             )
 
-    def _fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence | None]:
-        device = next(self._net.parameters()).device
-        frames, holes = (resized(x, SIDE).to(device) for x in (window.crops, window.masks))
-        holes = (holes > 0).float()
-        with torch.inference_mode(), mixed_precision(device, self._precision):
-            if not self.needs_alignment:
-                _, drawn = self._net.draw(frames, holes)
-                filled = (drawn.float() + self._net.mean).clamp(0, 1)
-                return resized(filled.cpu(), window.crops.shape[-1]), None
-            fitted, evidence = fitted_reference(window, state)
-            reference, memory = resized(fitted, SIDE).to(device), memory_of(window)
-            correction = self._net.correct(frames, holes, reference)
-            known = (holes, contours(window, SIDE).to(device), reference, known_whole(resized(memory, SIDE)).to(device))
-            correction = replace(correction, recall=prior_share(*(x[:, None] for x in (frames, *known))))
-        # The reference is corrected beyond the hole as well: the engine's feather shows a little of it.
-        filled = correction.of(*(x.to(device)[:, None] for x in (fitted, memory)))[:, 0]
-        return filled.clamp(0, 1).cpu(), evidence
+    def _draw(self, window: Window, state: None) -> tuple[Filling, None]:
+        """The variant "paper"."""
+        frames, holes = window.at(SIDE)
+        with torch.inference_mode(), mixed_precision(self.device, self._precision):
+            _, drawn = self._net.draw(*(x.to(self.device) for x in (frames, (holes > 0).float())))
+        return Filling((drawn.float() + self._net.mean).clamp(0, 1).to(frames.device)), None
+
+    def _fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence | None]:
+        """The variant "aligned"."""
+        fitted, evidence = fitted_reference(window, state)
+        memory = memory_of(window)
+        frames, holes = window.at(SIDE)
+        reference = shown_on_grid(fitted.filling, window.sources, window.bank, SIDE)
+        known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
+        with torch.inference_mode(), mixed_precision(self.device, self._precision):
+            found = self._net.correct(*(x.to(self.device) for x in (frames, (holes > 0).float(), reference)))
+        # Each frame is one of its own for this network, and the next one for the frame path.
+        clip = {name: value.transpose(0, 1) for name, value in vars(found).items() if value is not None}
+        recall = prior_share(*(x[None] for x in known))
+        return corrected(fitted, Correction(**clip | {"recall": recall}), memory), evidence
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,6 @@ def make_filler(
     method: str,
     reference: Reference | None,
     *,
-    crop_side: int | None = None,
     precision: Precision = "auto",
     weights: Path | None = None,
     personal: Path | None = None,
@@ -56,9 +55,9 @@ def make_filler(
 ) -> Filler:
     """The filler of a method's name.
 
-    crop_side: side of the crops in pixels, None for what suits the method. precision: see models.device. weights: file
-    of evi-hrnet's network, None for the one that comes with the pack. personal: the file of a personal model; anyone:
-    whether that may be used on somebody else. place: puts networks on their device.
+    precision: see models.device. weights: file of evi-hrnet's network, None for the one that comes with the pack.
+    personal: the file of a personal model; anyone: whether that may be used on somebody else. place: puts networks on
+    their device.
 
     Raises InputError for an unknown method, or one that lacks its reference or its model.
     """
@@ -66,7 +65,7 @@ def make_filler(
     if method == "telea":
         from .baselines import TeleaFiller
 
-        return TeleaFiller(crop_side)
+        return TeleaFiller()
     if method == "personal":
         from .personal import PersonalFiller, read_personal
 
@@ -75,22 +74,22 @@ def make_filler(
                 "The method 'personal' needs the model of a person: make one with Train Personal, or with hmd-removal "
                 "train personal, and choose its file."
             )
-        return PersonalFiller(place(personal, read_personal), crop_side, precision, anyone=anyone)
+        return PersonalFiller(place(personal, read_personal), precision, anyone=anyone)
     if reference is None:
         raise InputError(f"The method {method!r} needs a reference of the uncovered face; give a photo or a clip.")
     if method == "static":
         from .baselines import StaticFiller
 
-        return StaticFiller(reference, crop_side)
+        return StaticFiller(reference)
     if method == "evi-hrnet":
         from .. import weights as known_weights
         from ..models.evi_hrnet import load
         from .evi import EVIFiller
 
-        return EVIFiller(place(weights or known_weights.resolve(EVI_WEIGHTS), load), reference, crop_side, precision)
+        return EVIFiller(place(weights or known_weights.resolve(EVI_WEIGHTS), load), reference, precision)
     from .warp import WarpFiller
 
-    return WarpFiller(crop_side)
+    return WarpFiller()
 
 
 def filler_of(method: str | Filler, reference: Reference | None) -> Filler:

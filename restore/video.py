@@ -10,12 +10,14 @@ from queue import Full, Queue
 from typing import TypeVar
 
 import numpy as np
+import torch
 
-from ..headset.sources import MaskSource, empty_mask_error
+from ..headset.sources import Covered, MaskSource, empty_mask_error
 from ..tracking.follow import LARGEST_FACE, Wearer
 from ..tracking.reference import Reference
 from ..tracking.track import status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
+from ..video.reader import Frame
 from ..video.source import Source
 from .engine import Deoccluder
 from .filler import Filler, pictures_for
@@ -69,7 +71,8 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
         thread.join()
 
 
-LOOKED_AT_AHEAD = 4  # frames
+LOOKED_AT_AHEAD = 8  # frames
+WRITTEN_LATER = 8  # frames
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ def deocclude_video(
     wearer: Wearer = LARGEST_FACE,
     quality: str = QUALITIES[0],
     covered_target: str | Path | None = None,
+    device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
     """Remove the headset from a video file.
@@ -102,11 +106,12 @@ def deocclude_video(
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
     it appears whole or not at all. method: a name out of restore.registry, or a filler. wearer: whom to follow and how.
     quality: of the file, see video.VideoWriter. covered_target: where to write the input as the method sees it, which
-    for a simulated headset is a video that exists nowhere else. Raises InputError; whatever `progress` raises passes.
+    for a simulated headset is a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises
+    InputError; whatever `progress` raises passes.
     """
     filler = filler_of(method, reference)
     pictures = pictures_for(filler, reference)
-    engine = Deoccluder(filler, pictures)
+    engine = Deoccluder(filler, pictures, device)
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
     holes = 0
@@ -131,22 +136,27 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
         shown, pixels = tee(iter(reader))
         covers = stack.enter_context(closing(mask.cover((f.pixels for f in pixels), wearer, pictures)))
-        # Looking at the next frames and filling this one keep two cores busy.
+        # Looking at the next frames, filling these and encoding those before keep several cores busy.
         upcoming = stack.enter_context(ahead(zip(shown, covers, strict=True), LOOKED_AT_AHEAD))
-        while window := list(islice(upcoming, filler.window)):
-            filled = engine.process(
-                [cover.pixels for _, cover in window],
-                [cover.mask for _, cover in window],
-                [cover.face for _, cover in window],
-            )
-            for (frame, cover), picture in zip(window, filled, strict=True):
-                result.write(picture, frame.pts)
-                if covered is not None:
-                    covered.write(cover.pixels, frame.pts)
-                status.append(int(cover.face.status))
-                holes += bool(cover.mask.any())
-                if progress is not None:
-                    progress(len(status), info.frame_count)
+        done = stack.enter_context(ahead(_filled(upcoming, engine, filler.window), WRITTEN_LATER))
+        for frame, cover, picture in done:
+            result.write(picture, frame.pts)
+            if covered is not None:
+                covered.write(cover.pixels, frame.pts)
+            status.append(int(cover.face.status))
+            holes += bool(cover.mask.any())
+            if progress is not None:
+                progress(len(status), info.frame_count)
         if not holes:
             raise empty_mask_error()
     return VideoReport(len(status), np.array(status, np.uint8))
+
+
+def _filled(
+    pictures: Iterator[tuple[Frame, Covered]], engine: Deoccluder, window: int
+) -> Iterator[tuple[Frame, Covered, np.ndarray]]:
+    """Each frame with what covers it and the same frame filled."""
+    while some := list(islice(pictures, window)):
+        covers = [cover for _, cover in some]
+        filled = engine.process([c.pixels for c in covers], [c.mask for c in covers], [c.face for c in covers])
+        yield from ((frame, cover, picture) for (frame, cover), picture in zip(some, filled, strict=True))

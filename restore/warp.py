@@ -1,15 +1,14 @@
 """The method "warp": the aligned reference, its colours matched to the frame, moved to meet what is around the hole."""
 
-import cv2
-import numpy as np
+from dataclasses import dataclass
+
 import torch
-from einops import rearrange
 
-from .blend import match_colours
-from .filler import Window
-from .registration import Evidence, registered
+from .filler import TOGETHER, Filling, Window, fill_in_parts
+from .grid import grown, membrane, moved
+from .rim import Evidence, matching_tint, registered
 
-GAP_RADIUS = 3  # pixels around a gap from which it is closed
+SEAM = 1  # cells around a hole whose colours the device's edge has touched
 
 
 class WarpFiller:
@@ -19,41 +18,49 @@ class WarpFiller:
     needs_alignment = True
     needs_memory = False
     own_reference = None
-    window = 1
+    device = None
+    window = TOGETHER
 
-    def __init__(self, crop_side: int | None = None):
-        self.crop_side = crop_side
+    def fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence]:
+        return fill_in_parts(self._fill, window, state)
 
-    def fill(self, window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence]:
-        return fitted_reference(window, state)
+    def _fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence]:
+        fitted, state = fitted_reference(window, state)
+        return fitted.filling, state
 
 
-def fitted_reference(window: Window, state: Evidence | None) -> tuple[torch.Tensor, Evidence]:
-    """The aligned reference with its colours matched to each frame and moved to meet it, (T, 3, S, S).
+@dataclass(frozen=True)
+class Fitted:
+    """The aligned reference where it belongs. filling: how to show it; pictures: (T, 3, S, S) in [0, 1], what it shows
+    on the grid."""
 
-    Where it shows nothing the crop stays as it is, and the hole is closed from its surroundings, or bits of the device
-    would remain. state: what the call for the frames before returned, None at a clip's start.
+    filling: Filling
+    pictures: torch.Tensor
+
+
+def fitted_reference(window: Window, state: Evidence | None) -> tuple[Fitted, Evidence]:
+    """The aligned reference with its colours matched to each frame and moved to meet it.
+
+    Where it shows nothing the hole is closed from its surroundings, or bits of the device would remain. state: what the
+    call for the frames before returned, None at a scene's start.
     """
-    frames = zip(
-        rearrange(window.crops, "t c h w -> t h w c").numpy(),
-        (window.masks[:, 0] > 0.5).to(torch.uint8).numpy(),
-        rearrange(window.aligned, "t c h w -> t h w c").numpy(),
-        window.aligned_kind[:, 0].numpy(),
-        strict=True,
-    )
-    fitted = []
-    for crop, hole, aligned, kind in frames:
-        shown = kind > 0
-        matched = np.where(shown[..., None], match_colours(aligned, crop, hole, kind), crop)
-        moved, state = registered(crop, _closed(matched, ~shown & (hole > 0)), hole, shown, state)
-        fitted.append(moved)
-    return rearrange(torch.from_numpy(np.stack(fitted)), "t h w c -> t c h w"), state
+    aligned = window.aligned
+    shown = (aligned.kind > 0).float()
+    tint = matching_tint(aligned.colours, window.frames, window.holes, aligned.kind)
+    matched = torch.lerp(window.frames, (aligned.colours + tint).clamp(0, 1), shown)
+    ground = closed(torch.where(shown > 0, matched, window.frames), window.holes * (1 - shown))
+    steps, state = registered(window.frames, ground, window.holes, aligned.kind, state)
+    # Everything is taken from where it was before the step; places of cells without any do not count.
+    known, places, tint, ground = moved(
+        torch.cat([shown, aligned.places * shown, aligned.tint + tint, ground], 1), steps
+    ).split((1, 2, 3, 3), 1)
+    filling = Filling(ground, aligned.shown, places / known.clamp(min=1e-3), known, tint)
+    return Fitted(filling, ground), state
 
 
-def _closed(picture: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """The (S, S, 3) float32 picture with the pixels of `gap`, (S, S) bool, made up from their neighbours."""
-    if not gap.any():
-        return picture
-    codes = np.round(picture * 255).astype(np.uint8)
-    closed = cv2.inpaint(codes, gap.astype(np.uint8), GAP_RADIUS, cv2.INPAINT_TELEA)
-    return np.where(gap[..., None], closed.astype(np.float32) / 255, picture)
+def closed(pictures: torch.Tensor, gaps: torch.Tensor) -> torch.Tensor:
+    """(T, 3, S, S) pictures with the gaps, (T, 1, S, S) over 0, spanned by a membrane."""
+    if not gaps.any():
+        return pictures
+    known = (~grown(gaps, SEAM)).float()
+    return torch.where(gaps > 0, membrane(pictures, known), pictures)

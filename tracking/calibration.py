@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from .geometry import MESH_POINT_COUNT, fit_similarity, head_pose, pose_angles, rigidity, transform
@@ -20,8 +21,10 @@ from .track import FrameStatus, TrackedFace
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet
 
-FIRST_ROUNDS = 4  # measurements in the first frame: each starts from a better pose than the one before
 EVERY = 6  # frames between two measurements later
+SETTLED = 24  # the same once KEPT are at hand
+DRAWN = 192  # pixels a side, at least, of a crop that is drawn smaller than it is
+HALF = np.array([0.5, 0.5, 0.0])  # the middle of pixel 0
 KEPT = 10  # measurements that are averaged
 
 
@@ -49,9 +52,13 @@ class PersonalCalibration:
             return self._corrected(face)
         self._due -= 1
         if self._due < 0:
-            for _ in range(1 if self._measured else FIRST_ROUNDS):
-                self._measured.append(self._measure(frame, self._corrected(face), face, mask))
-            self._due = EVERY
+            found = self._measure(frame, self._corrected(face), face, mask)
+            if not self._measured:  # a draft: with its better pose it is measured again
+                self._measured.append(found)
+                found = self._measure(frame, self._corrected(face), face, mask)
+                self._measured.clear()
+            self._measured.append(found)
+            self._due = EVERY if len(self._measured) < KEPT else SETTLED
         return self._corrected(face)
 
     def _corrected(self, face: TrackedFace) -> TrackedFace:
@@ -64,20 +71,22 @@ class PersonalCalibration:
     def _measure(self, frame: np.ndarray, best: TrackedFace, face: TrackedFace, mask: np.ndarray | None) -> np.ndarray:
         """(478, 3) centimetres in face coordinates from where the network puts the reference's points to the truth.
 
-        The picture is drawn at the frame's own resolution: drawn as small as the network's input it is sharper than
-        footage, and the error is another one.
+        The picture is drawn about at the frame's own resolution: drawn as small as the network's input it is sharper
+        than footage, and the error is another one.
         """
         crop = head_crop(head_pose(face.points))
         rows, columns = crop.window(frame.shape[:2])
         corner = np.array([columns.start, rows.start, 0])
         frame = frame[rows, columns]
         device = mask[rows, columns] > 0.5 if mask is not None else face.device.mask(frame.shape[:2], corner[:2])
+        by = max(int(crop.side / DRAWN), 1)
+        frame = cv2.resize(frame, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA)
+        device = cv2.resize(device.view(np.uint8), frame.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
         index = self._nearest(best.pose)
         model = self._reference.points[index].astype(np.float64)
         bone = rigidity()
         posing = fit_similarity(model[:MESH_POINT_COUNT], best.points[:MESH_POINT_COUNT].astype(np.float64), bone)
-        truth = transform(posing, model) - corner
-        target = transform(posing, self._extended[index]) - corner
+        truth, target = ((transform(posing, x) - corner + HALF) / by - HALF for x in (model, self._extended[index]))
         everywhere = np.ones(frame.shape[:2], bool)
         drawn, kind = warp_mesh(self._reference.images[index], self._extended[index], target, everywhere)
         picture = np.where(((kind > 0) & ~device)[..., None], drawn, frame)
@@ -85,7 +94,7 @@ class PersonalCalibration:
             from ..models import covered_landmarks
 
             self._net = covered_landmarks.shared()
-        (seen,) = look(self._net, picture, [crop.moved(-corner[:2])])
+        (seen,) = look(self._net, picture, [crop.moved(0.5 - corner[:2]).scaled(1 / by).moved(-HALF[:2])])
         truth[:, 2] += seen.points[:, 2].mean() - truth[:, 2].mean()  # nobody knows how far away a head is
         to_face = np.linalg.inv(head_pose(seen.points))
         return transform(to_face, truth) - transform(to_face, seen.points.astype(np.float64))

@@ -86,10 +86,11 @@ class Crop:
         out[..., 2] = points[..., 2] * self.scale(pixels)
         return out
 
-    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Rows and columns of a frame of `size` (height, width) that the crop touches."""
+    def window(self, size: tuple[int, int], beyond: float = 0.0) -> tuple[slice, slice]:
+        """Rows and columns of a frame of `size` (height, width) that the crop touches, grown by so many of its sides
+        all around."""
         turn = np.radians(self.roll)
-        reach = self.side * (abs(np.cos(turn)) + abs(np.sin(turn))) / 2 + 2
+        reach = self.side * (0.5 + beyond) * (abs(np.cos(turn)) + abs(np.sin(turn))) + 2
         rows, columns = (
             slice(int(np.clip(middle - reach, 0, length - 1)), int(np.clip(np.ceil(middle + reach), 1, length)))
             for middle, length in ((self.y, size[0]), (self.x, size[1]))
@@ -99,6 +100,10 @@ class Crop:
     def misplaced(self, right: float, down: float, factor: float, roll: float) -> "Crop":
         """This crop shifted by so many of its sides, enlarged by a factor and turned by degrees."""
         return Crop(self.x + right * self.side, self.y + down * self.side, self.side * factor, self.roll + roll)
+
+    def scaled(self, by: float) -> "Crop":
+        """The same crop of a picture that is so many times as large, places counted from its corner."""
+        return replace(self, x=self.x * by, y=self.y * by, side=self.side * by)
 
     def moved(self, by: np.ndarray) -> "Crop":
         """The crop (x, y) pixels away."""
@@ -144,9 +149,3 @@ class CropTrack:
         centre = transform(pose, np.array(FILLED_CENTRE))[:2]
         scale = pose_scale(pose)
         return np.array([*(centre / (scale * FILLED)), np.log(scale), np.radians(pose_angles(pose)[2])])
-
-
-def crop_pixels_for(face: TrackedFace, *, smallest: int = 128, largest: int = 768) -> int:
-    """Size S at which a pixel of the crop is about one of the frame, a multiple of 32 within the given limits."""
-    side = FILLED * pose_scale(face.pose)
-    return int(np.clip(np.ceil(side / 32) * 32, smallest, largest))

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import repeat, tee
+from itertools import islice, repeat, tee
 
 import cv2
 import numpy as np
 
 from ..errors import InputError
 from .calibration import PersonalCalibration
-from .head_search import Box
+from .head_search import HIDDEN, MOST, Box
 from .heads import MODES, HeadDetector
 from .reference import Reference
 from .smoothing import FaceSmoother
-from .track import Face, FaceTrack, FrameStatus, TrackedFace, visibility_under
+from .track import Face, FaceTrack, FrameStatus, TrackedFace, hidden_share
 
+TOGETHER = 8  # frames that are looked at together: more of them take as long for each
 MAX_GAP = 40  # frames; a longer absence is no blink of the detector: the person has left or turned away
 ON_MISSING = ("interpolate", "hold", "untouched", "error")
-HIDDEN = 0.05  # share of a face's points that a mask hides from which it is that face's
 SMALLEST = 64  # pixels of a frame's shorter side; below that no landmark is worth its name
 
 THUMBNAIL = (16, 9)  # pixels, width and height: movement of a person or of the camera changes little in it
@@ -81,7 +81,7 @@ def follow(
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother()
     calibration = None if reference is None else PersonalCalibration(reference)
-    own = None if detector is not None else HeadDetector(mode, box=wearer.box)
+    own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=MOST if masked else wearer.face + 1)
     try:
         faces = _tracked(seen, detector or own, wearer, masked=masked)
         for (frame, mask), face in zip(shown, faces, strict=True):
@@ -146,14 +146,14 @@ def _tracked(
     absent = 0  # frames since `previous`, or since the scene's start
     pending = 0  # of those, how many have not been decided yet
     found_any = False
-    for count, (frame, mask) in enumerate(pictures, 1):
+    for count, (frame, mask, upcoming) in enumerate(_with_upcoming(pictures), 1):
         _check_size(frame)
         cut = cuts(frame)
         if cut:
             yield from _held(previous, pending, scene)
             detector.restart()
             scene, absent, pending = scene + 1, 0, 0
-        faces = detector.detect(frame, mask)
+        faces = detector.detect(frame, mask, upcoming)
         if masked:
             faces = _behind(faces, mask)
         most_faces = max(most_faces, len(faces))
@@ -197,6 +197,15 @@ def _tracked(
     yield from _held(previous, pending, scene)
 
 
+def _with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]]:
+    """Each picture with the frames after it, as far as they are looked at together."""
+    pictures = iter(pictures)
+    while some := list(islice(pictures, TOGETHER)):
+        frames = [frame for frame, _ in some]
+        for i, (frame, mask) in enumerate(some):
+            yield frame, mask, frames[i + 1 :]
+
+
 def _check_size(frame: np.ndarray) -> None:
     height, width = frame.shape[:2]
     if min(height, width) < SMALLEST:
@@ -210,7 +219,7 @@ def _behind(faces: list[Face], mask: np.ndarray) -> list[Face]:
     """The face that the mask hides most, if it hides any; else all of them."""
     if not faces:
         return faces
-    hidden = [float((visibility_under(face.points, mask) == 0).mean()) for face in faces]
+    hidden = [hidden_share(face.points, mask) for face in faces]
     best = int(np.argmax(hidden))
     return [faces[best]] if hidden[best] > HIDDEN else faces
 

@@ -4,20 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from ..errors import InputError
 from .crop import Crop
 from .sighting import Sighting, look
+from .track import hidden_share
 
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet
+
+HIDDEN = 0.05  # share of a face's points that a mask hides from which it is that face's
 
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height, in pixels
 
 LOOSE = 0.15  # presence from which a window is worth another look
 KNOWN = 0.3  # presence to which a head may sink that is known to be there, as it was a frame ago or a user says so
 GOOD = 0.4  # Sighting.quality, its presence averaged over several looks, from which there is a head
+MOST = 4  # heads in a picture
 MOST_CANDIDATES = 12  # windows worth refining
 # Crops that are off by (x, y) sides, a factor and degrees, from which a head is looked at to make sure of it.
 PROBES = ((0.14, 0.1, 1.15, 8.0), (-0.14, -0.1, 0.87, -8.0), (0.1, -0.14, 0.87, 8.0), (-0.1, 0.14, 1.15, -8.0))
@@ -41,22 +46,38 @@ def find_heads(
     faces: Sequence[np.ndarray] = (),
     guesses: Sequence[Crop] = (),
     everywhere: bool = True,
-    most: int = 4,
+    most: int = MOST,
 ) -> list[Sighting]:
     """The heads in an (H, W, 3) uint8 frame, the surest first, at most `most`; some tenths of a second on a CPU.
 
     faces: where a detector of uncovered faces put its meshes, (N, 2 or 3) pixels each, which are looked at closely.
-    guesses: where else to look. everywhere: whether the whole picture is searched besides, for small heads (an eighth
-    of its height) only where there is no larger one.
+    guesses: where else to look. everywhere: whether the whole picture is searched besides, for large heads first; for
+    smaller ones only where there are not yet `most` larger ones, and for the smallest (an eighth of its height) only
+    where there is no other at all.
     """
-    crops = [*guesses, *(crop for points in faces for crop in crops_for_mesh(points))]
-    *large, small = windows(frame.shape[:2])
-    if everywhere:
-        crops += [crop for level in large for crop in level]
-    found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
-    if not everywhere:
-        return found[:most]
-    return (found or _confirmed(net, frame, _refined(net, frame, look(net, frame, small))))[:most]
+
+    def heads_in(crops: Sequence[Crop]) -> list[Sighting]:
+        return _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
+
+    found = heads_in([*guesses, *(crop for points in faces for crop in crops_for_mesh(points))])
+    levels = list(windows(frame.shape[:2])) if everywhere else []
+    for level in levels:
+        larger = sum(head.crop.side >= level[0].side for head in found)
+        if larger >= most or (found and level is levels[-1]):
+            break
+        found = distinct(found + heads_in(level))
+    return found[:most]
+
+
+def find_behind(net: "CoveredLandmarkNet", frame: np.ndarray, mask: np.ndarray) -> list[Sighting]:
+    """The head that something covers of which a mask, (H, W), over 0.5, is known: in a list, or an empty list where
+    none is hidden by it, as where the mask is of several things."""
+    x, y, width, height = cv2.boundingRect((mask > 0.5).view(np.uint8))
+    if not width:
+        return []
+    seen = look(net, frame, crops_for_box((x, y, width, height)))
+    found = _confirmed(net, frame, _refined(net, frame, seen))
+    return [s for s in found if hidden_share(s.points, mask) > HIDDEN][:1]
 
 
 def find_in_box(net: "CoveredLandmarkNet", frame: np.ndarray, box: Box) -> list[Sighting]:

@@ -1,5 +1,7 @@
 """The heads in a clip, found and followed whether a headset covers the eyes or not."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -7,8 +9,8 @@ import numpy as np
 
 from .crop import Crop
 from .geometry import EYES_AND_BROWS
-from .head_search import KNOWN, Box, distinct, find_heads, find_in_box
-from .sighting import Sighting, look
+from .head_search import KNOWN, MOST, Box, distinct, find_behind, find_heads, find_in_box
+from .sighting import Sighting, look_at
 from .track import Face, visibility_under
 from .uncovered import crop_of, uncovered_landmarker
 
@@ -37,22 +39,26 @@ class _Place:
 class HeadDetector:
     """The faces in the frames of a clip, fed in order; close it after use.
 
-    Every head found in the first frame (up to four) is followed by one look a frame, at where it was in the frame
-    before. The whole picture is searched when there is none, or one of them is lost: by MediaPipe, which is quick, in
-    every frame; and thoroughly at once, and then at growing intervals, until it is found or counts as gone.
+    Every head found in the first frame is followed by one look a frame, at where it was before, or by two
+    where it has moved. When there is none, or one of them is lost, it is looked for behind the mask, then in the whole
+    picture: by MediaPipe, which is quick, in every frame; and thoroughly at once, and then at growing intervals, until
+    it is found or counts as gone.
 
     mode: "covered", by the landmarker for covered faces alone; "uncovered", by MediaPipe, which is the more exact one
     for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
-    height) in pixels, drawn around the head in the first frame; only that head is followed. net: the landmarker for
-    covered faces; None for the manifest's, which raises WeightsMissing when it is not at hand.
+    height) in pixels, drawn around the head in the first frame; only that head is followed. most: how many heads are
+    wanted, the largest; smaller ones are not searched for then. net: the landmarker for covered faces; None for the
+    manifest's, which raises WeightsMissing when it is not at hand.
     """
 
-    def __init__(self, mode: str = "auto", *, box: Box | None = None, net: "CoveredLandmarkNet | None" = None):
+    def __init__(
+        self, mode: str = "auto", *, box: Box | None = None, most: int = MOST, net: "CoveredLandmarkNet | None" = None
+    ):
         if net is None:
             from ..models import covered_landmarks
 
             net = covered_landmarks.shared()
-        self._net, self._mode, self._box = net, mode, box
+        self._net, self._mode, self._box, self._most = net, mode, box, most
         self._mediapipe = uncovered_landmarker()
         self.restart()
 
@@ -60,12 +66,20 @@ class HeadDetector:
         """Forget where the heads were, as at a cut or for another picture."""
         self._places: list[_Place] = []  # where the heads that are followed are, or were when they were lost
         self._pause = self._due = 0  # frames between this search and the next, frames left until then
+        self._ahead: deque[list[_Followed]] = deque()  # what was seen at these places in the next frames
 
-    def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
-        """Faces in an (H, W, 3) uint8 frame; `mask` (H, W), over 0.5 = covered, hides points beside what is seen."""
-        heads = self._follow(frame)
+    def detect(
+        self, frame: np.ndarray, mask: np.ndarray | None = None, upcoming: Sequence[np.ndarray] = ()
+    ) -> list[Face]:
+        """Faces in an (H, W, 3) uint8 frame; `mask` (H, W), over 0.5 = covered, hides points beside what is seen.
+
+        upcoming: the frames that come next, as far as they are known: they are looked at together with this one.
+        """
+        heads = self._follow(frame, upcoming)
         if len(heads) < max(len(self._places), 1):
-            heads = self._search(frame, heads)
+            known, heads = len(heads), self._search(frame, heads, mask)
+            if len(heads) != known:
+                self._ahead.clear()
         else:
             self._pause = self._due = 0
         lost = [place for place in self._places if not any(place.crop.overlaps(head.crop) for head in heads)]
@@ -75,14 +89,27 @@ class HeadDetector:
         self._places = [place for _, place in seen] + lost
         return [face for face, _ in seen if face is not None]
 
-    def _follow(self, frame: np.ndarray) -> list[Sighting]:
-        heads = [s for s in look(self._net, frame, [place.crop for place in self._places]) if _is_followed(s)]
-        far = [i for i, head in enumerate(heads) if head.moved > FAR]
-        for i, again in zip(far, look(self._net, frame, [heads[i].crop for i in far]), strict=True):
-            heads[i] = again
-        return distinct(heads)
+    def _follow(self, frame: np.ndarray, upcoming: Sequence[np.ndarray]) -> list[Sighting]:
+        if not self._ahead or any(self._was_elsewhere(head) for head in self._ahead[0]):
+            self._ahead = self._looked_at_places([frame, *upcoming])
+        return distinct([head.seen for head in self._ahead.popleft() if head.still_there])
 
-    def _search(self, frame: np.ndarray, heads: list[Sighting]) -> list[Sighting]:
+    def _was_elsewhere(self, head: "_Followed") -> bool:
+        """Whether a head was not seen because it has meanwhile gone too far from where it was looked for."""
+        before = head.first.looked_at
+        near = (place.crop for place in self._places if place.crop.overlaps(before))
+        return not head.still_there and any(crop != before for crop in near)
+
+    def _looked_at_places(self, frames: Sequence[np.ndarray]) -> "deque[list[_Followed]]":
+        """What is seen in each frame where the heads were before the first one, looked at again where that is far."""
+        crops = [place.crop for place in self._places]
+        seen = [_Followed(s, s) for s in look_at(self._net, [(frame, crop) for frame in frames for crop in crops])]
+        views = [(i, (frames[i // len(crops)], head.first.crop)) for i, head in enumerate(seen) if head.is_far]
+        for (i, _), again in zip(views, look_at(self._net, [view for _, view in views]), strict=True):
+            seen[i] = _Followed(seen[i].first, again)
+        return deque(seen[i * len(crops) : (i + 1) * len(crops)] for i in range(len(frames)))
+
+    def _search(self, frame: np.ndarray, heads: list[Sighting], mask: np.ndarray | None) -> list[Sighting]:
         thoroughly, self._due = self._due == 0, max(self._due - 1, 0)
         if thoroughly:
             self._due = self._pause = min(max(2 * self._pause, 1), LONGEST_PAUSE)
@@ -90,10 +117,15 @@ class HeadDetector:
             found = find_in_box(self._net, frame, self._box) if thoroughly else []
             self._box = None if found else self._box
             return distinct(heads + found)
+        if mask is not None and thoroughly:
+            behind = find_behind(self._net, frame, mask)
+            if behind:
+                return distinct(heads + behind)
         faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
         guesses = [place.crop for place in self._places] if thoroughly else []
         points = [face.points for face in faces]
-        return distinct(heads + find_heads(self._net, frame, faces=points, guesses=guesses, everywhere=thoroughly))
+        found = find_heads(self._net, frame, faces=points, guesses=guesses, everywhere=thoroughly, most=self._most)
+        return distinct(heads + found)
 
     def _seen(self, frame: np.ndarray, head: Sighting, mask: np.ndarray | None) -> tuple[Face | None, _Place]:
         """The face of a head, None where it is to be uncovered and is not seen; and where to look for it next."""
@@ -135,8 +167,21 @@ class HeadDetector:
             self._mediapipe.close()
 
 
-def _is_followed(head: Sighting) -> bool:
-    return head.presence > KNOWN and head.moved < MOVE and max(head.grown, 1 / head.grown) < GROWTH
+@dataclass(frozen=True)
+class _Followed:
+    """A head as it was first seen from where it was before, and as it is seen best."""
+
+    first: Sighting
+    seen: Sighting
+
+    @property
+    def still_there(self) -> bool:
+        first = self.first
+        return first.presence > KNOWN and first.moved < MOVE and max(first.grown, 1 / first.grown) < GROWTH
+
+    @property
+    def is_far(self) -> bool:
+        return self.still_there and self.first.moved > FAR
 
 
 def _next_crop(head: Sighting) -> Crop:

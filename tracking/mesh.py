@@ -34,64 +34,79 @@ def extend_points(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
     return np.concatenate([mesh, *rings])
 
 
+def triangle_map(target: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """(H, W) int32: number of the nearest triangle over each pixel of `region`, from 1; 0 where none lies.
+
+    target: (M, 3) points of an extended mesh in the pixels of the picture that is wanted. region: (H, W) bool.
+    """
+    index = np.zeros(region.shape, np.int32)
+    x, y, width, height = cv2.boundingRect(region.view(np.uint8))
+    if not width:
+        return index
+    window = index[y : y + height, x : x + width]
+    corners = target[:, :2][extended_triangles()] - (x, y)
+    low, high = corners.min(1), corners.max(1)
+    near = (high >= -1).all(1) & (low[:, 0] <= width) & (low[:, 1] <= height)
+    order = painting_order(target)
+    fixed = np.round(corners * 16).astype(np.int32)
+    painted = np.zeros((height, width), np.int32)
+    for i in order[near[order]].tolist():
+        cv2.fillConvexPoly(painted, fixed[i], i + 1, cv2.LINE_8, 4)
+    window[:] = painted * region[y : y + height, x : x + width]
+    return index
+
+
+def painting_order(target: np.ndarray) -> np.ndarray:
+    """(F,) numbers of the triangles from the back to the front, rings first: at the far cheek a mesh is folded over."""
+    triangles = extended_triangles()
+    is_mesh = np.arange(len(triangles)) < len(mesh_triangles())
+    return np.lexsort((-target[:, 2][triangles].mean(1), is_mesh))
+
+
+def places_in(source: np.ndarray, target: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """(H, W, 2) float32: where each pixel of the target's picture lies in the source's; 0 where no triangle lies.
+
+    source: (M, 2) places of an extended mesh, in any unit. target, index: see triangle_map.
+    """
+    # One more row, all zero, for index 0.
+    maps = np.concatenate([np.zeros((1, 2, 3)), affine_maps(target[:, :2], source)]).astype(np.float32)
+    maps = np.take(maps.reshape(-1, 6), index, axis=0)
+    y, x = (axis.astype(np.float32) for axis in np.ogrid[: index.shape[0], : index.shape[1]])
+    places = np.empty((*index.shape, 2), np.float32)
+    places[..., 0] = maps[..., 0] * x + maps[..., 1] * y + maps[..., 2]
+    places[..., 1] = maps[..., 3] * x + maps[..., 4] * y + maps[..., 5]
+    return places
+
+
+def kinds(index: np.ndarray) -> np.ndarray:
+    """A triangle_map as uint8: 0 nothing there, 1 ring, 2 face mesh."""
+    return ((index > 0).view(np.uint8)) + ((index > 0) & (index <= len(mesh_triangles()))).view(np.uint8)
+
+
 def warp_mesh(
-    image: np.ndarray,
-    source: np.ndarray,
-    target: np.ndarray,
-    region: np.ndarray,
+    image: np.ndarray, source: np.ndarray, target: np.ndarray, region: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the source's face at the target's shape, inside `region` only.
 
     image: (H, W, 3) picture of the source. source, target: extended meshes, (M, 3) pixels of image and target.
-    region: (S, S) bool, the pixels wanted. Returns the (S, S, 3) picture in the image's type (0 outside), and an
-    (S, S) uint8 map: 0 nothing there, 1 ring, 2 face mesh.
+    region: (S, S) bool, the pixels wanted. Returns the (S, S, 3) picture in the image's type (0 outside), and its
+    (S, S) `kinds`.
     """
-    warped = np.zeros((*region.shape, 3), image.dtype)
-    kind = np.zeros(region.shape, np.uint8)
-    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    if not len(rows):
-        return warped, kind
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    local = target - (columns[0], rows[0], 0)
-    triangles = extended_triangles()
-    index = _triangle_map(local, triangles, region[window])
-    affine = _affine_maps(local[:, :2], source[:, :2], triangles, np.unique(index[index > 0]) - 1)
-    # One more row, all zero, for index 0: pixels without a triangle read the picture's corner and are cleared below.
-    a = np.concatenate([np.zeros((1, 6)), affine.reshape(-1, 6)]).astype(np.float32).T
-    y, x = np.ogrid[: index.shape[0], : index.shape[1]]
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    map_x = a[0][index] * x + a[1][index] * y + a[2][index]
-    map_y = a[3][index] * x + a[4][index] * y + a[5][index]
-    pixels = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    index = triangle_map(target, region)
+    places = places_in(source[:, :2], target, index)
+    pixels = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     pixels[index == 0] = 0
-    warped[window] = pixels
-    kind[window] = np.where(index == 0, 0, np.where(index <= len(mesh_triangles()), 2, 1))
-    return warped, kind
+    return pixels, kinds(index)
 
 
-def _triangle_map(points: np.ndarray, triangles: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """(H, W) int32: number of the nearest triangle over each pixel of `region`, from 1; 0 where none lies."""
-    corners = points[triangles]
-    height, width = region.shape
-    index = np.zeros(region.shape, np.int32)
-    low, high = corners[:, :, :2].min(1), corners[:, :, :2].max(1)
-    near = (high >= -1).all(1) & (low[:, 0] <= width) & (low[:, 1] <= height)
-    # A mesh folded over at the far cheek: paint from the back to the front, rings first.
-    is_mesh = np.arange(len(triangles)) < len(mesh_triangles())
-    order = np.lexsort((-corners[:, :, 2].mean(1), is_mesh))
-    fixed = np.round(corners[:, :, :2] * 16).astype(np.int32)
-    for i in order[near[order]]:
-        cv2.fillConvexPoly(index, fixed[i], int(i) + 1, cv2.LINE_8, 4)
-    index[~region] = 0
-    return index
-
-
-def _affine_maps(source: np.ndarray, target: np.ndarray, triangles: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """(F, 2, 3) affine maps that take each used triangle of `source` onto that of `target`; others stay zero."""
-    maps = np.zeros((len(triangles), 2, 3))
-    s, t = source[triangles[used]], target[triangles[used]]
-    homogeneous = np.concatenate([s, np.ones((*s.shape[:2], 1))], axis=2)
-    flat = np.abs(np.linalg.det(homogeneous)) < 1e-9
-    homogeneous[flat] += np.eye(3) * 1e-3  # a triangle seen edge-on: any map will do for its one line of pixels
-    maps[used] = np.linalg.solve(homogeneous, t).transpose(0, 2, 1)
-    return maps
+def affine_maps(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(F, 2, 3) affine maps that take each triangle of `source` onto that of `target`, (M, 2) each; a triangle seen
+    edge-on is taken to its first corner."""
+    a, *ends = (source[corner] for corner in extended_triangles().T)
+    start, *sides = (target[corner] for corner in extended_triangles().T)
+    (ux, uy), (vx, vy) = ((end - a).T for end in ends)
+    area = ux * vy - uy * vx
+    inverse = np.where(np.abs(area) < 1e-9, 0, 1 / np.where(area == 0, 1, area))
+    back = inverse[:, None, None] * np.stack([np.stack([vy, -vx], 1), np.stack([-uy, ux], 1)], 1)  # to barycentric
+    linear = np.stack([side - start for side in sides], 2) @ back
+    return np.concatenate([linear, start[:, :, None] - linear @ a[:, :, None]], 2)

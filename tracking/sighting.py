@@ -61,18 +61,23 @@ def head_crop(pose: np.ndarray) -> Crop:
 
 def look(net: "CoveredLandmarkNet", frame: np.ndarray, crops: Sequence[Crop]) -> list[Sighting]:
     """Run the network on crops of an (H, W, 3) uint8 RGB frame; one Sighting for each, in order."""
+    return look_at(net, [(frame, crop) for crop in crops])
+
+
+def look_at(net: "CoveredLandmarkNet", views: Sequence[tuple[np.ndarray, Crop]]) -> list[Sighting]:
+    """`look` at crops of several frames together, which takes half as long for each on a CPU."""
     import torch
 
     from ..models.covered_landmarks import INPUT_SIDE
 
     device = next(net.parameters()).device
     sightings: list[Sighting] = []
-    for start in range(0, len(crops), BATCH):
-        some = crops[start : start + BATCH]
-        pictures = torch.from_numpy(np.stack([crop.shrunk(frame, INPUT_SIDE) for crop in some]))
+    for start in range(0, len(views), BATCH):
+        some = views[start : start + BATCH]
+        pictures = torch.from_numpy(np.stack([crop.shrunk(frame, INPUT_SIDE) for frame, crop in some]))
         with torch.inference_mode():
             seen = net(pictures.to(device).permute(0, 3, 1, 2).float() / 255)
-        sightings += _sightings(seen, some)
+        sightings += _sightings(seen, [crop for _, crop in some])
     return sightings
 
 

@@ -186,6 +186,11 @@ def visibility_under(points: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (mask[y, x] <= 0.5).astype(np.float32)
 
 
+def hidden_share(points: np.ndarray, mask: np.ndarray) -> float:
+    """Share of the points that lie under a mask, see visibility_under."""
+    return float((visibility_under(points, mask) == 0).mean())
+
+
 def status_summary(status: np.ndarray) -> str:
     """One line: counts by status and the frame numbers concerned. status: (T,) FrameStatus values."""
     parts = [f"{int((status == FrameStatus.FOUND).sum())} of {len(status)} frames have a found face"]

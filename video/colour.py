@@ -19,25 +19,27 @@ _RGB_MATRIX, _RGB_RANGE = 0, 0
 
 
 class RgbDecoder:
-    """Turns decoded frames into RGB pixels of one size.
+    """Turns decoded frames into RGB pixels of one size, or into grey ones, which is quicker.
 
     Matrix and range come from the frame's tags; where a matrix is not tagged, pictures wider than 1279 or
     higher than 576 pixels are taken as BT.709 and smaller ones as BT.601, as players do. HDR is not
     tone-mapped and transparency is dropped, keeping the colours as stored (straight, not composited).
     """
 
-    def __init__(self, width: int, height: int, *, shrinking: bool = False) -> None:
+    def __init__(self, width: int, height: int, *, shrinking: bool = False, grey: bool = False) -> None:
         self._width, self._height = width, height
-        self._flags = (_AREA if shrinking else _BILINEAR) | _FULL_CHROMA_OUT | _ACCURATE
+        self._format = "gray" if grey else "rgb24"
+        exact = 0 if grey else _FULL_CHROMA_OUT | _ACCURATE
+        self._flags = (_AREA if shrinking else _BILINEAR) | exact
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """(H,W,3) uint8 RGB, not yet upright; the rows may be padded."""
+        """(H,W,3) uint8 RGB, or (H,W) where grey is wanted, not yet upright; the rows may be padded."""
         rgb = self._reformatter.reformat(
             frame,
             width=self._width,
             height=self._height,
-            format="rgb24",
+            format=self._format,
             interpolation=self._flags,
             **({} if frame.format.is_rgb else _source_colours(frame)),
         )

@@ -81,7 +81,7 @@ class Orientation:
         return 180 if self.flip_y else 0
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn (H,W,3) stored pixels into contiguous upright ones."""
+        """Turn (H,W) or (H,W,3) stored pixels into contiguous upright ones."""
         if self.transpose:
             pixels = pixels.swapaxes(0, 1)
         if self.flip_x:

@@ -112,7 +112,7 @@ class VideoReader:
         return self.frames()
 
     def frames(
-        self, start: int = 0, length: int | None = None, every_nth: int = 1, max_side: int = 0
+        self, start: int = 0, length: int | None = None, every_nth: int = 1, max_side: int = 0, grey: bool = False
     ) -> Iterator[Frame]:
         """Stream a part of the video.
 
@@ -122,6 +122,7 @@ class VideoReader:
             every_nth: yield every n-th frame from `start` on.
             max_side: shrink so that the longer side has at most this many pixels (aspect kept); 0 keeps the
                 size.
+            grey: yield pixels of one channel, (H, W), 0 for black and 255 for white.
 
         Raises:
             InputError: a negative or zero argument where none is possible, or a start behind the last frame.
@@ -137,7 +138,7 @@ class VideoReader:
                 f"Reading should start at frame {start}, but {self._name} has only "
                 f"{self.info.frame_count} frames: choose a smaller start."
             )
-        iteration = self._frames(start, length, every_nth, max_side)
+        iteration = self._frames(start, length, every_nth, max_side, grey)
         self._iterations.add(iteration)
         return iteration
 
@@ -149,19 +150,19 @@ class VideoReader:
         scale = Fraction(max_side, max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def _frames(self, start: int, length: int, every_nth: int, max_side: int) -> Iterator[Frame]:
+    def _frames(self, start: int, length: int, every_nth: int, max_side: int, grey: bool) -> Iterator[Frame]:
         width, height = self.size(max_side)
         shrinking = (width, height) != (self.info.width, self.info.height)
         if self._orientation.transpose:
             width, height = height, width
-        to_rgb = RgbDecoder(width, height, shrinking=shrinking)
+        to_pixels = RgbDecoder(width, height, shrinking=shrinking, grey=grey)
         self.damaged = 0
         yielded = 0
         try:
             for number, (frame, pts) in enumerate(self._from(start)):
                 if number % every_nth:
                     continue
-                pixels = self._orientation.apply(to_rgb(frame))
+                pixels = self._orientation.apply(to_pixels(frame))
                 yield Frame(pixels, pts - self._origin, (pts - self._first_pts) * self.time_base)
                 yielded += 1
                 if yielded == length:

@@ -3,8 +3,8 @@
 import torch
 
 from ...models.device import Precision, check_precision, mixed_precision
-from ...restore.filler import Window, fill_in_parts, shown_together
-from ...restore.network_inputs import contours, resized
+from ...restore.filler import Filling, Window, fill_in_parts, shown_together
+from ...restore.network_inputs import contours
 from ..networks.compared import ComparedNetwork
 
 
@@ -12,9 +12,8 @@ class ComparedFiller:
     """Fills holes with a network that knows neither a reference nor what was shown before.
 
     network: see lab.networks.compared.load; it stays on its device, and may be moved to another one between windows.
-    crop_side: of the crops; None for the network's own size, for it draws every pixel. precision: "auto" is bfloat16
-    where the device calculates faster in it. A window that does not fit into the device's memory is halved, down to
-    single frames.
+    precision: "auto" is bfloat16 where the device calculates faster in it. A window that does not fit into the device's
+    memory is halved, down to single frames.
 
     Raises InputError for an unknown precision.
     """
@@ -23,20 +22,24 @@ class ComparedFiller:
     needs_memory = False
     own_reference = None
 
-    def __init__(self, network: ComparedNetwork, crop_side: int | None = None, precision: Precision = "auto"):
+    def __init__(self, network: ComparedNetwork, precision: Precision = "auto"):
         check_precision(precision)
         config = network.config
-        self.name, self.crop_side = config.network, crop_side or config.side
+        self.name = config.network
         self.window = shown_together(config.looks_ahead, config.frames)
         self._net, self._precision = network, precision
 
-    def fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:
+    @property
+    def device(self) -> torch.device:
+        return next(self._net.parameters()).device
+
+    def fill(self, window: Window, state: None) -> tuple[Filling, None]:
         return fill_in_parts(self._fill, window, state)
 
-    def _fill(self, window: Window, state: None) -> tuple[torch.Tensor, None]:
-        side, device = self._net.config.side, next(self._net.parameters()).device
-        hole = (resized(window.masks, side) > 0).float()
-        small = (resized(window.crops, side), hole, contours(window, side))
-        with torch.inference_mode(), mixed_precision(device, self._precision):
-            picture = self._net(*(x.to(device)[None] for x in small)).picture
-        return resized(picture[0].float().clamp(0, 1).cpu(), window.crops.shape[-1]), None
+    def _fill(self, window: Window, state: None) -> tuple[Filling, None]:
+        side = self._net.config.side
+        frames, holes = window.at(side)
+        given = (frames, (holes > 0).float(), contours(window, side))
+        with torch.inference_mode(), mixed_precision(self.device, self._precision):
+            picture = self._net(*(x[None].to(self.device) for x in given)).picture
+        return Filling(picture[0].float().clamp(0, 1).to(frames.device)), None

@@ -66,7 +66,6 @@ def make_filler(
     method: str,
     reference: Reference | None,
     *,
-    crop_side: int | None = None,
     weights: Path | None = None,
     personal: Path | None = None,
     anyone: bool = False,
@@ -75,7 +74,5 @@ def make_filler(
     """As restore.registry.make_filler, for the compared networks too. weights: the file of the method's network."""
     check_method(method, weights)
     if method in COMPARED:
-        return ComparedFiller(place(weights, partial(compared.load, network=method)), crop_side)
-    return registry.make_filler(
-        method, reference, crop_side=crop_side, weights=weights, personal=personal, anyone=anyone, place=place
-    )
+        return ComparedFiller(place(weights, partial(compared.load, network=method)))
+    return registry.make_filler(method, reference, weights=weights, personal=personal, anyone=anyone, place=place)

@@ -22,7 +22,7 @@ from ...files import write_png
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.sources import DetectedHeadset
 from ...models.device import best_device
-from ...restore.clip import check_landmarks, deocclude_clip
+from ...restore.engine import check_landmarks, deocclude_clip
 from ...restore.filler import pictures_for
 from ...restore.registry import Placement
 from ...tracking.crop import Crop

@@ -3,6 +3,7 @@
 EVI-HRnet (section 3.2) cites Zhang et al. 2016 for the one, Kazemi and Sullivan 2014 and King 2009 for the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -48,9 +49,11 @@ class PaperDetector:
         """As HeadDetector.restart."""
         self._mesh.restart()
 
-    def detect(self, frame: np.ndarray, mask: np.ndarray | None = None) -> list[Face]:
-        """The faces in an (H, W, 3) uint8 frame."""
-        faces = self._mesh.detect(frame, mask)
+    def detect(
+        self, frame: np.ndarray, mask: np.ndarray | None = None, upcoming: Sequence[np.ndarray] = ()
+    ) -> list[Face]:
+        """The faces in an (H, W, 3) uint8 frame, see HeadDetector.detect."""
+        faces = self._mesh.detect(frame, mask, upcoming)
         boxes, _ = self._finder.detect(frame)
         found = []
         for face in faces:

@@ -1,4 +1,4 @@
-"""Peak memory of `deocclude` on 640x360 clips, a short and a long one: its default method, and a personal model."""
+"""Peak memory of `deocclude`: its default method and a personal model on short and long clips, and on large ones."""
 
 import subprocess
 import sys
@@ -13,6 +13,8 @@ from .footage import write_footage
 
 SIZE = (640, 360)
 LENGTHS = (300, 3000)
+LARGE = ((1920, 1080), (3840, 2160))
+FEW = 60  # frames of a large one
 
 
 def run() -> None:
@@ -23,12 +25,13 @@ def run() -> None:
         network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
         write_personal(model, PersonalModel(network, load_reference(demo_clip(), count=20), None, {}))
         methods = {"evi-hrnet": ("--reference", str(demo_clip())), "personal": ("--personal", str(model))}
-        for method, using in methods.items():
-            for length in LENGTHS:
-                clip = folder / f"{length}.mp4"
-                write_footage(clip, *SIZE, length)
-                peak = _peak(clip, folder / "out.mp4", "--method", method, *using)
-                print(f"{method}, {SIZE[0]}x{SIZE[1]}, {length} frames: {peak:.0f} MiB", flush=True)
+        runs = [("evi-hrnet", size, FEW) for size in LARGE]
+        runs += [(method, SIZE, length) for method in methods for length in LENGTHS]
+        for method, size, length in runs:
+            clip = folder / f"{size[0]}_{length}.mp4"
+            write_footage(clip, *size, length)
+            peak = _peak(clip, folder / "out.mp4", "--method", method, *methods[method])
+            print(f"{method}, {size[0]}x{size[1]}, {length} frames: {peak:.0f} MiB", flush=True)
 
 
 def _peak(clip: Path, out: Path, *using: str) -> float:

@@ -1,67 +1,93 @@
-"""Frames per second of `deocclude --method warp`, end to end, with the share of each stage."""
+"""Frames a second of `deocclude` from file to file, beside those of a plain transcode; and the share of each stage."""
 
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial, wraps
+from itertools import product
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from ...demo import demo_clip
 from ...headset.draw import HeadsetArtist, preset
-from ...headset.sources import GivenMask, SimulatedHeadset
-from ...restore import engine, warp
-from ...restore.align import ReferenceAligner
+from ...headset.mask import DeviceMasker
+from ...headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
+from ...restore import engine
+from ...restore.engine import Scene
 from ...restore.video import deocclude_video
+from ...restore.warp import WarpFiller
 from ...tracking.calibration import PersonalCalibration
 from ...tracking.enrol import load_reference
 from ...tracking.heads import HeadDetector
+from ...tracking.reference import Reference
 from ...video import VideoReader, VideoWriter
 from .footage import write_footage
 
-SIZES = ((640, 360), (1280, 720))
+SIZES = ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
+METHODS = ("warp", "evi-hrnet")
+TRANSCODE = ("-preset", "veryfast", "-crf", "16")  # set like the product's own encoder
 # Where each stage's time is measured; none of them calls another.
 STAGES: dict[str, tuple[object, str]] = {
     "landmarks": (HeadDetector, "detect"),
     "calibration": (PersonalCalibration, "push"),
-    "reference under the mask": (ReferenceAligner, "__call__"),
-    "colour and light": (warp, "match_colours"),
-    "composite": (engine, "paste"),
+    "mask": (DeviceMasker, "push"),
+    "reference, grid": (Scene, "window"),
+    "warp": (WarpFiller, "fill"),
+    "paste": (engine, "pasted"),
     "encode": (VideoWriter, "write"),
 }
 
 
 def run(length: int, runs: int) -> None:
-    """Print a line for each size and task: median fps of `runs`, and each stage's time."""
+    """Print a line for each size, mask and method: median fps of `runs`, seconds to the first result; for warp also
+    each stage's time."""
     reference = load_reference(demo_clip())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for width, height in SIZES:
-            clip, covered, out = folder / "clip.mp4", folder / "covered.mp4", folder / "out.mp4"
-            write_footage(clip, width, height, length)
-            simulated = SimulatedHeadset(HeadsetArtist(preset("quest")), oracle=True)
-            deocclude_video(clip, out, mask=simulated, reference=reference, covered_target=covered)
-            given = GivenMask(_difference(clip, covered))
-            common = {"target": out, "reference": reference}
-            tasks: dict[str, dict[str, Any]] = {
-                "headset footage with a mask": {"source": covered, "mask": given, **common},
-                "simulated headset, oracle": {"source": clip, "mask": simulated, **common},
-            }
-            for task, arguments in tasks.items():
-                job = partial(deocclude_video, **arguments)
-                speed = statistics.median(length / _seconds(job) for _ in range(runs))
-                print(f"{width}x{height}, {task}: {speed:.1f} fps ({_shares(job, clip)})", flush=True)
+            covered, mask = _wearer(folder, width, height, length, reference)
+            target = folder / "out.mp4"
+            plain = length / _median(partial(_transcode, covered, target), runs)
+            print(f"{width}x{height}, plain transcode: {plain:.1f} fps", flush=True)
+            masks: dict[str, MaskSource] = {"mask given": GivenMask(mask), "auto": DetectedHeadset()}
+            for (what, source), method in product(masks.items(), METHODS):
+                job = partial(deocclude_video, covered, target, mask=source, reference=reference, method=method)
+                fps = length / _median(job, runs)
+                shares = f" ({_shares(job, covered)})" if method == "warp" else ""
+                print(
+                    f"{width}x{height}, {what}, {method}: {fps:.1f} fps, {plain / fps:.1f} times a transcode, first "
+                    f"result after {_first_result(job):.1f} s{shares}",
+                    flush=True,
+                )
 
 
-def _difference(clip: Path, covered: Path) -> np.ndarray:
-    """(T, H, W) bool: where the two videos differ, which is where the headset was drawn."""
-    pairs = zip(VideoReader(clip), VideoReader(covered), strict=True)
-    return np.stack([np.abs(a.pixels.astype(np.int16) - b.pixels).max(2) > 24 for a, b in pairs])
+def _wearer(folder: Path, width: int, height: int, length: int, reference: Reference) -> tuple[Path, Path]:
+    """A video of somebody under a drawn headset, and one of its mask."""
+    clip, covered, mask = (folder / f"{name}.mp4" for name in ("clip", "covered", "mask"))
+    write_footage(clip, width, height, length)
+    drawn = SimulatedHeadset(HeadsetArtist(preset("quest")), oracle=True)
+    deocclude_video(clip, folder / "out.mp4", mask=drawn, reference=reference, covered_target=covered)
+    with VideoReader(clip) as before, VideoReader(covered) as after:
+        with VideoWriter(mask, width=width, height=height, fps=before.info.fps, time_base=before.time_base) as writer:
+            for a, b in zip(before, after, strict=True):
+                hole = np.abs(a.pixels.astype(np.int16) - b.pixels).max(2) > 24
+                writer.write(np.repeat(hole[..., None], 3, 2) * np.uint8(255), a.pts)
+    return covered, mask
+
+
+def _transcode(source: Path, target: Path) -> None:
+    command = ["ffmpeg", "-v", "error", "-y", "-i", str(source), *TRANSCODE, str(target)]
+    subprocess.run(command, check=True)
+
+
+def _median(job: Callable[[], object], runs: int) -> float:
+    """Seconds."""
+    return statistics.median(_seconds(job) for _ in range(runs))
 
 
 def _seconds(job: Callable[[], object]) -> float:
@@ -70,10 +96,19 @@ def _seconds(job: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def _first_result(job: Callable[..., object]) -> float:
+    """Seconds from the call to the first frame that is written."""
+    times: list[float] = []
+    start = time.perf_counter()
+    job(progress=lambda done, total: times.append(time.perf_counter() - start))
+    return times[0]
+
+
 def _shares(job: Callable[[], object], clip: Path) -> str:
     """Milliseconds a frame that each stage takes, by the clock of the thread it runs in, in one run more.
 
-    The stages run in two threads, so that the frame rate is higher than their sum suggests.
+    The stages run in three threads, so that the frame rate is higher than their sum suggests; a thread that waits for a
+    core or for the interpreter counts as busy.
     """
     spent = dict.fromkeys(("decode", *STAGES), 0.0)
     frames = 0

@@ -120,8 +120,14 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
         (
             "HMD_PersonalDeocclude",
             ["personal/me.safetensors", "oracle", 64, "float32", True, 0.5, True],
-            ["personal/me.safetensors", "oracle", 64, "float32", True],
+            ["personal/me.safetensors", "oracle", "float32", True],
         ),
+        (
+            "HMD_PersonalDeocclude",
+            ["personal/me.safetensors", "oracle", 64, "float32", True],  # when only some widgets were gone
+            ["personal/me.safetensors", "oracle", "float32", True],
+        ),
+        ("HMD_EVIHRnetInpaint", ["evi_hrnet", "oracle", 64, "float32"], ["evi_hrnet", "oracle", "float32"]),
     ],
 )
 def test_old_values_go_where_they_belong(page: Chromium, kind: str, old: list, now: list):

@@ -25,7 +25,7 @@ def with_evi(name: str) -> Workflow:
     graph = example("remove_headset_with_mask")
     for node in graph.values():
         if node["class_type"] == "HMD_WarpReference":
-            node |= {"class_type": EVI, "inputs": node["inputs"] | {"weights": name, "crop_size": 0}}
+            node |= {"class_type": EVI, "inputs": node["inputs"] | {"weights": name}}
             node["inputs"]["precision"] = "auto"
     return graph
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from hmd_removal.lab.evaluation.evaluate import Protocol
 from hmd_removal.lab.networks import compared
 from hmd_removal.lab.networks.compared import ComparedConfig, ComparedNetwork, Filled, load
 from hmd_removal.restore.engine import Deoccluder
-from hmd_removal.restore.filler import Window
+from hmd_removal.restore.filler import Source, Window
+from hmd_removal.tracking.crop import CropTrack
 from hmd_removal.tracking.track import FaceTrack
 
 
@@ -34,7 +36,7 @@ def windows(frames: int, side: int = 64) -> Window:
     masks = torch.zeros(frames, 1, side, side)
     masks[..., 20:40, 10:50] = 1
     crops = torch.rand(frames, 3, side, side, generator=torch.Generator().manual_seed(0))
-    return Window(crops, masks, np.full((frames, 478, 3), 30.0), np.ones((frames, 478)), None, None)
+    return Window(crops, masks, np.full((frames, 478, 3), 30.0), np.ones((frames, 478)))
 
 
 @pytest.mark.parametrize("name", COMPARED)
@@ -43,7 +45,7 @@ def test_the_hole_is_filled_and_the_rest_left_alone_without_a_reference(
 ) -> None:
     frames, masks = (x[:3] for x in wearer)
     filler = make_filler(name, None, weights=weights_of(name, tmp_path))
-    assert filler.name == name and filler.crop_side == 64
+    assert filler.name == name
     faces = [talking_head_track[t].covered_by(masks[t]) for t in range(3)]
     result = np.stack(Deoccluder(filler, None).process(list(frames), list(masks), faces))
     inside = masks > 0
@@ -56,8 +58,8 @@ def test_lafin_fills_frame_by_frame_and_the_others_see_neighbours(tmp_path: Path
     for name in COMPARED:
         filler = ComparedFiller(load(weights_of(name, tmp_path), name), precision="float32")
         whole, _ = filler.fill(window, None)
-        alone = torch.cat([filler.fill(window.part(t, t + 1), None)[0] for t in range(3)])
-        assert torch.allclose(whole, alone, atol=1e-5) == (name == "lafin")
+        alone = torch.cat([filler.fill(window.part(t, t + 1), None)[0].drawn for t in range(3)])
+        assert torch.allclose(whole.drawn, alone, atol=1e-5) == (name == "lafin")
         assert filler.window == (8 if name == "lafin" else 32)
 
 
@@ -71,11 +73,18 @@ def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from() -
     assert ComparedConfig.from_metadata(early).frames == 32
 
 
-def test_crops_of_another_size_are_brought_to_the_networks(tmp_path: Path) -> None:
-    filler = make_filler("lafin", None, crop_side=96, weights=weights_of("lafin", tmp_path))
-    filled, state = filler.fill(windows(2, 96), None)
-    assert filler.crop_side == 96 and filled.shape == (2, 3, 96, 96) and state is None
-    assert 0 <= filled.min() and filled.max() <= 1
+def test_frames_of_any_size_are_brought_to_the_networks(
+    tmp_path: Path, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack
+) -> None:
+    frame, mask, face = wearer[0][0], wearer[1][0], talking_head_track[0]
+    hole = (mask > 0).astype(np.uint8) * 255
+    source = Source(frame, hole, CropTrack().push(face))
+    for side in (64, 96):
+        filler = make_filler("lafin", None, weights=weights_of("lafin", tmp_path, side))
+        filling, state = filler.fill(replace(windows(2, 32), sources=(source, source)), None)
+        assert filling.drawn.shape == (2, 3, side, side) and filling.places is None and state is None
+        assert torch.equal(filling.drawn[0], filling.drawn[1])  # both are of the same frame
+        assert 0 <= filling.drawn.min() and filling.drawn.max() <= 1
 
 
 def test_precision_and_memory() -> None:
@@ -93,12 +102,12 @@ def test_precision_and_memory() -> None:
     net, small = ComparedNetwork(config).eval(), Small(config).eval()
     small.load_state_dict(net.state_dict())
     exact, halved, parts = (
-        ComparedFiller(network, None, precision).fill(windows(5), None)[0]
+        ComparedFiller(network, precision).fill(windows(5), None)[0].drawn
         for network, precision in ((net, "float32"), (net, "bfloat16"), (small, "float32"))
     )
     assert 0 < (exact - halved).abs().max() < 0.1 and torch.allclose(exact, parts, atol=1e-5)
     with pytest.raises(InputError, match="auto, float32, bfloat16, got 'int8'"):
-        ComparedFiller(net, None, "int8")
+        ComparedFiller(net, "int8")
 
 
 def test_weights_are_asked_for(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-from hmd_removal.restore.blend import match_colours
-from hmd_removal.restore.engine import blend_weights, feather_width, paste
+from hmd_removal.restore.filler import Filling, Source
+from hmd_removal.restore.paste import blend_weights, feather_width, pasted
+from hmd_removal.restore.rim import matching_tint
 from hmd_removal.tracking.crop import Crop
 
 SIDE = 128
@@ -26,36 +28,53 @@ def texture() -> np.ndarray:
 ALL_FACE = np.full((SIDE, SIDE), 2, np.uint8)
 
 
-class TestMatchColours:
+def matched(picture: np.ndarray, frame: np.ndarray, hole: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """The picture with its colours matched to the frame."""
+    pictures, frames = (torch.from_numpy(x).permute(2, 0, 1)[None] for x in (picture, frame))
+    tint = matching_tint(pictures, frames, *(torch.from_numpy(x)[None, None] for x in (hole.astype(np.float32), kind)))
+    return (pictures + tint)[0].permute(1, 2, 0).numpy()
+
+
+def paste(frame: np.ndarray, mask: np.ndarray, drawn: np.ndarray, crop: Crop) -> np.ndarray:
+    """The frame with what is drawn on a crop's grid in its hole."""
+    filling = Filling(torch.from_numpy(drawn).permute(2, 0, 1)[None].float())
+    return pasted(Source(frame, mask * np.uint8(255), crop), filling, 0, None)
+
+
+class TestMatchingTint:
     def test_a_constant_shift_of_light_is_undone(self):
         frame = texture()
         shifted = frame - np.float32((0.08, -0.05, 0.02))
-        assert np.abs(match_colours(shifted, frame, hole(), ALL_FACE) - frame)[hole() > 0].max() < 0.004
+        assert np.abs(matched(shifted, frame, hole(), ALL_FACE) - frame)[hole() > 0].max() < 0.004
 
     def test_light_from_one_side_is_followed(self):
         frame = texture()
         slope = np.linspace(-0.08, 0.08, SIDE, dtype=np.float32)[None, :, None]
-        error = match_colours(frame + slope, frame, hole(), ALL_FACE) - frame
+        error = matched(frame + slope, frame, hole(), ALL_FACE) - frame
         assert np.abs(error)[hole() > 0].mean() < 0.25 * np.abs(slope).mean()
 
     def test_hair_beside_the_hole_does_not_stain_the_skin(self):
         frame = texture()
         frame[:, 104:] = 0.05  # hair that the reference does not have
-        filled = match_colours(texture(), frame, hole(), ALL_FACE)
+        filled = matched(texture(), frame, hole(), ALL_FACE)
         assert np.abs(filled - texture())[hole() > 0].mean() < 0.01
 
     def test_without_a_ring_nothing_changes(self):
         everything = np.ones((SIDE, SIDE), np.uint8)
-        assert (match_colours(texture(), texture() * 0.5, everything, ALL_FACE) == texture()).all()
-
-    def test_stays_within_the_range(self):
-        frame = np.ones((SIDE, SIDE, 3), np.float32)
-        filled = match_colours(texture() + 0.5, frame, hole(), ALL_FACE)
-        assert filled.min() >= 0 and filled.max() <= 1
+        assert (matched(texture(), texture() * 0.5, everything, ALL_FACE) == texture()).all()
 
 
 def identity_crop(side: int = SIDE) -> Crop:
     return Crop(side / 2, side / 2, side)
+
+
+def test_a_strap_that_ends_just_above_the_crop_is_filled_and_a_far_hole_is_not():
+    frame, mask = np.zeros((200, SIDE, 3), np.float32), np.zeros((200, SIDE), np.uint8)
+    mask[98:120, 50:80] = 1
+    mask[10:20, 50:80] = 1
+    out = paste(frame, mask, np.ones((SIDE, SIDE, 3), np.float32), Crop(SIDE / 2, 100 + SIDE / 2, SIDE))
+    assert (out[98:120, 50:80] == 1).all()
+    assert (out[:90] == 0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -100,7 +119,7 @@ def test_a_wall_of_another_colour_is_matched_and_hair_before_it_is_not_stained()
     filling, frame = texture(), texture()
     filling[hair] = frame[hair] = 0.1
     filling[wall], frame[wall] = (0.1, 0.5, 0.8), (0.3, 0.6, 0.6)
-    filled = match_colours(filling, frame, hole(), kind)
+    filled = matched(filling, frame, hole(), kind)
     inside = hole() > 0
     # near the hair the two mix; a few pixels further the wall is that of the frame
     assert np.abs(filled - frame)[:, 92:][inside[:, 92:]].mean() < 0.05

@@ -8,8 +8,8 @@ import torch
 
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
-from hmd_removal.restore.clip import deocclude_clip
-from hmd_removal.restore.engine import Deoccluder, blend_weights, feather_width
+from hmd_removal.restore.engine import Deoccluder, deocclude_clip
+from hmd_removal.restore.paste import blend_weights, feather_width
 from hmd_removal.restore.registry import make_filler
 from hmd_removal.tracking.crop import CropTrack
 from hmd_removal.tracking.follow import track_clip
@@ -71,7 +71,7 @@ def test_outside_hole_and_feather_every_pixel_is_exact(method, covered, talking_
     crops = CropTrack()
     for t in range(len(frames)):
         feather = feather_width(crops.push(talking_head_track[t]))
-        outside = blend_weights(covered[1][t], feather) == 0
+        outside = blend_weights(covered[1][t].astype(np.uint8), feather) == 0
         assert torch.equal(result[t][outside], frames[t][outside])
         assert not torch.equal(result[t][~outside], frames[t][~outside])
 

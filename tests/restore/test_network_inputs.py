@@ -1,12 +1,21 @@
-"""The face as lines."""
+"""What networks are given, and what is made of their answer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
+from hmd_removal.models.correction import STEP, Correction
 from hmd_removal.models.recall import GUESSED
-from hmd_removal.restore.network_inputs import DLIB_68, LINES, WIDTH, contour_image
+from hmd_removal.restore.filler import Filling, Remembered, Window
+from hmd_removal.restore.grid import cells
+from hmd_removal.restore.network_inputs import DLIB_68, LINES, WIDTH, contour_image, contours, corrected, memory_of
+from hmd_removal.restore.paste import shown
+from hmd_removal.restore.warp import Fitted
 from hmd_removal.tracking.geometry import canonical_points
 from hmd_removal.tracking.track import FaceTrack
 
@@ -67,3 +76,88 @@ def test_a_shut_eye_is_a_thinner_loop(talking_head_track: FaceTrack) -> None:
     for upper, lower in ((160, 144), (158, 153), (385, 380), (387, 373)):
         shut[upper] = shut[lower]
     assert contour_image(shut, 256).sum() < contour_image(points, 256).sum()
+
+
+def window_of(face: np.ndarray, side: int, remembered: Remembered | None = None) -> Window:
+    points = np.column_stack([face, np.zeros(len(face))])[None]
+    return Window(
+        torch.zeros(1, 3, side, side), torch.ones(1, 1, side, side), points, np.ones((1, 478)), remembered=remembered
+    )
+
+
+def test_a_windows_lines_may_be_wanted_in_another_size(face: np.ndarray) -> None:
+    window = window_of(face, 128)
+    assert np.array_equal(contours(window)[0, 0], contour_image(face, 128))
+    assert np.array_equal(contours(window, 256)[0, 0], contour_image(face * 2, 256))
+
+
+def test_cells_of_which_only_a_part_is_remembered_do_not_count(face: np.ndarray) -> None:
+    known = torch.tensor([[1.0, 0.99], [0.5, 0.0]])[None, None]
+    remembered = Remembered(torch.full((1, 3, 2, 2), 0.6), known, torch.full((1, 1, 2, 2), 0.25))
+    whole, *others = memory_of(window_of(face, 2, remembered))[0].flatten(1).T
+    assert torch.allclose(whole, torch.tensor([0.6, 0.6, 0.6, 1, 0.25]))
+    assert not torch.stack(others).any()
+
+
+class TestCorrected:
+    """What a correction makes of a reference that lies in the crop as it is."""
+
+    SIDE = 32
+
+    def fitted(self) -> Fitted:
+        places = cells(self.SIDE, torch.device("cpu")).permute(0, 3, 1, 2)
+        ground = torch.rand(1, 3, self.SIDE, self.SIDE, generator=torch.Generator().manual_seed(0))
+        return Fitted(Filling(ground, (0,), places, torch.ones_like(places[:, :1]), torch.zeros_like(ground)), ground)
+
+    def of(
+        self, displacement: float = 0.0, addition: float = 0.0, size: int = 32, memory: torch.Tensor | None = None
+    ) -> Filling:
+        correction = Correction(
+            torch.full((1, 1, 2, 8, 8), displacement),
+            torch.full((1, 1, 3, size, size), addition),
+            torch.full((1, 1, 1, self.SIDE, self.SIDE), 0.5),
+        )
+        return corrected(
+            self.fitted(), correction, torch.zeros(1, 5, self.SIDE, self.SIDE) if memory is None else memory
+        )
+
+    def test_one_that_says_nothing_leaves_it_as_it_is(self) -> None:
+        before, after = self.fitted().filling, self.of()
+        for name in ("drawn", "places", "known", "tint"):
+            assert torch.equal(getattr(before, name), getattr(after, name))
+        assert after.shown == (0,) and not after.coarse.any() and (after.recall == 0.5).all()
+
+    def test_a_displacement_counts_in_half_sides(self) -> None:
+        steps = self.of(displacement=3.0).places - self.fitted().filling.places
+        assert torch.allclose(steps[..., :-4, :-4], torch.tensor(3 * STEP / 2), atol=1e-5)
+
+    @pytest.mark.parametrize("size", [16, 32, 64])
+    def test_an_addition_keeps_its_size_and_is_no_part_of_what_memory_is_compared_with(self, size: int) -> None:
+        known = torch.ones(1, 1, self.SIDE, self.SIDE)
+        memory = torch.cat([self.fitted().pictures + 0.1, known, 0 * known], 1)
+        found = self.of(addition=0.25, size=size, memory=memory)
+        assert found.added.shape == (1, 3, size, size) and (found.added == 0.25).all()
+        assert torch.equal(found.drawn, self.fitted().filling.drawn) and not found.tint.any()
+        assert torch.allclose(found.coarse, torch.tensor(0.1), atol=1e-5)
+
+    def test_what_is_not_remembered_does_not_count(self) -> None:
+        assert not self.of(memory=torch.zeros(1, 5, self.SIDE, self.SIDE)).coarse.any()
+
+    @pytest.mark.parametrize("logit", [-5.0, -0.5, 0.0, 5.0])
+    @pytest.mark.parametrize("addition", [0.0, 0.2])
+    def test_what_is_shown_is_what_the_network_learnt_from(self, logit: float, addition: float) -> None:
+        """Networks are trained through `Correction.of`."""
+        rng = torch.Generator().manual_seed(0)
+        ground, remembered = (0.3 + 0.2 * torch.rand(1, 3, self.SIDE, self.SIDE, generator=rng) for _ in range(2))
+        known = torch.ones(1, 1, self.SIDE, self.SIDE)
+        memory = torch.cat([remembered, known, 0 * known], 1)
+        correction = Correction(
+            torch.zeros(1, 1, 2, 8, 8),
+            torch.full((1, 1, 3, self.SIDE, self.SIDE), addition),
+            torch.full((1, 1, 1, self.SIDE, self.SIDE), logit),
+        )
+        fitted = Fitted(replace(self.fitted().filling, drawn=ground), ground)
+        bank = SimpleNamespace(sharp=lambda number, density: ground)  # of one picture, as sharp as the crop
+        where = cells(self.SIDE, torch.device("cpu"))
+        found = shown(corrected(fitted, correction, memory), 0, where, bank, 1.0, (remembered, known))
+        assert torch.allclose(found, correction.of(ground[None], memory[None])[0], atol=1e-5)

@@ -20,8 +20,7 @@ from hmd_removal.errors import InputError
 from hmd_removal.lab.evaluation.evaluate import Protocol, evaluate
 from hmd_removal.models.face_embedding import FaceEmbedding
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
-from hmd_removal.restore.clip import deocclude_clip
-from hmd_removal.restore.engine import Deoccluder
+from hmd_removal.restore.engine import Deoccluder, deocclude_clip
 from hmd_removal.restore.filler import pictures_for
 from hmd_removal.restore.personal import PersonalFiller, PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.restore.registry import make_filler
@@ -75,11 +74,11 @@ def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: 
 def test_a_model_that_corrects_nothing_gives_the_warp(
     wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
-    filler = PersonalFiller(model_of(reference, ALIGNED), crop_side=96)
+    filler = PersonalFiller(model_of(reference, ALIGNED))
     # With a picture of another size, as those in a model's file are, there is nothing to remember at first.
     reference = replace(reference, images=(np.pad(reference.images[0], ((0, 1), (0, 0), (0, 0))),))
     found = run(filler, wearer, talking_head_track, reference, [0, 3])
-    warp = Deoccluder(make_filler("warp", reference, crop_side=96), reference)
+    warp = Deoccluder(make_filler("warp", reference), reference)
     frames, masks = wearer
     faces = [talking_head_track[t].covered_by(masks[t]) for t in range(3)]
     expected = warp.process(list(frames[:3]), list(masks[:3]), faces)
@@ -89,9 +88,9 @@ def test_a_model_that_corrects_nothing_gives_the_warp(
 def test_what_was_in_sight_before_is_recalled_as_by_evi_hrnet(
     wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
-    found = run(PersonalFiller(model_of(reference, ALIGNED), 96), wearer, talking_head_track, reference, [0, 2])
+    found = run(PersonalFiller(model_of(reference, ALIGNED)), wearer, talking_head_track, reference, [0, 2])
     warp, expected = (
-        Deoccluder(make_filler(method, reference, crop_side=96), reference).process(
+        Deoccluder(make_filler(method, reference), reference).process(
             *(list(x[:2]) for x in wearer), [talking_head_track[t].covered_by(wearer[1][t]) for t in range(2)]
         )
         for method in ("warp", "evi-hrnet")
@@ -106,8 +105,8 @@ def test_a_clip_in_windows_equals_the_clip_at_once(
     config: PersonalConfig, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
     model = model_of(reference, config, still=False)
-    whole = run(PersonalFiller(model, 96), wearer, talking_head_track, reference, [0, 3])
-    parts = run(PersonalFiller(model, 96), wearer, talking_head_track, reference, [0, 1, 3])
+    whole = run(PersonalFiller(model), wearer, talking_head_track, reference, [0, 3])
+    parts = run(PersonalFiller(model), wearer, talking_head_track, reference, [0, 1, 3])
     assert np.abs(np.stack(whole).astype(int) - np.stack(parts)).max() <= 1
     frames, masks = wearer
     assert any(not np.array_equal(a, b) for a, b in zip(whole, frames, strict=False))
@@ -123,10 +122,10 @@ def test_the_models_own_pictures_serve_beside_those_of_a_reference(
     frames, masks = (torch.from_numpy(x[:3]).float() for x in wearer)
     track = FaceTrack.stack([talking_head_track[t] for t in range(3)], talking_head_track.size)
     other = reference_from_frames([data.astronaut()], still=True)[0]
-    filler = PersonalFiller(model_of(reference, ALIGNED), 96)
+    filler = PersonalFiller(model_of(reference, ALIGNED))
     assert pictures_for(filler, None) is reference and len(pictures_for(filler, other)) == 2
     alone, beside = (deocclude_clip(frames / 255, masks, track, r, method=filler) for r in (None, other))
-    stranger = deocclude_clip(frames / 255, masks, track, other, method=make_filler("warp", other, crop_side=96))
+    stranger = deocclude_clip(frames / 255, masks, track, other, method=make_filler("warp", other))
     hole = masks > 0
     assert (alone - beside)[hole].abs().mean() < 0.1 * (alone - stranger)[hole].abs().mean()
 
@@ -141,8 +140,8 @@ def test_whose_face_it_is_is_asked_once_in_a_clip(
 ) -> None:
     """What comes in mid-clip, another view or somebody else after a cut, must not throw away all that was done."""
     frames, masks = wearer
-    filler, asked = PersonalFiller(model_of(reference, config), 96), []
-    monkeypatch.setattr(filler, "_refuse_others", lambda window, filled: asked.append(len(window.crops)))
+    filler, asked = PersonalFiller(model_of(reference, config)), []
+    monkeypatch.setattr(filler, "_refuse_others", lambda window, filling: asked.append(len(window.frames)))
     engine = Deoccluder(filler, reference)
     for start, scene in ((0, 0), (2, 0), (4, 1)):
         part = slice(start, start + 2)
@@ -223,6 +222,6 @@ def test_somebody_else_is_refused_unless_anyone_will_do(
         (replace(model_of(her, ALIGNED), identity=other), True, False),
         (replace(model_of(her, ALIGNED), identity=None), False, False),
     ):
-        filler = PersonalFiller(model, crop_side=256, anyone=allowed)
+        filler = PersonalFiller(model, anyone=allowed)
         with pytest.raises(InputError, match="not seem to be the person") if refused else nullcontext():
             run(filler, wearer, talking_head_track, model.reference, [0, 2])

@@ -8,7 +8,7 @@ from coded_scene import picture
 from faces_of import posed_face
 
 from hmd_removal.headset.draw import HeadsetArtist, preset
-from hmd_removal.tracking.crop import FILLED, Crop, CropTrack, crop_pixels_for
+from hmd_removal.tracking.crop import FILLED, Crop, CropTrack
 from hmd_removal.tracking.track import FrameStatus, TrackedFace
 
 
@@ -82,10 +82,6 @@ def test_what_is_uncertain_has_little_influence():
 def test_scale_is_that_of_the_matrix():
     crop = CropTrack().push(posed_face(roll=15))
     assert crop.scale(256) == pytest.approx(256 / (FILLED * 10), rel=0.01)  # 10 pixels a centimetre
-
-
-def test_crop_size_follows_the_face():
-    assert crop_pixels_for(posed_face()) == 320  # 30 cm at 10 pixels a centimetre, rounded up to a multiple of 32
 
 
 def test_matrix_by_hand():

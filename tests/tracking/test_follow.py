@@ -26,7 +26,7 @@ class Script:
     def __init__(self, *frames: list[Face]):
         self._frames = iter(frames)
 
-    def detect(self, frame, mask=None):
+    def detect(self, frame, mask=None, upcoming=()):
         return next(self._frames)
 
     def restart(self):

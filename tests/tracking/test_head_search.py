@@ -40,6 +40,15 @@ def test_at_most_as_many_as_asked_for():
     assert len(find_heads(CodedNet({0: heads}), picture(), most=1)) == 1
 
 
+def test_smaller_heads_are_not_searched_for_when_the_largest_is_wanted():
+    heads = [Head(90, 110, scale=2), Head(290, 150, scale=8)]
+    for_one, for_two = CodedNet({0: heads}), CodedNet({0: heads})
+    (found,) = find_heads(for_one, picture(), most=1)
+    assert found.points == pytest.approx(heads[1].points, abs=1.0)
+    assert len(find_heads(for_two, picture(), most=2)) == 2
+    assert for_one.crops < 0.5 * for_two.crops
+
+
 def test_a_small_head_is_found():
     head = Head(330, 60, scale=300 / 8 / 24)
     (found,) = find_heads(CodedNet({0: [head]}), picture())

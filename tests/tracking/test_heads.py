@@ -40,6 +40,55 @@ def test_a_jerk_is_followed_by_a_second_look():
     assert faces[1][0].points == pytest.approx(Head(180, 150).points, abs=0.5)
 
 
+def detect_together(scene: dict[int, list[Head]], **options):
+    """`detect`, all frames looked at together."""
+    net = CodedNet(scene)
+    detector = HeadDetector("covered", net=net, **options)
+    pictures = [picture(number) for number in scene]
+    found = [(detector.detect(frame, upcoming=pictures[t + 1 :]), net.crops) for t, frame in enumerate(pictures)]
+    return [faces for faces, _ in found], np.diff([crops for _, crops in found], prepend=0).tolist()
+
+
+def test_frames_that_are_known_ahead_are_looked_at_together():
+    scene = {t: [Head(100 + 3 * t, 120 + t)] for t in range(8)}
+    faces, looks = detect_together(scene)
+    assert looks[2:] == [0] * 6, "the first frame is searched, and with the second one all others are looked at"
+    assert looks[1] <= 2 * 7, "at most twice: where the head was, and where it has gone"
+    for t, found in enumerate(faces):
+        assert found[0].points == pytest.approx(scene[t][0].points, abs=0.5)
+
+
+def test_a_head_that_goes_far_in_frames_looked_at_together_is_not_lost():
+    scene = {t: [Head(60 + 12 * t, 150, scale=3)] for t in range(20)}
+    faces, _ = detect_together(scene)
+    for t, found in enumerate(faces):
+        assert found[0].points == pytest.approx(scene[t][0].points, abs=0.5)
+
+
+def test_while_nobody_is_there_frames_known_ahead_are_not_looked_at_again_and_again():
+    scene = {0: [Head(100, 150)], **{t: [] for t in range(1, 9)}}
+    faces, looks = detect_together(scene)
+    assert [bool(f) for f in faces] == [True] + [False] * 8
+    searched = [[t for t, n in enumerate(of) if n > 20] for of in (looks, detect(scene)[1])]
+    assert searched[0] == searched[1] == [0, 2, 5]
+
+
+def test_behind_a_mask_a_head_is_found_without_a_search():
+    net = CodedNet({0: [Head(100, 150)]})
+    mask = np.zeros((300, 400), np.uint8)
+    mask[115:150, 65:135] = 1
+    (face,) = HeadDetector("covered", net=net).detect(picture(), mask)
+    assert face.points == pytest.approx(Head(100, 150).points, abs=0.5)
+    assert net.crops < 20
+
+
+def test_a_mask_of_something_else_does_not_keep_a_head_from_being_found():
+    mask = np.zeros((300, 400), np.uint8)
+    mask[230:280, 300:390] = 1
+    (face,) = HeadDetector("covered", net=CodedNet({0: [Head(100, 150)]})).detect(picture(), mask)
+    assert face.points == pytest.approx(Head(100, 150).points, abs=0.5)
+
+
 def test_a_face_knows_what_is_hidden_and_how_sure_it_is():
     (face,), (again,) = detect({0: [Head(200, 150)], 1: [Head(200, 150, covered=False)]})[0]
     eyes = list(EYES_AND_BROWS)

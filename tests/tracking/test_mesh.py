@@ -6,10 +6,9 @@ import pytest
 from faces_of import posed_face
 from skimage.transform import AffineTransform
 
-from hmd_removal.restore.align import ReferenceAligner, complete_points
+from hmd_removal.restore.align import complete_points
 from hmd_removal.tracking.geometry import FACE_OVAL, head_pose, mesh_triangles
 from hmd_removal.tracking.mesh import extend_points, extended_triangles, warp_mesh
-from hmd_removal.tracking.reference import make_reference
 
 
 @pytest.fixture(scope="module")
@@ -112,21 +111,6 @@ class TestHiddenPoints:
 
     def test_nothing_to_do_when_all_is_visible(self):
         assert complete_points(self.model, np.ones(478), self.model) is self.model
-
-
-def test_the_nearest_reference_is_taken_and_kept_near_the_border():
-    faces = [posed_face(yaw=0), posed_face(yaw=30)]
-    pictures = [np.full((300, 400, 3), value, np.uint8) for value in (40, 200)]
-    aligner = ReferenceAligner(make_reference(pictures, np.stack([f.points for f in faces])))
-    region = np.ones((300, 400), bool)
-    covered = (np.zeros((300, 400, 3), np.uint8), np.ones((300, 400), np.uint8))  # nothing is in sight to choose by
-
-    def shade(yaw: float) -> int:
-        face = posed_face(yaw=yaw)
-        aligned, kind = aligner(face.points, face.visibility, region, covered)
-        return int(np.median(aligned[kind == 2]))
-
-    assert [shade(yaw) for yaw in (0, 16, 20, 14, 10)] == [40, 40, 200, 200, 40]
 
 
 def test_rings_lie_around_the_face():

@@ -176,6 +176,14 @@ class TestInfo:
         info = probe(path)
         assert info.fps == rate and not info.variable_frame_rate
 
+    def test_grey_frames_are_the_brightness_of_the_coloured_ones(self, tmp_path: Path) -> None:
+        path = rotate(write_clip(tmp_path / "turned.mp4", moving_frames(2)), 90)
+        with VideoReader(path) as reader:
+            coloured = [frame.pixels.astype(np.float32) @ (0.299, 0.587, 0.114) for frame in reader]
+            grey = [frame.pixels for frame in reader.frames(grey=True)]
+        assert grey[0].dtype == np.uint8
+        assert np.abs(np.stack(grey) - np.stack(coloured)).mean() < 3
+
     @pytest.mark.parametrize("degrees", [90, 180, 270])
     def test_rotation_metadata_makes_pixels_upright(self, tmp_path: Path, degrees: int) -> None:
         path = rotate(write_clip(tmp_path / "turned.mp4", moving_frames(1)), degrees)

@@ -24,6 +24,10 @@ const NODES = {
     before: ["preset", "shape", "grow", "seed"],
     isOld: (values) => typeof values[1] === "string",
   },
+  HMD_EVIHRnetInpaint: {
+    before: ["weights", "landmarks", "crop_size", "precision"],
+    isOld: (values) => values.length > 3,
+  },
   HMD_InpaintBaseline: {
     before: ["method", "weights", "landmarks"],
     isOld: (values) => values.length > 1 && !LANDMARKS.includes(values[1]),
@@ -31,7 +35,7 @@ const NODES = {
   },
   HMD_PersonalDeocclude: {
     before: ["model", "landmarks", "crop_size", "precision", "anyone", "steadiness", "whole"],
-    isOld: (values) => values.length > 5,
+    isOld: (values) => values.length > 4,
   },
 };
 

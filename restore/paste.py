@@ -1,0 +1,124 @@
+"""A filling shown in the frame, as fine as the frame is: one gather from the person's picture, one blend in the hole's
+box. Nothing else of the frame is touched."""
+
+import cv2
+import numpy as np
+import torch
+
+from ..models.correction import DECIDED
+from ..tracking.crop import FILLED, Crop
+from .align import ReferenceBank
+from .filler import FEATHER, Filling, Source
+from .grid import cells, sampled
+
+
+def feather_width(crop: Crop) -> int:
+    """Feather of a crop in frame pixels, at least 1."""
+    return max(round(FEATHER * crop.side), 1)
+
+
+def blend_weights(hole: np.ndarray, feather: int) -> np.ndarray:
+    """(H, W) float32: 1 in the hole, falling to 0 over `feather` pixels outside it. hole: (H, W) uint8, over 0."""
+    outside = (hole == 0).view(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.clip(1 - distance / (feather + 1), 0, 1)
+
+
+def pasted(source: Source, filling: Filling, t: int, bank: ReferenceBank | None) -> np.ndarray:
+    """The source's frame, of the same type, with frame t of a filling in its hole.
+
+    Next to the crop its edge goes on, for a strap that ends just above it; further away the frame stays as it is.
+    """
+    crop, frame = source.crop, source.frame
+    out = frame.copy()
+    feather, device = feather_width(crop), _device_of(filling)
+    reach = source.place
+    x, y, width, height = cv2.boundingRect(source.hole[reach])
+    if not width:
+        return out
+    rows, columns = (
+        slice(max(whole.start + start - feather, whole.start), min(whole.start + start + length + feather, whole.stop))
+        for whole, start, length in zip(reach, (y, x), (height, width), strict=True)
+    )
+    alpha = torch.from_numpy(blend_weights(source.hole[rows, columns], feather)).to(device)
+    where, alpha = _places(crop, rows, columns, alpha)
+    recalled = None
+    if filling.recall is not None:
+        part = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip((rows, columns), reach, strict=True))
+        known = torch.from_numpy(source.recalled[1][part]).to(device).float()[None, None]
+        recalled = _on_device(source.recalled[0][part], device), known
+    pixels = shown(filling, t, where, bank, FILLED / crop.side, recalled)
+    window = out[rows, columns]
+    # Where alpha is 0 this gives back what was there, bit for bit.
+    mixed = torch.lerp(_on_device(window, device), pixels, alpha)[0]
+    if frame.dtype == np.uint8:
+        mixed = mixed.mul_(255).round_().to(torch.uint8)
+    window[:] = mixed.permute(1, 2, 0).cpu().numpy()
+    return out
+
+
+def shown(
+    filling: Filling,
+    t: int,
+    where: torch.Tensor,
+    bank: ReferenceBank | None,
+    centimetres: float,
+    recalled: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """(1, 3, h, w) in [0, 1]: frame t of a filling at places of its crop.
+
+    where: (1, h, w, 2) crop sides. centimetres: what a pixel of the result spans. recalled: what the memory shows
+    there, (1, 3, h, w), and 1 where it shows anything, (1, 1, h, w); for a filling with `recall`.
+    """
+    if filling.places is None:
+        return sampled(filling.drawn[t : t + 1], where)
+    known, places = filling.known[t : t + 1], filling.places[t : t + 1]
+    fields = [places * known, known]
+    if filling.recall is not None:
+        fields += [filling.recall[t : t + 1], filling.coarse[t : t + 1]]
+    same = filling.tint.shape == (len(filling.tint), 3, *places.shape[-2:])
+    fields += [filling.tint[t : t + 1]] if same else []
+    found = sampled(torch.cat(fields, 1), where)
+    known = found[:, 2:3]
+    places = (found[:, :2] / known.clamp(min=1e-3)).permute(0, 2, 3, 1)
+    tint = found[:, -3:] if same else sampled(filling.tint[t : t + 1], where)
+    picture = sampled(bank.sharp(filling.shown[t], 1 / centimetres), places) + tint
+    if float(known.min()) < 1 - 1e-3:
+        picture = torch.lerp(sampled(filling.drawn[t : t + 1], where), picture, known)
+    if filling.recall is not None:
+        remembered, whether = recalled
+        share, coarse = found[:, 3:4], found[:, 4:7]
+        fine = torch.sigmoid(DECIDED * share)
+        picture = picture + fine * whether * (remembered - picture) + (torch.sigmoid(share) - fine) * coarse
+    if filling.added is not None and filling.added[t].any():
+        picture = picture + sampled(filling.added[t : t + 1], where)
+    return picture.clamp(0, 1)
+
+
+def shown_on_grid(filling: Filling, sources: tuple[Source, ...], bank: ReferenceBank | None, side: int) -> torch.Tensor:
+    """(T, 3, side, side) in [0, 1]: a filling without memory in its crops."""
+    where = cells(side, _device_of(filling))
+    return torch.cat([shown(filling, t, where, bank, FILLED / side) for t in range(len(sources))])
+
+
+def _places(crop: Crop, rows: slice, columns: slice, alpha: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(1, h, w, 2): where a part of the frame lies, in crop sides; and alpha, (h, w), 0 where the crop is too far."""
+    (a, b, c), (d, e, f) = crop.matrix(1).tolist()
+    y = torch.arange(rows.start, rows.stop, device=alpha.device, dtype=torch.float32)[:, None]
+    x = torch.arange(columns.start, columns.stop, device=alpha.device, dtype=torch.float32)
+    across, down = (a * x + c) + b * y, (d * x + f) + e * y
+    corners = torch.stack([across[[0, 0, -1, -1], [0, -1, 0, -1]], down[[0, 0, -1, -1], [0, -1, 0, -1]]])
+    low, high = -FEATHER, 1 + FEATHER
+    if bool((corners < low).any() | (corners >= high).any()):
+        alpha = alpha * ((across >= low) & (across < high) & (down >= low) & (down < high))
+    return torch.stack([across, down], -1)[None], alpha
+
+
+def _device_of(filling: Filling) -> torch.device:
+    return (filling.drawn if filling.places is None else filling.places).device
+
+
+def _on_device(picture: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(h, w, 3) uint8 or float32 in [0, 1] to (1, 3, h, w) float32 in [0, 1]."""
+    pixels = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1)[None].contiguous()
+    return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
