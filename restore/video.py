@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import islice
 from pathlib import Path
 from queue import Full, Queue
 from typing import TypeVar
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..headset.sources import Covered, MaskSource, empty_mask_error
-from ..tracking.follow import LARGEST_FACE, Wearer
+from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
 from ..tracking.track import status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
@@ -71,8 +71,8 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
         thread.join()
 
 
-LOOKED_AT_AHEAD = 8  # frames
-WRITTEN_LATER = 8  # frames
+LOOKED_AT_AHEAD = 4  # frames
+WRITTEN_LATER = 2  # frames
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,13 @@ def deocclude_video(
 
         result = stack.enter_context(writer(target, metadata=note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
-        shown, pixels = tee(iter(reader))
-        covers = stack.enter_context(closing(mask.cover((f.pixels for f in pixels), wearer, pictures)))
+
+        def covers(frames: Iterator[Frame]) -> Iterator[Covered]:
+            return mask.cover((frame.pixels for frame in frames), wearer, pictures)
+
+        shown = stack.enter_context(closing(beside(reader, covers)))
         # Looking at the next frames, filling these and encoding those before keep several cores busy.
-        upcoming = stack.enter_context(ahead(zip(shown, covers, strict=True), LOOKED_AT_AHEAD))
+        upcoming = stack.enter_context(ahead(shown, LOOKED_AT_AHEAD))
         done = stack.enter_context(ahead(_filled(upcoming, engine, filler.window), WRITTEN_LATER))
         for frame, cover, picture in done:
             result.write(picture, frame.pts)

@@ -1,9 +1,12 @@
 """Following one person through a clip: the one place where that is done, for whole clips, streams and training."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice, repeat, tee
+from functools import partial
+from itertools import islice, repeat
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +27,7 @@ SMALLEST = 64  # pixels of a frame's shorter side; below that no landmark is wor
 THUMBNAIL = (16, 9)  # pixels, width and height: movement of a person or of the camera changes little in it
 CUT = 28.0  # mean difference of two thumbnails, of 255, from which there is a cut
 
+Item, Made = TypeVar("Item"), TypeVar("Made")
 Picture = tuple[np.ndarray, np.ndarray | None]
 
 
@@ -77,19 +81,35 @@ def follow(
 
     Raises InputError for frames that are too small, and when no frame has a face.
     """
-    shown, seen = tee(pictures)  # holds just the frames that the tracker looks ahead
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother()
     calibration = None if reference is None else PersonalCalibration(reference)
     own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=MOST if masked else wearer.face + 1)
     try:
-        faces = _tracked(seen, detector or own, wearer, masked=masked)
-        for (frame, mask), face in zip(shown, faces, strict=True):
+        tracked = partial(_tracked, detector=detector or own, wearer=wearer, masked=masked)
+        for (frame, mask), face in beside(pictures, tracked):
             face = smoother.push(face)
             yield frame, mask, face if calibration is None else calibration.push(frame, face, mask)
     finally:
         if own is not None:
             own.close()
+
+
+def beside(items: Iterable[Item], made_of: Callable[[Iterator[Item]], Iterator[Made]]) -> Iterator[tuple[Item, Made]]:
+    """Each item with what is made of it. made_of: from the items to as many others, looking ahead as it likes.
+
+    Holds just the items in between; itertools.tee lets go of them 57 at a time, which of large frames is half a GB.
+    """
+    held: deque[Item] = deque()
+
+    def passing() -> Iterator[Item]:
+        for item in items:
+            held.append(item)
+            yield item
+
+    with closing(made_of(passing())) as made:
+        for one in made:
+            yield held.popleft(), one
 
 
 def track_clip(

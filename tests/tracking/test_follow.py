@@ -1,6 +1,9 @@
 """Following one person: gaps, policies, several faces, scenes. The detector here is a script; its real one is tested
 below."""
 
+from itertools import islice
+from weakref import WeakSet
+
 import numpy as np
 import pytest
 
@@ -39,6 +42,30 @@ def follow(*frames: list[Face], cut_at: int = 1000, masks=None, **options) -> Fa
     pairs = zip(pictures, masks or [None] * len(frames), strict=True)
     faces = following._tracked(pairs, Script(*frames), Wearer(**options), masked=masks is not None)
     return FaceTrack.stack(faces, (200, 400))
+
+
+def test_only_what_is_looked_ahead_is_held() -> None:
+    """Frames are large: each is let go of as soon as what is made of it has come."""
+
+    class Item:
+        pass
+
+    def made_of(items):
+        while two := list(islice(items, 2)):
+            yield from range(len(two))
+
+    alive, most = WeakSet(), 0
+
+    def items():
+        for _ in range(100):
+            alive.add(item := Item())
+            yield item
+
+    made = []
+    for _, one in following.beside(items(), made_of):
+        made.append(one)
+        most = max(most, len(alive))
+    assert made == [0, 1] * 50 and most <= 4
 
 
 def covered_face(x: float, seen: float, deviation: float) -> Face:
