@@ -70,8 +70,8 @@ def find_heads(
 
 
 def find_behind(net: "CoveredLandmarkNet", frame: np.ndarray, mask: np.ndarray) -> list[Sighting]:
-    """The head that something covers of which a mask, (H, W), over 0.5, is known: in a list, or an empty list where
-    none is hidden by it, as where the mask is of several things."""
+    """The head that a mask hides, in a list, or an empty list where none is hidden by it, as where it is of something
+    else. frame: (H, W, 3) uint8; mask: (H, W), over 0.5 = covered."""
     x, y, width, height = cv2.boundingRect((mask > 0.5).view(np.uint8))
     if not width:
         return []

@@ -39,10 +39,10 @@ class _Place:
 class HeadDetector:
     """The faces in the frames of a clip, fed in order; close it after use.
 
-    Every head found in the first frame is followed by one look a frame, at where it was before, or by two
-    where it has moved. When there is none, or one of them is lost, it is looked for behind the mask, then in the whole
-    picture: by MediaPipe, which is quick, in every frame; and thoroughly at once, and then at growing intervals, until
-    it is found or counts as gone.
+    Every head found in the first frame is followed by one look a frame, at where it was before, or by two where it has
+    moved. When there is none, or one of them is lost, it is looked for behind the mask, then in the whole picture: by
+    MediaPipe, which is quick, in every frame; and thoroughly at once, and then at growing intervals, until it is found
+    or counts as gone.
 
     mode: "covered", by the landmarker for covered faces alone; "uncovered", by MediaPipe, which is the more exact one
     for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
