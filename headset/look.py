@@ -219,7 +219,7 @@ def _random_look(rng: np.random.Generator) -> Look:
         noise=rng.uniform(0, 0.03),
         blur=rng.uniform(0.3, 1.4),
         motion=tuple(rng.normal(0, 0.5, 2)) if rng.random() < 0.2 else (0.0, 0.0),
-        hand=_random_hand(rng) if rng.random() < 0.12 else None,
+        hand=_random_hand(rng) if rng.random() < 0.2 else None,
     )
 
 
@@ -227,7 +227,9 @@ def _random_marks(rng: np.random.Generator) -> tuple[Mark, ...]:
     """Cameras and lamps, as a rule in mirrored pairs, and now and then a pane or a line across."""
     marks = []
     if rng.random() < 0.25:
-        marks.append(Mark(0, rng.uniform(-0.1, 0.1), rng.uniform(9, 15), rng.uniform(4, 7), BLACK, 0, True))
+        # A pane, dark or lit from behind by what it shows.
+        colour = BLACK if rng.random() < 0.7 else tuple(rng.uniform(0.1, 1.0, 3))
+        marks.append(Mark(0, rng.uniform(-0.1, 0.1), rng.uniform(9, 15), rng.uniform(4, 7), colour, 0, True))
     if rng.random() < 0.3:
         shade = rng.uniform(0.05, 0.9)
         marks.append(Mark(0, rng.uniform(-0.8, 0.8), rng.uniform(3, 13), rng.uniform(0.1, 0.5), (shade,) * 3))

@@ -108,7 +108,7 @@ HEADSETS = {
 }  # fmt: skip
 
 # Smallest and largest real devices. A rim reaches from the middle of the forehead to between nose bridge and lip.
-LIMITS = {"width": (16.0, 20.0), "depth": (3.0, 10.0), "top": (-6.6, -3.4), "bottom": (2.6, 5.9)}
+LIMITS = {"width": (15.5, 21.5), "depth": (3.0, 12.0), "top": (-6.6, -3.4), "bottom": (2.6, 5.9)}
 HEIGHTS = (8.0, 12.5)
 
 
@@ -127,16 +127,17 @@ def randomised(headset: Headset, rng: np.random.Generator) -> Headset:
     measures = {}
     for name, (low, high) in LIMITS.items():
         own = getattr(headset, name)
-        value = own + rng.normal(0, 0.07) * (headset.height if name in ("top", "bottom") else abs(own))
+        value = own + rng.normal(0, 0.09) * (headset.height if name in ("top", "bottom") else abs(own))
         measures[name] = float(np.clip(value, min(low, own), max(high, own)))
     low, high = min(HEIGHTS[0], headset.height), max(HEIGHTS[1], headset.height)
     height = measures["bottom"] - measures["top"]
     spare = (height - np.clip(height, low, high)) / 2
     strapped = headset.side_strap > 0 or headset.halo > 0
     kinds = {
-        "side_strap": headset.side_strap * rng.uniform(0.7, 1.3) if rng.random() < 0.8 else 0.0,
+        "side_strap": headset.side_strap * rng.uniform(0.7, 1.8) if rng.random() < 0.8 else 0.0,
         "top_strap": rng.uniform(1.8, 4.0) if strapped and headset.width > 16 and rng.random() < 0.4 else 0.0,
-        "halo": rng.uniform(3.0, 5.0) if headset.halo and rng.random() < 0.8 else 0.0,
+        # Halo straps are also sold for devices that come without one.
+        "halo": rng.uniform(3.0, 5.0) if strapped and rng.random() < (0.8 if headset.halo else 0.12) else 0.0,
     }
     return replace(
         headset,

@@ -24,7 +24,7 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         low = cv2.resize(picture, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
         picture = cv2.resize(low, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.4:
-        picture = picture + rng.normal(0, rng.uniform(0.005, 0.04), picture.shape).astype(np.float32)
+        picture = picture + rng.uniform(0.005, 0.04) * rng.standard_normal(picture.shape, np.float32)
     out = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     if rng.random() < 0.3:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(25, 85))]

@@ -110,7 +110,7 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     images, points, inside, persons, bad = [], [], [], [], []
     elsewhere: list[np.ndarray] = []
     rng = np.random.default_rng(0)
-    with closing(HeadDetector("uncovered")) as detector:
+    with closing(HeadDetector("uncovered", most=1)) as detector:
         for item in tqdm(footage, desc=f"faces ({footage[0].split})", unit="file"):
             most = max(min(per_clip, per_person // max(clips[item.person], 1)), 2) if item.is_video else 1
             before = len(images)

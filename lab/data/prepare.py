@@ -143,7 +143,7 @@ def _portrait(store: TakeStore, data: Path, how: Preparation, motions: list[Moti
     if picture is None:
         return Prepared((f"{portrait.path}: cannot be read",))
     image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    with closing(HeadDetector("uncovered")) as detector:
+    with closing(HeadDetector("uncovered", most=1)) as detector:
         face = largest_face(image, detector)
     if face is None:
         return Prepared((f"{portrait.path}: {TOO_SMALL}",))

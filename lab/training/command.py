@@ -10,6 +10,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("train", help="train a network that is for everybody")
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     _add_landmarks(networks)
+    _add_head_finder(networks)
     _add_evi_hrnet(networks)
     _add_compared(networks)
     _add_curves(commands)
@@ -33,6 +34,26 @@ def _landmarks(args: argparse.Namespace) -> int:
     recipe = Recipe(steps=args.steps, batch=args.batch, rate=args.rate, workers=args.workers, device=device_of(args))
     written = train(args.data, args.work, recipe, args.start)
     print(f"{written}: averaged weights; {args.work / 'log.csv'}: what was reached on the split val.")
+    return 0
+
+
+def _add_head_finder(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("head-finder", help="the head finder, on what the landmarker learns from")
+    parser.set_defaults(run=_head_finder)
+    parser.add_argument("data", type=Path, help="folder of photos and clips; INDEX.tsv in it may name splits")
+    _add_work(parser)
+    parser.add_argument("--steps", type=int, default=3000, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=32, help="samples a step (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw samples (default: %(default)s)")
+
+
+def _head_finder(args: argparse.Namespace) -> int:
+    from .head_finder import Recipe, train
+
+    recipe = Recipe(steps=args.steps, batch=args.batch, workers=args.workers, device=device_of(args))
+    written = train(args.data, args.work, recipe)
+    folder = written.parent
+    print(f"{written}: averaged weights; {folder / 'log.csv'}: what was reached on the split val.")
     return 0
 
 

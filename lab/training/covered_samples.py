@@ -10,23 +10,28 @@ from einops import rearrange
 from torch.utils.data import Dataset
 
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
+from ...headset.hand import SKIN_POINTS, UNKNOWN_SKIN
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE, INPUT_SIDE, MASK_SIDE, POINTS, SHAPES
 from ...personal.photometry import degrade
 from ...tracking.geometry import head_pose, pose_scale, transform
 from ...tracking.track import FrameStatus, TrackedFace, visibility_under
 from ..data.face_store import FaceStore
 from ..data.repose import angles_of, mirrored_points, repose, rotation
+from .clutter import arm_before, back_of_head, coloured_lamps, hair_over
 
-UNCOVERED = 0.1  # share of samples without a headset
+UNCOVERED = 0.12  # share of scenes without a headset
+PUSHED_UP = 0.06  # share of scenes with the headset on the forehead
+HAIR, ARM = 0.15, 0.15  # shares of scenes with hair over the device, and with a hand held up near it
+LAMPS, FAR = 0.15, 0.08  # shares of samples under coloured lamps, and with a head that is small in a large picture
 ABSENT = 0.15  # share of samples without a head
-MOST_YAW, MOST_PITCH = 50.0, 28.0  # degrees, a little beyond what is asked for
+MOST_YAW, MOST_PITCH = 78.0, 42.0  # degrees, a little beyond what is asked for
 SCENE_SIDE, SCENE_CENTIMETRES = 192, 50.0
 VIEWS = 3  # samples of a scene: turning a head and drawing a device cost more than a crop
 FRAMED = 0.35  # share of samples whose picture ends near the head
 # Where it may end, centimetres from the middle of the face: above, to the sides, below. Often half the hair is cut off.
 FRAME_ABOVE, FRAME_BESIDE, FRAME_BELOW = (6.0, 14.0), (7.0, 14.0), (9.0, 16.0)
 EXPRESSIONS = 12  # principal ways in which one person's face changes
-MOST_TURN = 50.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
+MOST_TURN = 65.0  # degrees by which a photograph is turned; beyond that its skin is all stretched
 
 
 @dataclass(frozen=True)
@@ -149,9 +154,13 @@ class SampleMaker:
         artist = None
         if rng.random() >= UNCOVERED:
             device = randomised(HEADSETS[str(rng.choice(list(HEADSETS)))], rng)
+            if rng.random() < PUSHED_UP:
+                up = rng.uniform(6.5, 10.0)
+                device = replace(device, shift=(device.shift[0], -up), tilt=(-rng.uniform(0, 35), device.tilt[1]))
             artist = HeadsetArtist(device, seed=int(rng.integers(1 << 31)), look=Look.random(rng))
         shape = self.deformation(rng) + self.expression(rng)
-        return self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 6)), artist, shape)
+        scene = self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 8)), artist, shape)
+        return cluttered(scene, rng)
 
     def deformation(self, rng: np.random.Generator) -> np.ndarray:
         """(478, 3) centimetres: somewhat another face."""
@@ -191,7 +200,7 @@ class SampleMaker:
         placement = Placement.random(rng)
         if rng.random() >= ABSENT:
             sample = view(scene, placement, beyond=_outside(rng) if rng.random() < 0.3 else None)
-            return replace(sample, image=degrade(sample.image, rng))
+            return replace(sample, image=taken(sample.image, rng))
         sample = view(scene, placement)
         image = self._elsewhere(scene, rng)
         mask = np.zeros_like(sample.mask)
@@ -199,8 +208,20 @@ class SampleMaker:
             device = cv2.resize(sample.mask, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_LINEAR)[..., None]
             image = np.round(device * sample.image + (1 - device) * image).astype(np.uint8)
             mask = sample.mask
-        image, visible = degrade(image, rng), np.zeros_like(sample.visible)
+        image, visible = taken(image, rng), np.zeros_like(sample.visible)
         return replace(sample, image=image, mask=mask, visible=visible, present=False)
+
+    def background(self, side: int, rng: np.random.Generator) -> np.ndarray:
+        """(side, side, 3) uint8, parts of photographs without a head, one or four of them."""
+        others, out = self._store.elsewhere, np.full((side, side, 3), 128, np.uint8)
+        half = int(rng.uniform(0.3, 0.7) * side) if rng.random() < 0.5 else side
+        for rows in (slice(0, half), slice(half, side)):
+            for columns in (slice(0, half), slice(half, side)):
+                part = out[rows, columns]
+                if part.size and len(others):
+                    other = others[int(rng.integers(len(others)))]
+                    part[:] = cv2.resize(other, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return out
 
     def _choose(self, rng: np.random.Generator) -> int:
         """A person first: most have one photograph, a few have hundreds of frames, which get a third of the draws."""
@@ -208,15 +229,22 @@ class SampleMaker:
         return int(rng.choice(self._by_person[rng.choice(len(chances), p=chances)]))
 
     def _elsewhere(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-        """A picture without a head where the crop is: another part of a photograph, a part of a face much enlarged, or
-        a head far too small."""
+        """A picture without a head where the crop is: another part of a photograph, perhaps with a hand in it, the back
+        of a head, a part of a face much enlarged, or a head far too small."""
         kind, size = rng.random(), (INPUT_SIDE, INPUT_SIDE)
         others = self._store.elsewhere
-        if kind < 0.7 and len(others):
+        if kind < 0.6 and len(others):
             other = others[int(rng.integers(len(others)))]
             spin = cv2.getRotationMatrix2D((64, 64), rng.normal(0, 20), rng.uniform(1, 1.3))
             turned = cv2.warpAffine(other, spin, size, borderMode=cv2.BORDER_REFLECT)
+            if rng.random() < ARM:
+                somewhere = np.diag([3.8, 3.8, 3.8, 1.0])
+                somewhere[:2, 3] = rng.uniform(20, 108, 2)
+                turned, _ = arm_before(turned, somewhere, UNKNOWN_SKIN * rng.uniform(0.3, 1.3), rng)
             return turned[:, ::-1] if rng.random() < 0.5 else turned
+        if kind < 0.7:
+            sample = view(scene, Placement.random(rng))
+            return back_of_head(sample.image, sample.points * INPUT_SIDE, rng)
         if kind < 0.85:
             side = int(rng.uniform(0.1, 0.25) * SCENE_SIDE)
             part = scene.points[int(rng.integers(POINTS)), :2] - side / 2
@@ -298,6 +326,31 @@ def framed(scene: Scene, rng: np.random.Generator) -> Scene:
     hidden[y0:y1, x0:x1] = scene.hidden[y0:y1, x0:x1]
     inside = np.clip(scene.inside, (x0, y0), (x1, y1))
     return replace(scene, picture=picture, hidden=hidden, inside=inside)
+
+
+def cluttered(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene, now and then with hair over the device, or with a hand held up near the head."""
+    if rng.random() < HAIR:
+        picture, hair = hair_over(scene.picture, scene.pose, rng)
+        device = scene.device * (1 - hair)
+        scene = replace(scene, picture=picture, device=device, hidden=np.maximum(scene.hidden, hair))
+    if rng.random() < ARM:
+        x, y = np.clip(scene.points[SKIN_POINTS, :2].mean(0), 0, SCENE_SIDE - 1).astype(int)
+        picture, arm = arm_before(scene.picture, scene.pose, scene.picture[y, x] / 255, rng)
+        device = scene.device * (1 - arm)
+        scene = replace(scene, picture=picture, device=device, hidden=np.maximum(scene.hidden, arm))
+    return scene
+
+
+def taken(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture, (H, W, 3) uint8, in some light, near or far, by some camera."""
+    if rng.random() < LAMPS:
+        image = np.round(255 * np.clip(coloured_lamps(image.astype(np.float32) / 255, rng), 0, 1)).astype(np.uint8)
+    if rng.random() < FAR:
+        small = rng.uniform(0.18, 0.4)
+        low = cv2.resize(image, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(low, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return degrade(image, rng)
 
 
 def _outside(rng: np.random.Generator) -> np.ndarray:
