@@ -1,6 +1,6 @@
 """Finding heads in a picture without knowing where they are, eyes in sight or not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,40 +33,23 @@ BY_BOX = (1.0, 1.4, 1.9)
 # The same for MediaPipe's mesh, which is a face's, or is squeezed into the lower half of one.
 BY_MESH = ((1.9, 0.0), (2.8, -0.4))  # crop side and shift downwards, by the mesh's longer side
 
-# Sides of the search windows by the frame's height. The landmarker tolerates crops from 0.7 to 1.4 times the ideal
-# one, so these find heads (24 of a crop's 34 cm) from 0.12 to 1.1 of the height.
-LEVELS = (1.15, 0.62, 0.34, 0.185)
-STRIDE = 0.45  # of a window's side; a quarter of the side off is what the landmarker tolerates
-
 
 def find_heads(
     net: "CoveredLandmarkNet",
     frame: np.ndarray,
+    places: Sequence[Crop],
     *,
     faces: Sequence[np.ndarray] = (),
-    guesses: Sequence[Crop] = (),
-    everywhere: bool = True,
     most: int = MOST,
 ) -> list[Sighting]:
-    """The heads in an (H, W, 3) uint8 frame, the surest first, at most `most`; some tenths of a second on a CPU.
+    """The heads in an (H, W, 3) uint8 frame: the largest ones, at most `most`, the surest first.
 
-    faces: where a detector of uncovered faces put its meshes, (N, 2 or 3) pixels each, which are looked at closely.
-    guesses: where else to look. everywhere: whether the whole picture is searched besides, for large heads first; for
-    smaller ones only where there are not yet `most` larger ones, and for the smallest (an eighth of its height) only
-    where there is no other at all.
+    places: where to look, as `head_finder.likely_heads` says. faces: where a detector of uncovered faces put its
+    meshes, (N, 2 or 3) pixels each.
     """
-
-    def heads_in(crops: Sequence[Crop]) -> list[Sighting]:
-        return _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
-
-    found = heads_in([*guesses, *(crop for points in faces for crop in crops_for_mesh(points))])
-    levels = list(windows(frame.shape[:2])) if everywhere else []
-    for level in levels:
-        larger = sum(head.crop.side >= level[0].side for head in found)
-        if larger >= most or (found and level is levels[-1]):
-            break
-        found = distinct(found + heads_in(level))
-    return found[:most]
+    crops = [*places, *(crop for points in faces for crop in crops_for_mesh(points))]
+    found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
+    return distinct(sorted(found, key=lambda head: -head.crop.side)[:most])
 
 
 def find_behind(net: "CoveredLandmarkNet", frame: np.ndarray, mask: np.ndarray) -> list[Sighting]:
@@ -100,21 +83,6 @@ def crops_for_mesh(points: np.ndarray) -> list[Crop]:
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     (x, y), size = (low + high) / 2, float((high - low).max())
     return [Crop(float(x), float(y) + down * size, size * k) for k, down in BY_MESH]
-
-
-def windows(size: tuple[int, int]) -> Iterator[list[Crop]]:
-    """Search windows that cover a frame of `size` (height, width), a list for each of LEVELS."""
-    height, width = size
-    for level in LEVELS:
-        side = level * height
-        yield [Crop(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
-
-
-def _centres(length: float, side: float) -> np.ndarray:
-    """Centres of windows at most STRIDE sides apart; a head's middle is within the picture, and rarely at its rim."""
-    reach = max(length - 0.5 * side, 0.0)
-    count = int(np.ceil(reach / (STRIDE * side))) + 1
-    return length / 2 + reach * (np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1))
 
 
 def _refined(net: "CoveredLandmarkNet", frame: np.ndarray, first: list[Sighting]) -> list[Sighting]:

@@ -1,14 +1,16 @@
 """The heads in a clip, found and followed whether a headset covers the eyes or not."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .crop import Crop
 from .geometry import EYES_AND_BROWS
+from .head_finder import likely_heads
 from .head_search import KNOWN, MOST, Box, distinct, find_behind, find_heads, find_in_box
 from .sighting import Sighting, look_at
 from .track import Face, visibility_under
@@ -47,18 +49,24 @@ class HeadDetector:
     mode: "covered", by the landmarker for covered faces alone; "uncovered", by MediaPipe, which is the more exact one
     for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
     height) in pixels, drawn around the head in the first frame; only that head is followed. most: how many heads are
-    wanted, the largest; smaller ones are not searched for then. net: the landmarker for covered faces; None for the
-    manifest's, which raises WeightsMissing when it is not at hand.
+    wanted, the largest. net: the landmarker for covered faces; finder: where in a picture heads may be; None for the
+    manifest's, which raise WeightsMissing when they are not at hand.
     """
 
     def __init__(
-        self, mode: str = "auto", *, box: Box | None = None, most: int = MOST, net: "CoveredLandmarkNet | None" = None
+        self,
+        mode: str = "auto",
+        *,
+        box: Box | None = None,
+        most: int = MOST,
+        net: "CoveredLandmarkNet | None" = None,
+        finder: Callable[[np.ndarray], list[Crop]] | None = None,
     ):
-        if net is None:
-            from ..models import covered_landmarks
+        from ..models import covered_landmarks, head_finder
 
-            net = covered_landmarks.shared()
-        self._net, self._mode, self._box, self._most = net, mode, box, most
+        self._net = covered_landmarks.shared() if net is None else net
+        self._finder = partial(likely_heads, head_finder.shared()) if finder is None else finder
+        self._mode, self._box, self._most = mode, box, most
         self._mediapipe = uncovered_landmarker()
         self.restart()
 
@@ -122,9 +130,8 @@ class HeadDetector:
             if behind:
                 return distinct(heads + behind)
         faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
-        guesses = [place.crop for place in self._places] if thoroughly else []
-        points = [face.points for face in faces]
-        found = find_heads(self._net, frame, faces=points, guesses=guesses, everywhere=thoroughly, most=self._most)
+        places = [*(place.crop for place in self._places), *self._finder(frame)] if thoroughly else []
+        found = find_heads(self._net, frame, places, faces=[face.points for face in faces], most=self._most)
         return distinct(heads + found)
 
     def _seen(self, frame: np.ndarray, head: Sighting, mask: np.ndarray | None) -> tuple[Face | None, _Place]:

@@ -12,9 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from ...headset.draw import HeadsetArtist, Look, preset
+from ...models import head_finder
 from ...models.covered_landmarks import CoveredLandmarkNet
 from ...restore.align import complete_points
 from ...tracking.geometry import canonical_points, eye_distance, head_pose, pose_scale, transform
+from ...tracking.head_finder import likely_heads
 from ...tracking.head_search import find_heads
 from ...tracking.sighting import Sighting
 from ...tracking.uncovered import UncoveredLandmarker
@@ -152,7 +154,8 @@ def _found(
 ) -> dict[str, tuple[np.ndarray | None, Sighting | None]]:
     """Points, and the sighting that they come from, by method; None where there is no face."""
     faces = mediapipe.find(truth.picture)
-    heads = find_heads(net, truth.picture, faces=[face.points for face in faces], most=1)
+    places = likely_heads(head_finder.shared(), truth.picture)
+    heads = find_heads(net, truth.picture, places, faces=[face.points for face in faces], most=1)
     covered = heads[0].points if heads else None
     plain = max(faces, key=lambda face: face.size).points if faces else None
     return {

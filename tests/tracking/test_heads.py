@@ -4,7 +4,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from coded_scene import CodedNet, Head, picture
+from coded_scene import CodedNet, Head, picture, places
 
 from hmd_removal.lab.tracking.steadiness import jitter, lag
 from hmd_removal.tracking import heads, uncovered
@@ -17,7 +17,7 @@ from hmd_removal.tracking.track import FrameStatus
 def detect(scene: dict[int, list[Head]], numbers=None, **options):
     """Faces in each frame, and how many crops were looked at for it."""
     net = CodedNet(scene)
-    detector = HeadDetector("covered", net=net, **options)
+    detector = HeadDetector("covered", net=net, finder=places, **options)
     faces, looks = [], []
     for number in scene if numbers is None else numbers:
         before = net.crops
@@ -43,7 +43,7 @@ def test_a_jerk_is_followed_by_a_second_look():
 def detect_together(scene: dict[int, list[Head]], **options):
     """`detect`, all frames looked at together."""
     net = CodedNet(scene)
-    detector = HeadDetector("covered", net=net, **options)
+    detector = HeadDetector("covered", net=net, finder=places, **options)
     pictures = [picture(number) for number in scene]
     found = [(detector.detect(frame, upcoming=pictures[t + 1 :]), net.crops) for t, frame in enumerate(pictures)]
     return [faces for faces, _ in found], np.diff([crops for _, crops in found], prepend=0).tolist()
@@ -77,7 +77,7 @@ def test_behind_a_mask_a_head_is_found_without_a_search():
     net = CodedNet({0: [Head(100, 150)]})
     mask = np.zeros((300, 400), np.uint8)
     mask[115:150, 65:135] = 1
-    (face,) = HeadDetector("covered", net=net).detect(picture(), mask)
+    (face,) = HeadDetector("covered", net=net, finder=places).detect(picture(), mask)
     assert face.points == pytest.approx(Head(100, 150).points, abs=0.5)
     assert net.crops < 20
 
@@ -85,7 +85,7 @@ def test_behind_a_mask_a_head_is_found_without_a_search():
 def test_a_mask_of_something_else_does_not_keep_a_head_from_being_found():
     mask = np.zeros((300, 400), np.uint8)
     mask[230:280, 300:390] = 1
-    (face,) = HeadDetector("covered", net=CodedNet({0: [Head(100, 150)]})).detect(picture(), mask)
+    (face,) = HeadDetector("covered", net=CodedNet({0: [Head(100, 150)]}), finder=places).detect(picture(), mask)
     assert face.points == pytest.approx(Head(100, 150).points, abs=0.5)
 
 
@@ -101,7 +101,7 @@ def test_a_face_knows_what_is_hidden_and_how_sure_it_is():
 def test_points_under_a_given_mask_are_hidden_too():
     mask = np.zeros((300, 400), np.uint8)
     mask[:, :200] = 1
-    detector = HeadDetector("covered", net=CodedNet({0: [Head(200, 150, covered=False)]}))
+    detector = HeadDetector("covered", net=CodedNet({0: [Head(200, 150, covered=False)]}), finder=places)
     (face,) = detector.detect(picture(), mask)
     left = face.points[:, 0] < 199
     assert face.visibility[left].max() == 0 and face.visibility[face.points[:, 0] > 201].min() > 0.9
@@ -130,7 +130,7 @@ def test_an_empty_picture_is_not_searched_in_every_frame():
 
 def test_after_a_cut_the_head_is_found_in_the_same_frame():
     scene = {t: [Head(100, 150)] for t in range(4)} | {200 + t: [Head(300, 120)] for t in range(4)}
-    detector = HeadDetector("covered", net=CodedNet(scene))
+    detector = HeadDetector("covered", net=CodedNet(scene), finder=places)
     track = track_clip([picture(t) for t in scene], (300, 400), detector=detector)
     assert (track.status == FrameStatus.FOUND).all() and list(track.scene) == [0] * 4 + [1] * 4
     assert track.points[4] == pytest.approx(Head(300, 120).points, abs=0.5)
@@ -140,7 +140,7 @@ def test_of_several_heads_each_can_be_tracked():
     scene = {t: [Head(100 + 2 * t, 150, scale=3), Head(300, 150 - t, scale=4)] for t in range(10)}
     pictures = [picture(t) for t in range(10)]
     for index, of in ((0, 1), (1, 0)):
-        detector = HeadDetector("covered", net=CodedNet(scene))
+        detector = HeadDetector("covered", net=CodedNet(scene), finder=places)
         track = track_clip(pictures, (300, 400), Wearer(face=index), detector=detector)
         assert (track.status == FrameStatus.FOUND).all()
         for t in range(10):
@@ -184,7 +184,7 @@ def test_a_mode_decides_whatever_is_seen(wearer, talking_head):
 def test_eyes_that_are_half_in_sight_do_not_make_the_landmarks_jump(monkeypatch):
     """The device's edge lies over the eyes: what is seen of them sways about one half."""
     shares = iter([0.3, 0.5, 0.5, 0.7, 0.5, 0.5, 0.3])
-    detector = HeadDetector(net=CodedNet({}))
+    detector = HeadDetector(net=CodedNet({}), finder=places)
     place, chosen = None, []
     for share in shares:
         now = detector._is_covered(np.full(478, share, np.float32), place)
