@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
 
 import cv2
 import numpy as np
@@ -13,9 +12,9 @@ from ..tracking.calibration import PersonalCalibration
 from ..tracking.follow import Wearer, follow
 from ..tracking.reference import Reference
 from ..tracking.track import TrackedFace
-from ..video import VideoReader
 from ..video.source import Source
 from .draw import HeadsetArtist
+from .given import MaskFrames, beside, fitted
 from .mask import DeviceMasker
 
 FULL = 0.98  # share of the picture from which a mask counts as covering everything
@@ -117,10 +116,18 @@ class DetectedHeadset:
 
 
 class GivenMask:
-    """Masks from a video or picture file (white = hole), or from an array (T, H, W) or (1, H, W), over 0.5 = hole."""
+    """Masks from a video or picture file, or from an array (T, H, W) or (1, H, W) in [0, 1]; see headset.given."""
 
     def __init__(self, source: Source | np.ndarray):
         self._source = source
+        self.frames: MaskFrames | None = None
+
+    def fit(self, times: np.ndarray) -> None:
+        """Take the mask's frames for those of a video that are shown at `times`, (T,) seconds; called before `cover`.
+
+        Raises InputError where they do not fit, or it is no mask.
+        """
+        self.frames = beside(self._source, times)
 
     def cover(
         self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
@@ -129,16 +136,8 @@ class GivenMask:
 
         Raises InputError when frames and masks do not fit.
         """
-        with closing(self._masks()) as masks, closing(_behind(_paired(frames, masks), wearer, reference)) as seen:
+        with closing(iter(self.frames)) as masks, closing(_behind(_paired(frames, masks), wearer, reference)) as seen:
             yield from seen
-
-    def _masks(self) -> Iterator[np.ndarray]:
-        """(H, W) uint8 each."""
-        if isinstance(self._source, np.ndarray):
-            yield from (self._source > 0.5).astype(np.uint8)
-            return
-        with VideoReader(self._source) as reader:
-            yield from ((frame.pixels > 127).view(np.uint8) for frame in reader.frames(grey=True))
 
 
 MaskSource = SimulatedHeadset | DetectedHeadset | GivenMask
@@ -149,7 +148,7 @@ def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
     if mask.shape != size:
         raise InputError(
             f"The mask must have the frames' size, {size[1]} x {size[0]}, "
-            f"but is {mask.shape[1]} x {mask.shape[0]}; resize it."
+            f"or their shape, but is {mask.shape[1]} x {mask.shape[0]}; resize it."
         )
     if cv2.countNonZero((mask > 0.5).view(np.uint8)) >= FULL * mask.size:
         raise InputError(
@@ -164,27 +163,13 @@ def empty_mask_error() -> InputError:
 
 
 def _paired(frames: Iterator[np.ndarray], masks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each frame with its mask; a single mask is for all frames.
-
-    Raises InputError where there are fewer masks or more of them, or they do not fit.
-    """
-    first = list(islice(masks, 2))
-    rest = repeat(first[0]) if len(first) == 1 else chain(first, masks)
-    count = 0
-    for count, frame in enumerate(frames, 1):
-        mask = next(rest, None)
-        if mask is None:
-            raise InputError(
-                f"The mask has {count - 1} frames, but the video is longer; "
-                "give one mask for all frames, or one for each."
-            )
-        check_size(mask, frame.shape[:2])
-        yield frame, mask
-    if len(first) > 1 and next(rest, None) is not None:
-        raise InputError(
-            f"The mask has more frames than the video, which has {count}; "
-            "give one mask for all frames, or one for each."
-        )
+    """Each frame with its mask at the frame's size. Raises InputError where they do not fit."""
+    mask = None
+    for frame in frames:
+        mask = next(masks, mask)  # a damaged file may have more frames than its index says
+        resized = fitted(mask, frame.shape[:2])
+        check_size(resized, frame.shape[:2])
+        yield frame, resized
 
 
 def _behind(

@@ -12,11 +12,12 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..headset.sources import Covered, MaskSource, empty_mask_error
+from ..headset.sources import Covered, GivenMask, MaskSource, empty_mask_error
 from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
-from ..tracking.track import status_summary
+from ..tracking.track import ranges, status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
+from ..video.info import VideoInfo
 from ..video.reader import Frame
 from ..video.source import Source
 from .engine import Deoccluder
@@ -77,15 +78,22 @@ WRITTEN_LATER = 2  # frames
 
 @dataclass(frozen=True)
 class VideoReport:
-    """What was done. status: (frames,) uint8 FrameStatus of the face that was followed."""
+    """What was done. status: (frames,) uint8 FrameStatus of the face that was followed. covered: (frames,) bool, there
+    was a hole. remarks: what else a user should know."""
 
     frames: int
     status: np.ndarray
+    covered: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """How many frames have a face, in words."""
-        return status_summary(self.status)
+        """How many frames have a face, which ones have a hole, and the remarks, in words."""
+        parts = [status_summary(self.status)]
+        if not self.covered.all():
+            filled = ranges(np.flatnonzero(self.covered))
+            parts.append(f"A headset was removed in frames {filled}; the others are as they came.")
+        return " ".join((*parts, *self.remarks))
 
 
 def deocclude_video(
@@ -114,10 +122,14 @@ def deocclude_video(
     engine = Deoccluder(filler, pictures, device)
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
-    holes = 0
+    covered_frames: list[bool] = []
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
         info = reader.info
+        remarks = source_remarks(info)
+        if isinstance(mask, GivenMask):
+            mask.fit(reader.times)
+            remarks += mask.frames.remarks
 
         def writer(path: str | Path, **metadata: object) -> VideoWriter:
             return VideoWriter(
@@ -147,12 +159,22 @@ def deocclude_video(
             if covered is not None:
                 covered.write(cover.pixels, frame.pts)
             status.append(int(cover.face.status))
-            holes += bool(cover.mask.any())
+            covered_frames.append(bool(cover.mask.any()))
             if progress is not None:
                 progress(len(status), info.frame_count)
-        if not holes:
+        if not any(covered_frames):
             raise empty_mask_error()
-    return VideoReport(len(status), np.array(status, np.uint8))
+    return VideoReport(len(status), np.array(status, np.uint8), np.array(covered_frames), tuple(remarks))
+
+
+def source_remarks(info: VideoInfo) -> list[str]:
+    """What happens to a video on the way in that its maker would want to know."""
+    remarks = []
+    if info.hdr is not None:
+        remarks.append(f"The video is HDR ({info.hdr}); the result is SDR, tone-mapped.")
+    if info.interlaced:
+        remarks.append("The video is interlaced; the result is progressive, each frame made of both fields.")
+    return remarks
 
 
 def _filled(

@@ -197,11 +197,12 @@ def status_summary(status: np.ndarray) -> str:
     for kind, words in ((FrameStatus.INTERPOLATED, "interpolated"), (FrameStatus.MISSING, "left untouched")):
         frames = np.flatnonzero(status == kind)
         if len(frames):
-            parts.append(f"{len(frames)} {words} (frames {_ranges(frames)})")
+            parts.append(f"{len(frames)} {words} (frames {ranges(frames)})")
     return ", ".join(parts) + "."
 
 
-def _ranges(numbers: np.ndarray, most: int = 8) -> str:
+def ranges(numbers: np.ndarray, most: int = 8) -> str:
+    """Ascending frame numbers in words, the first `most` runs of them."""
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
     words = [f"{r[0]}" if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs[:most]]
     return ", ".join(words) + (f" and {len(runs) - most} more runs" if len(runs) > most else "")

@@ -6,11 +6,14 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from .hdr import ToneMapper
+
 # libswscale's flags, as numbers: PyAV before 17 does not name the last three. Without them FFmpeg's fast
 # paths darken every generation by more than one level.
 _BILINEAR, _AREA = 0x2, 0x20
 _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 0x2000, 0x4000, 0x40000
 
+_FORMATS = {"rgb": "rgb24", "rgba": "rgba", "grey": "gray"}
 _BT709, _BT601 = 1, 5  # AVColorSpace
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _MATRICES = {1: 1, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9, 10: 9}  # AVColorSpace -> libswscale's matrix
@@ -19,22 +22,26 @@ _RGB_MATRIX, _RGB_RANGE = 0, 0
 
 
 class RgbDecoder:
-    """Turns decoded frames into RGB pixels of one size, or into grey ones, which is quicker.
+    """Turns decoded frames into pixels of one size: "rgb", "rgba", or "grey", which is quicker.
 
     Matrix and range come from the frame's tags; where a matrix is not tagged, pictures wider than 1279 or
-    higher than 576 pixels are taken as BT.709 and smaller ones as BT.601, as players do. HDR is not
-    tone-mapped and transparency is dropped, keeping the colours as stored (straight, not composited).
+    higher than 576 pixels are taken as BT.709 and smaller ones as BT.601, as players do. HDR is tone-mapped
+    (see video.hdr). Transparency is dropped, unless it is asked for; colours stay as stored (straight, not composited).
+    hdr: the transfer of an HDR video, out of hdr.TRANSFERS.
     """
 
-    def __init__(self, width: int, height: int, *, shrinking: bool = False, grey: bool = False) -> None:
+    def __init__(
+        self, width: int, height: int, *, shrinking: bool = False, channels: str = "rgb", hdr: str | None = None
+    ) -> None:
         self._width, self._height = width, height
-        self._format = "gray" if grey else "rgb24"
-        exact = 0 if grey else _FULL_CHROMA_OUT | _ACCURATE
+        self._to_sdr = None if hdr is None else ToneMapper(hdr)
+        self._format = "rgb48le" if hdr is not None else _FORMATS[channels]
+        exact = 0 if channels == "grey" else _FULL_CHROMA_OUT | _ACCURATE
         self._flags = (_AREA if shrinking else _BILINEAR) | exact
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """(H,W,3) uint8 RGB, or (H,W) where grey is wanted, not yet upright; the rows may be padded."""
+        """(H,W,3) uint8 RGB, (H,W,4) with transparency or (H,W) grey, not yet upright; the rows may be padded."""
         rgb = self._reformatter.reformat(
             frame,
             width=self._width,
@@ -44,6 +51,8 @@ class RgbDecoder:
             **({} if frame.format.is_rgb else _source_colours(frame)),
         )
         pixels = rgb.to_ndarray()
+        if self._to_sdr is not None:
+            return self._to_sdr(pixels)
         # A frame that is RGB already may be the decoder's own, which it still needs for the next one.
         return pixels.copy() if rgb is frame else pixels
 

@@ -38,6 +38,8 @@ class VideoInfo:
         rotation: degrees clockwise by which the stored picture was turned to be upright (0, 90, 180, 270).
         codec, pix_fmt: FFmpeg's names for the video's codec and pixel format.
         sample_aspect_ratio: width over height of one upright pixel; 1 for nearly every video.
+        hdr: "HLG" or "PQ" where the video is HDR, else None; what is handed out is tone-mapped (see video.hdr).
+        interlaced: the stored frames consist of two fields; what is handed out is deinterlaced.
     """
 
     width: int
@@ -51,6 +53,8 @@ class VideoInfo:
     codec: str
     pix_fmt: str
     sample_aspect_ratio: Fraction = Fraction(1)
+    hdr: str | None = None
+    interlaced: bool = False
 
 
 @dataclass(frozen=True)

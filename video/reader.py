@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from weakref import WeakSet
 
 import av
@@ -16,6 +17,7 @@ from av.video.stream import VideoStream
 
 from ..errors import InputError
 from .colour import RgbDecoder
+from .hdr import TRANSFERS
 from .info import Orientation, VideoInfo, frame_rate, index_packets, stated_rate
 from .source import UNDECODABLE, Source, describe, open_source, time_origin, video_stream
 
@@ -40,12 +42,14 @@ class Frame:
 class VideoReader:
     """Streams a video's frames.
 
-    Every iteration opens the source afresh, so several may run at once. Interlaced video is handed out as
-    stored. Frames that cannot be decoded are left out, logged once per iteration and counted.
+    Every iteration opens the source afresh, so several may run at once. Interlaced video is deinterlaced (by FFmpeg's
+    bwdif, from the frames beside), HDR is tone-mapped. Frames that cannot be decoded are left out, logged once per
+    iteration and counted.
 
     Attributes:
         info: the video's properties (see VideoInfo).
         time_base: seconds per tick of `Frame.pts`.
+        times: (frame_count,) when each frame is shown, seconds since the first one.
         damaged: packets that could not be decoded in the latest pass over the video.
 
     Raises:
@@ -74,11 +78,13 @@ class VideoReader:
             has_audio = bool(container.streams.audio)
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             codec, pix_fmt = stream.codec_context.name, first.format.name
+            hdr, interlaced = TRANSFERS.get(int(stream.codec_context.color_trc)), bool(first.interlaced_frame)
         self._first_pts = next(pts for _, pts in self._timed(iter([first])))
         with open_source(source) as container:
             index = index_packets(container, video_stream(container, self._name))
         self._pts = index.pts
         pts = self._pts_by_decoding() if index.pts is None else index.pts
+        self.times = (pts - pts[0]) * float(self.time_base)
         fps, varies = frame_rate(stated, pts, index.last_duration, self.time_base)
         width, height = first.width, first.height
         if self._orientation.transpose:
@@ -95,6 +101,8 @@ class VideoReader:
             codec=codec,
             pix_fmt=pix_fmt,
             sample_aspect_ratio=aspect,
+            hdr=hdr,
+            interlaced=interlaced,
         )
 
     def __enter__(self) -> VideoReader:
@@ -112,7 +120,7 @@ class VideoReader:
         return self.frames()
 
     def frames(
-        self, start: int = 0, length: int | None = None, every_nth: int = 1, max_side: int = 0, grey: bool = False
+        self, start: int = 0, length: int | None = None, every_nth: int = 1, max_side: int = 0, channels: str = "rgb"
     ) -> Iterator[Frame]:
         """Stream a part of the video.
 
@@ -122,7 +130,7 @@ class VideoReader:
             every_nth: yield every n-th frame from `start` on.
             max_side: shrink so that the longer side has at most this many pixels (aspect kept); 0 keeps the
                 size.
-            grey: yield pixels of one channel, (H, W), 0 for black and 255 for white.
+            channels: of the pixels: "rgb", "rgba" (255 = opaque), or "grey", (H, W).
 
         Raises:
             InputError: a negative or zero argument where none is possible, or a start behind the last frame.
@@ -138,7 +146,7 @@ class VideoReader:
                 f"Reading should start at frame {start}, but {self._name} has only "
                 f"{self.info.frame_count} frames: choose a smaller start."
             )
-        iteration = self._frames(start, length, every_nth, max_side, grey)
+        iteration = self._frames(start, length, every_nth, max_side, channels)
         self._iterations.add(iteration)
         return iteration
 
@@ -150,12 +158,12 @@ class VideoReader:
         scale = Fraction(max_side, max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def _frames(self, start: int, length: int, every_nth: int, max_side: int, grey: bool) -> Iterator[Frame]:
+    def _frames(self, start: int, length: int, every_nth: int, max_side: int, channels: str) -> Iterator[Frame]:
         width, height = self.size(max_side)
         shrinking = (width, height) != (self.info.width, self.info.height)
         if self._orientation.transpose:
             width, height = height, width
-        to_pixels = RgbDecoder(width, height, shrinking=shrinking, grey=grey)
+        to_pixels = RgbDecoder(width, height, shrinking=shrinking, channels=channels, hdr=self.info.hdr)
         self.damaged = 0
         yielded = 0
         try:
@@ -179,7 +187,7 @@ class VideoReader:
             target = int(self._pts[start])
             with open_source(self._source) as container:
                 stream = video_stream(container, self._name)
-                frames = self._timed(self._seek(container, stream, target))
+                frames = self._timed(self._whole(stream, self._seek(container, stream, target)))
                 first = next(frames, None)
                 if first is not None and first[1] <= target:
                     if first[1] == target:
@@ -187,7 +195,8 @@ class VideoReader:
                     yield from (timed for timed in frames if timed[1] >= target)
                     return
         with open_source(self._source) as container:
-            frames = self._timed(self._decode(container, video_stream(container, self._name)))
+            stream = video_stream(container, self._name)
+            frames = self._timed(self._whole(stream, self._decode(container, stream)))
             for number, timed in enumerate(frames):
                 if number >= start:
                     yield timed
@@ -212,6 +221,26 @@ class VideoReader:
                 pts = max(pts, previous + 1)
             previous = pts
             yield frame, pts
+
+    def _whole(self, stream: VideoStream, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """The frames of interlaced video made of both fields, at the same times; others as they are."""
+        if not self.info.interlaced:
+            yield from frames
+            return
+        graph = av.filter.Graph()
+        graph.link_nodes(
+            graph.add_buffer(template=stream), graph.add("bwdif", "mode=send_frame"), graph.add("buffersink")
+        ).configure()
+        for frame in chain(frames, (None,)):
+            graph.push(frame)
+            while True:
+                try:
+                    whole = graph.pull()
+                except (BlockingIOError, EOFError):  # it wants the next frame first
+                    break
+                whole.pts = round(whole.pts * whole.time_base / self.time_base)
+                whole.time_base = self.time_base
+                yield whole
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         stream.thread_type = "AUTO"

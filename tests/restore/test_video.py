@@ -135,8 +135,8 @@ class TestGivenMask:
     @pytest.mark.parametrize(
         ("mask", "message"),
         [
-            (lambda bar: bar(4), "The mask has 4 frames, but the video is longer"),
-            (lambda bar: bar(10)[:, ::2], "frames' size, 176 x 144, but is 176 x 72"),
+            (lambda bar: bar(4), "The mask has 4 frames, but the video has 10"),
+            (lambda bar: bar(10)[:, ::2], "frames' size, 176 x 144, or their shape, but is 176 x 72"),
             (lambda bar: bar(10) * 0, "empty in every frame"),
             (lambda bar: bar(10) * 0 + 1, "covers the whole picture"),
         ],

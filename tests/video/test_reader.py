@@ -180,7 +180,7 @@ class TestInfo:
         path = rotate(write_clip(tmp_path / "turned.mp4", moving_frames(2)), 90)
         with VideoReader(path) as reader:
             coloured = [frame.pixels.astype(np.float32) @ (0.299, 0.587, 0.114) for frame in reader]
-            grey = [frame.pixels for frame in reader.frames(grey=True)]
+            grey = [frame.pixels for frame in reader.frames(channels="grey")]
         assert grey[0].dtype == np.uint8
         assert np.abs(np.stack(grey) - np.stack(coloured)).mean() < 3
 
