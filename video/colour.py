@@ -37,6 +37,8 @@ class RgbDecoder:
         self._to_sdr = None if hdr is None else ToneMapper(hdr)
         self._format = "rgb48le" if hdr is not None else _FORMATS[channels]
         exact = 0 if channels == "grey" else _FULL_CHROMA_OUT | _ACCURATE
+        if hdr is not None:
+            exact = _ACCURATE  # with full chroma libswscale mixes up the colours of rgb48
         self._flags = (_AREA if shrinking else _BILINEAR) | exact
         self._reformatter = VideoReformatter()
 

@@ -48,12 +48,14 @@ def test_highlights_are_compressed_and_not_cut_off(transfer: str) -> None:
     assert 235 <= white < 253, "paper white is bright, and what is brighter is brighter still"
 
 
+@pytest.mark.parametrize("pix_fmt", ["gbrp10le", "yuv420p10le"])
 @pytest.mark.parametrize(("transfer", "number"), [("HLG", 18), ("PQ", 16)])
-def test_a_file_says_what_it_is(tmp_path: Path, transfer: str, number: int) -> None:
+def test_a_file_says_what_it_is(tmp_path: Path, transfer: str, number: int, pix_fmt: str) -> None:
     picture = np.repeat(COLOURS.repeat(16, 0)[None], 32, 0)
-    frame = av.VideoFrame.from_ndarray(as_hdr(picture, transfer), format="rgb48le").reformat(format="gbrp10le")
-    tags = {"color_trc": number, "color_primaries": 9}
-    path = write_clip(tmp_path / "hdr.mkv", [frame], codec="ffv1", pix_fmt="gbrp10le", tags=tags)
+    colours = {} if pix_fmt == "gbrp10le" else {"dst_colorspace": 9, "dst_color_range": 1}
+    frame = av.VideoFrame.from_ndarray(as_hdr(picture, transfer), format="rgb48le").reformat(format=pix_fmt, **colours)
+    tags = {"color_trc": number, "color_primaries": 9} | ({"colorspace": 9} if colours else {})
+    path = write_clip(tmp_path / "hdr.mkv", [frame], codec="ffv1", pix_fmt=pix_fmt, tags=tags)
     with VideoReader(path) as reader:
         assert reader.info.hdr == transfer
         (shown,) = (frame.pixels for frame in reader)
