@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ..tracking.geometry import pose_angles, pose_scale, transform
-from ..tracking.track import DevicePatch
+from ..tracking.track import USUAL_RATE, DevicePatch
 from .models import EYE_LINE, FACE_FRONT
 
 CELLS = 128  # a side of the square lattice, upright and centred on where devices sit
@@ -19,10 +19,11 @@ DEVICE_MIDDLE = (0.0, EYE_LINE, FACE_FRONT - 2.0)  # face coordinates, centimetr
 class DeviceEvidence:
     """The coarse device masks of one clip, averaged on the head's lattice.
 
-    probability: (CELLS, CELLS) float32 in [0, 1]; None before the first mask.
+    probability: (CELLS, CELLS) float32 in [0, 1]; None before the first mask. fps: frames a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fps: float = USUAL_RATE) -> None:
+        self._keep = (1 - GAIN) ** (USUAL_RATE / fps)
         self.probability: np.ndarray | None = None
         self._angles = np.zeros(2)
         self._count = 0
@@ -39,7 +40,7 @@ class DeviceEvidence:
             self.probability = new
         else:
             turned = float(np.linalg.norm(angles - self._angles))
-            keep = min(1 - GAIN, self._count / (self._count + 1)) * float(np.exp(-((turned / TURN) ** 2)))
+            keep = min(self._keep, self._count / (self._count + 1)) * float(np.exp(-((turned / TURN) ** 2)))
             offset = _offset(new, self.probability)
             if offset.any():
                 pose = pose.copy()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..tracking.geometry import pose_angles, pose_scale
-from ..tracking.track import DevicePatch, FrameStatus, TrackedFace
+from ..tracking.track import USUAL_RATE, DevicePatch, FrameStatus, TrackedFace
 from .evidence import CELL, ColourModel, DeviceEvidence, chain, colour_bins, head_lattice
 from .fit import SilhouetteFit, silhouette
 from .guided_filter import apply_coefficients, guided_coefficients
@@ -47,10 +47,19 @@ class DeviceMasker:
 
     preset: name of the device, where it is known (headset.draw): its silhouette then takes the place of the fitted
     one, and weighs more. grow: centimetres by which the mask is larger than it would be, or smaller where negative.
-    shift: (x, y) centimetres by which it is moved, along with the head. Raises InputError for an unknown preset.
+    shift: (x, y) centimetres by which it is moved, along with the head. fps: frames a second. Raises InputError for an
+    unknown preset.
     """
 
-    def __init__(self, *, preset: str | None = None, grow: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)):
+    def __init__(
+        self,
+        *,
+        preset: str | None = None,
+        grow: float = 0.0,
+        shift: tuple[float, float] = (0.0, 0.0),
+        fps: float = USUAL_RATE,
+    ):
+        self._fps = fps
         self._known = headset_preset(preset) if preset else None
         self._margin = GENEROUS + grow
         self._shift = shift
@@ -67,7 +76,7 @@ class DeviceMasker:
             self._start()
             self._scene = face.scene
         if face.status == FrameStatus.MISSING:
-            self._evidence = DeviceEvidence()
+            self._evidence = DeviceEvidence(self._fps)
             return mask
         pose = face.pose if device is None else self._evidence.add(device, face.pose)
         seen = self._evidence.probability
@@ -82,7 +91,7 @@ class DeviceMasker:
         return _moved(_grown(mask, self._margin * pose_scale(pose)), self._shift, pose)
 
     def _start(self) -> None:
-        self._evidence = DeviceEvidence()
+        self._evidence = DeviceEvidence(self._fps)
         self._fit = SilhouetteFit(self._known)
         self._colours = ColourModel()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,11 +11,12 @@ from ..errors import InputError
 from ..tracking.calibration import PersonalCalibration
 from ..tracking.follow import Wearer, follow
 from ..tracking.reference import Reference
-from ..tracking.track import TrackedFace
+from ..tracking.track import USUAL_RATE, TrackedFace
 from ..video.source import Source
 from .draw import HeadsetArtist
 from .given import MaskFrames, beside, fitted
 from .mask import DeviceMasker
+from .worn import while_worn
 
 FULL = 0.98  # share of the picture from which a mask counts as covering everything
 
@@ -48,7 +49,7 @@ class SimulatedHeadset:
     ) -> Iterator[Covered]:
         """The frames with the headset, in order. wearer: its detector is for what is seen of the face afterwards.
         reference: see tracking.follow.follow."""
-        before = Wearer(wearer.face, wearer.on_missing, "uncovered", wearer.box)
+        before = replace(wearer, detector="uncovered")
         with closing(follow(((frame, None) for frame in frames), before)) as followed:
             drawn = ((*self.artist.draw(frame, truth), truth) for frame, _, truth in followed)
             if self.oracle:
@@ -84,25 +85,29 @@ class DetectedHeadset:
                 "A headset is found by the detector for covered faces, but 'uncovered' was asked for; choose 'auto' or "
                 "'covered', or give a mask."
             )
-        covered = Wearer(wearer.face, wearer.on_missing, "covered", wearer.box)
+        # Whoever wears the headset is meant, unless the user says who.
+        covered = replace(wearer, detector="covered", wearing=wearer.face == 0 and wearer.box is None)
         calibration = None if reference is None else PersonalCalibration(reference)
         with closing(follow(((frame, None) for frame in frames), covered)) as followed:
-            for frame, mask, face in self.mask((frame, face) for frame, _, face in followed):
+            for frame, mask, face in self.mask(((frame, face) for frame, _, face in followed), wearer.fps):
                 calibrated = face if calibration is None else calibration.push(frame, face, mask)
                 yield Covered(frame, mask, calibrated.covered_by(mask))
 
     def mask(
-        self, followed: Iterable[tuple[np.ndarray, TrackedFace]]
+        self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE
     ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace]]:
         """Frames, (H, W, 3) uint8, of one clip in order with their (H, W) uint8 masks and faces, which the detector for
-        covered faces found.
+        covered faces found. Where the headset is not before the eyes, the mask is empty. fps: frames a second.
 
         Raises InputError when no frame shows a headset.
         """
-        masker = self._masker()
+        masker, before = self._masker(fps), True
         count = holes = 0
-        for frame, face in followed:
-            mask = masker.push(frame, face, face.device)
+        for frame, face, worn in while_worn(followed):
+            if worn and not before:  # it may sit elsewhere now
+                masker = self._masker(fps)
+            before = worn
+            mask = masker.push(frame, face, face.device) if worn else np.zeros(frame.shape[:2], np.uint8)
             count, holes = count + 1, holes + bool(mask.any())
             yield frame, mask, face
         if not holes:
@@ -111,8 +116,8 @@ class DetectedHeadset:
                 "eyes, or a mask from elsewhere."
             )
 
-    def _masker(self) -> DeviceMasker:
-        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift)
+    def _masker(self, fps: float = USUAL_RATE) -> DeviceMasker:
+        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, fps=fps)
 
 
 class GivenMask:

@@ -108,8 +108,8 @@ def on_missing_input(*, optional: bool = False) -> io.Input:
         default=ON_MISSING[0],
         optional=optional,
         tooltip=(
-            f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} frames), hold the last "
-            "position, leave them untouched, or stop with an error."
+            f"Frames without a face: interpolate between their neighbours (gaps up to {MAX_GAP} seconds), hold the "
+            "last position, leave them untouched, or stop with an error."
         ),
     )
 

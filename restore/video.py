@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from queue import Full, Queue
@@ -148,7 +148,7 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         def covers(frames: Iterator[Frame]) -> Iterator[Covered]:
-            return mask.cover((frame.pixels for frame in frames), wearer, pictures)
+            return mask.cover((frame.pixels for frame in frames), replace(wearer, fps=float(info.fps)), pictures)
 
         shown = stack.enter_context(closing(beside(reader, covers)))
         # Looking at the next frames, filling these and encoding those before keep several cores busy.

@@ -17,10 +17,11 @@ from .head_search import HIDDEN, MOST, Box
 from .heads import MODES, HeadDetector
 from .reference import Reference
 from .smoothing import FaceSmoother
-from .track import Face, FaceTrack, FrameStatus, TrackedFace, hidden_share
+from .track import USUAL_RATE, Face, FaceTrack, FrameStatus, TrackedFace, hidden_share
 
 TOGETHER = 8  # frames that are looked at together: more of them take as long for each
-MAX_GAP = 40  # frames; a longer absence is no blink of the detector: the person has left or turned away
+MAX_GAP = 1.6  # seconds; a longer absence is no blink of the detector: the person has left or turned away
+HELD = 1e9  # bytes of frames that may wait for what comes after a gap, which shortens it in very large pictures
 ON_MISSING = ("interpolate", "hold", "untouched", "error")
 SMALLEST = 64  # pixels of a frame's shorter side; below that no landmark is worth its name
 
@@ -37,9 +38,10 @@ class Wearer:
 
     face: which one where several are in the picture, in the first frame that has so many: 0 the largest, 1 the next
     largest and so on; with masks, whoever is behind them. on_missing: what to do where the face is not found.
-    "interpolate": gaps of up to MAX_GAP frames are bridged linearly (held at a scene's ends), longer ones are missing;
+    "interpolate": gaps of up to MAX_GAP seconds are bridged linearly (held at a scene's ends), longer ones are missing;
     "hold": the last position stays; "untouched": the frame is missing; "error": InputError. detector: one of
     tracking.heads.MODES. box: (x, y, width, height) in pixels around that person's head in the first frame, or None.
+    wearing: whoever has a device before the eyes, where the one followed has none. fps: frames a second.
 
     Raises InputError for an unknown name.
     """
@@ -48,6 +50,8 @@ class Wearer:
     on_missing: str = "interpolate"
     detector: str = "auto"
     box: Box | None = None
+    wearing: bool = False
+    fps: float = USUAL_RATE
 
     def __post_init__(self) -> None:
         if self.on_missing not in ON_MISSING:
@@ -69,22 +73,23 @@ def follow(
     reference: Reference | None = None,
     detector: HeadDetector | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None, TrackedFace]]:
-    """Each frame with its mask and the wearer's face, steady in time; with a delay of at most MAX_GAP frames.
+    """Each frame with its mask and the wearer's face, steady in time; with a delay of at most MAX_GAP seconds.
 
     pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
     None. masked: every frame has a mask, of what covers the wearer's face: it says whom to follow, and that the face is
     covered. The mask marks no point as hidden (TrackedFace.covered_by does). reference: the uncovered person, on whom
     the landmarks of the covered face are calibrated. detector: in place of one that suits the wearer; it stays open.
 
-    A cut, or an absence of more than MAX_GAP frames, ends a scene: nothing is carried over it, and the choice of the
+    A cut, or an absence of more than MAX_GAP seconds, ends a scene: nothing is carried over it, and the choice of the
     person is made anew where nobody is at that person's place.
 
     Raises InputError for frames that are too small, and when no frame has a face.
     """
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
-    smoother = FaceSmoother()
+    smoother = FaceSmoother(wearer.fps)
     calibration = None if reference is None else PersonalCalibration(reference)
-    own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=MOST if masked else wearer.face + 1)
+    most = MOST if masked or wearer.wearing else wearer.face + 1
+    own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=most, fps=wearer.fps)
     try:
         tracked = partial(_tracked, detector=detector or own, wearer=wearer, masked=masked)
         for (frame, mask), face in beside(pictures, tracked):
@@ -168,6 +173,7 @@ def _tracked(
     found_any = False
     for count, (frame, mask, upcoming) in enumerate(_with_upcoming(pictures), 1):
         _check_size(frame)
+        longest_gap = _longest_gap(frame, wearer.fps)
         cut = cuts(frame)
         if cut:
             yield from _held(previous, pending, scene)
@@ -182,8 +188,14 @@ def _tracked(
             previous = None
         else:
             found = _choose(faces, previous, index)
+        wearing = [face for face in faces if face.wears_device] if wearer.wearing else []
+        if wearing and found is not None and not found.wears_device:
+            if previous is not None:  # all that was measured before was somebody else's
+                yield from _held(previous, pending, scene)
+                scene, absent, pending, previous = scene + 1, 0, 0, None
+            found = max(wearing, key=lambda face: face.size)
         if found is not None:
-            if absent > MAX_GAP and found_any:
+            if absent > longest_gap and found_any:
                 scene += 1
             yield from _bridge(previous, found, pending, scene)
             yield TrackedFace.of(found, FrameStatus.FOUND, scene)
@@ -197,11 +209,11 @@ def _tracked(
             )
         if wearer.on_missing == "hold":
             yield from _held(previous, 1, scene)
-        elif wearer.on_missing == "untouched" or absent > MAX_GAP + 1:
+        elif wearer.on_missing == "untouched" or absent > longest_gap + 1:
             yield TrackedFace.missing(previous, scene)
         else:
             pending += 1
-            if pending > MAX_GAP:
+            if pending > longest_gap:
                 yield from (TrackedFace.missing(previous, scene) for _ in range(pending))
                 pending = 0
     if not found_any:
@@ -224,6 +236,11 @@ def _with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np
         frames = [frame for frame, _ in some]
         for i, (frame, mask) in enumerate(some):
             yield frame, mask, frames[i + 1 :]
+
+
+def _longest_gap(frame: np.ndarray, fps: float) -> int:
+    """Frames of a gap that is bridged."""
+    return max(round(min(MAX_GAP * fps, HELD / frame.nbytes)), 1)
 
 
 def _check_size(frame: np.ndarray) -> None:

@@ -34,6 +34,7 @@ EYE_LIDS = {
     "right": (((159, 145), (158, 153), (160, 144)), (33, 133)),
     "left": (((386, 374), (385, 380), (387, 373)), (263, 362)),
 }
+LIDS = tuple(point for lids, corners in EYE_LIDS.values() for pair in (*lids, corners) for point in pair)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,10 @@ from .sighting import Sighting, look
 from .track import hidden_share
 
 if TYPE_CHECKING:
+    import torch
+
     from ..models.covered_landmarks import CoveredLandmarkNet
+    from ..models.head_finder import HeadFinder
 
 HIDDEN = 0.05  # share of a face's points that a mask hides from which it is that face's
 
@@ -27,6 +30,12 @@ MOST_CANDIDATES = 12  # windows worth refining
 # Crops that are off by (x, y) sides, a factor and degrees, from which a head is looked at to make sure of it.
 PROBES = ((0.14, 0.1, 1.15, 8.0), (-0.14, -0.1, 0.87, -8.0), (0.1, -0.14, 0.87, 8.0), (-0.1, 0.14, 1.15, -8.0))
 APART, UNLIKE = 0.07, 1.25  # how far the places (in sides) and the sizes (a factor) that they give may differ
+
+# The landmarker's crop sides by the picture's height, one for each level of the pyramid: HEAD_SIDE pixels there. Heads
+# (24 of a crop's 34 cm) are found from 0.09 to 1.1 of the height.
+LEVELS = (1.15, 0.62, 0.34, 0.185)
+LIKELY = 0.1  # from which a cell is worth a look by the landmarker
+MOST_PLACES = 12  # of them
 
 # Crop sides by the longer side of what frames the head: a box drawn loosely, around hair and chin, around the face.
 BY_BOX = (1.0, 1.4, 1.9)
@@ -44,12 +53,43 @@ def find_heads(
 ) -> list[Sighting]:
     """The heads in an (H, W, 3) uint8 frame: the largest ones, at most `most`, the surest first.
 
-    places: where to look, as `head_finder.likely_heads` says. faces: where a detector of uncovered faces put its
+    places: where to look, as `likely_heads` says. faces: where a detector of uncovered faces put its
     meshes, (N, 2 or 3) pixels each.
     """
     crops = [*places, *(crop for points in faces for crop in crops_for_mesh(points))]
     found = _confirmed(net, frame, _refined(net, frame, look(net, frame, crops)))
     return distinct(sorted(found, key=lambda head: -head.crop.side)[:most])
+
+
+def likely_heads(net: "HeadFinder", frame: np.ndarray) -> list[Crop]:
+    """The crops in which the landmarker may see a head, the likeliest first. frame: (H, W, 3) uint8."""
+    import torch
+
+    from ..models.head_finder import CELL, HEAD_SIDE
+
+    device = next(net.parameters()).device
+    height, width = frame.shape[:2]
+    found: list[tuple[float, Crop]] = []
+    for level in sorted(LEVELS):
+        side = level * height
+        scale = HEAD_SIDE / side
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)  # the level before is enough for a smaller one
+        padding = ((0, -size[1] % CELL), (0, -size[0] % CELL), (0, 0))
+        picture = torch.from_numpy(np.pad(frame, padding, mode="edge")).to(device)
+        with torch.inference_mode():
+            share = net(picture.permute(2, 0, 1)[None].float() / 255).sigmoid()
+        for row, column in torch.nonzero((peaks(share) & (share > LIKELY))[0]).tolist():
+            x, y = (column + 0.5) * CELL * width / size[0], (row + 0.5) * CELL * height / size[1]
+            found.append((float(share[0, row, column]), Crop(x, y, side)))
+    return [crop for _, crop in sorted(found, key=lambda place: -place[0])[:MOST_PLACES]]
+
+
+def peaks(share: "torch.Tensor") -> "torch.Tensor":
+    """(B, h, w) bool: cells that none of their neighbours exceeds."""
+    from torch.nn import functional as F
+
+    return share == F.max_pool2d(share[:, None], 3, 1, 1)[:, 0]
 
 
 def find_behind(net: "CoveredLandmarkNet", frame: np.ndarray, mask: np.ndarray) -> list[Sighting]:

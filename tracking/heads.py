@@ -10,10 +10,9 @@ import numpy as np
 
 from .crop import Crop
 from .geometry import EYES_AND_BROWS
-from .head_finder import likely_heads
-from .head_search import KNOWN, MOST, Box, distinct, find_behind, find_heads, find_in_box
+from .head_search import KNOWN, MOST, Box, distinct, find_behind, find_heads, find_in_box, likely_heads
 from .sighting import Sighting, look_at
-from .track import Face, visibility_under
+from .track import USUAL_RATE, Face, visibility_under
 from .uncovered import crop_of, uncovered_landmarker
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ MODES = ("auto", "uncovered", "covered")
 
 MOVE, GROWTH = 0.3, 1.4  # crop sides and factor beyond which a head has not moved: it is something else
 FAR = 0.03  # crop sides from which a moved head is looked at again, centred
-LONGEST_PAUSE = 16  # frames between two searches of the whole picture
+LONGEST_PAUSE = 0.64  # seconds between two searches of the whole picture
 # Share of eyes and brows in sight below which a face counts as covered from now on, and from which it no longer does.
 COVERED_BELOW, UNCOVERED_FROM = 0.4, 0.6
 
@@ -50,7 +49,8 @@ class HeadDetector:
     for a face with nothing over the eyes; or "auto", by what is seen of each head in each frame. box: (x, y, width,
     height) in pixels, drawn around the head in the first frame; only that head is followed. most: how many heads are
     wanted, the largest. net: the landmarker for covered faces; finder: where in a picture heads may be; None for the
-    manifest's, which raise WeightsMissing when they are not at hand.
+    manifest's, which raise WeightsMissing when they are not at hand. fps: frames a second, for the
+    intervals.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class HeadDetector:
         most: int = MOST,
         net: "CoveredLandmarkNet | None" = None,
         finder: Callable[[np.ndarray], list[Crop]] | None = None,
+        fps: float = USUAL_RATE,
     ):
         from ..models import covered_landmarks, head_finder
 
         self._net = covered_landmarks.shared() if net is None else net
         self._finder = partial(likely_heads, head_finder.shared()) if finder is None else finder
         self._mode, self._box, self._most = mode, box, most
+        self._longest_pause = max(round(LONGEST_PAUSE * fps), 1)
         self._mediapipe = uncovered_landmarker()
         self.restart()
 
@@ -91,7 +93,7 @@ class HeadDetector:
         else:
             self._pause = self._due = 0
         lost = [place for place in self._places if not any(place.crop.overlaps(head.crop) for head in heads)]
-        if self._pause == LONGEST_PAUSE:  # whoever has not come back by now has left
+        if self._pause == self._longest_pause:  # whoever has not come back by now has left
             lost = []
         seen = [self._seen(frame, head, mask) for head in heads]
         self._places = [place for _, place in seen] + lost
@@ -120,7 +122,7 @@ class HeadDetector:
     def _search(self, frame: np.ndarray, heads: list[Sighting], mask: np.ndarray | None) -> list[Sighting]:
         thoroughly, self._due = self._due == 0, max(self._due - 1, 0)
         if thoroughly:
-            self._due = self._pause = min(max(2 * self._pause, 1), LONGEST_PAUSE)
+            self._due = self._pause = min(max(2 * self._pause, 1), self._longest_pause)
         if self._box is not None:
             found = find_in_box(self._net, frame, self._box) if thoroughly else []
             self._box = None if found else self._box

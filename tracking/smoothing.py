@@ -16,7 +16,7 @@ from .geometry import (
     rigidity,
     transform,
 )
-from .track import FrameStatus, TrackedFace
+from .track import USUAL_RATE, FrameStatus, TrackedFace
 
 
 class OneEuro:
@@ -111,6 +111,7 @@ SHIFT_PUSH, SCALE_PUSH, TURN_PUSH = 0.1, 0.0003, 0.0015
 # bone, and in addition what is out of sight, of which nothing new is learnt.
 MOBILE_DRIFT, RIGID_DRIFT, HIDDEN_DRIFT = 0.12, 0.01, 0.004
 VISIBILITY_GAIN = 0.25  # a device sits still on the face
+PUT_ON = 0.5  # mean change of what is seen of the eyes by which a device was put on or taken off
 
 # A head that is this far from where it was expected was not followed: cut, or another person.
 JUMP = np.array([4.0, 4.0, 8.0, 0.25, 0.5, 0.5, 0.5])  # centimetres (x, y, z), log of size, radians
@@ -123,9 +124,12 @@ class FaceSmoother:
     coordinates through one of drifting points; both take the predicted deviation of the points for noise. Size and
     rotation change slowly, mouth and jaw fast, what is hidden hardly. A face of which nothing is known to be uncertain
     comes back as it is. After a missing face, one that jumps, or a cut, all starts anew.
+
+    fps: frames a second: the same time is smoothed over, whatever the rate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fps: float = USUAL_RATE) -> None:
+        self._pace = USUAL_RATE / fps
         self._scene: int | None = None
         self.reset()
 
@@ -155,11 +159,16 @@ class FaceSmoother:
         noise = SHAKE * np.sqrt((sure * deviation**2).sum() / sure.sum())
         noises = noise * np.array([1.0] * 3 + [1 / ARM] * 4)
         pushes = np.array([SHIFT_PUSH] * 3 + [SCALE_PUSH] + [TURN_PUSH] * 3)
-        steady = _pose(self._motion(measured, noises * scale, pushes * scale))
-        seen = face.visibility if self._visibility is None else self._visibility
-        self._visibility = seen + VISIBILITY_GAIN * (face.visibility - seen)
+        # White noise of the acceleration, integrated over a frame: its speed's variance grows with the time alone.
+        steady = _pose(self._motion(measured, noises * scale, pushes * scale * self._pace**1.5))
+        seen = self._visibility
+        eyes = list(EYES_AND_BROWS)
+        if seen is None or np.abs(face.visibility - seen)[eyes].mean() > PUT_ON:
+            seen = face.visibility
+        gain = 1 - (1 - VISIBILITY_GAIN) ** self._pace
+        self._visibility = seen + gain * (face.visibility - seen)
         drift = HIDDEN_DRIFT + self._visibility * (RIGID_DRIFT + MOBILE_DRIFT * mobility())
-        shape = self._shape(shape, SHAKE * deviation, drift)
+        shape = self._shape(shape, SHAKE * deviation, drift * np.sqrt(self._pace))
         points = transform(steady, shape)
         return replace(face, points=points.astype(np.float32), pose=steady, visibility=self._visibility)
 

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .geometry import POINT_COUNT, certainty, head_pose
+from .geometry import LIDS, POINT_COUNT, certainty, head_pose
+
+USUAL_RATE = 25.0  # frames a second, where that is not known; what is set by the frame was set at this rate
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class DevicePatch:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(self.probability, matrix, size[::-1], flags=flags) > 0.5
 
+    def over_eyes(self, points: np.ndarray) -> float:
+        """Share of the lids' points that lie under the device. points: (478, 3) of the face in the frame."""
+        lids = points[list(LIDS), :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return hidden_share(lids, self.probability)
+
 
 @dataclass(frozen=True)
 class Face:
@@ -43,6 +50,11 @@ class Face:
     deviation: np.ndarray | None = None
     device: DevicePatch | None = None
     score: float = 1.0
+
+    @property
+    def wears_device(self) -> bool:
+        """Whether a device is before the eyes."""
+        return self.device is not None and self.device.over_eyes(self.points) > 0.5
 
     @property
     def centre(self) -> np.ndarray:

@@ -16,8 +16,7 @@ from ...models import head_finder
 from ...models.covered_landmarks import CoveredLandmarkNet
 from ...restore.align import complete_points
 from ...tracking.geometry import canonical_points, eye_distance, head_pose, pose_scale, transform
-from ...tracking.head_finder import likely_heads
-from ...tracking.head_search import find_heads
+from ...tracking.head_search import find_heads, likely_heads
 from ...tracking.sighting import Sighting
 from ...tracking.uncovered import UncoveredLandmarker
 from ..data.face_store import FaceStore

@@ -47,7 +47,7 @@ def hair_over(picture: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -
     x, y = transform(pose, HAIRLINE)[:2].astype(int)
     own = picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)].astype(np.float32)
     colour = own if rng.random() < 0.6 else np.array((1.0, 0.75, 0.5)) * rng.uniform(10, 220)
-    out, hidden = picture.copy(), np.zeros((height, width), np.uint8)
+    out = picture.copy()
     share = np.linspace(0, 1, 12)[:, None]
     for _ in range(int(rng.integers(1, 4))):
         side = rng.choice([-1, 1])
@@ -62,8 +62,7 @@ def hair_over(picture: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -
             places = [np.round(transform(pose, curve)[:, :2] * 16).astype(np.int32)]
             shade = np.clip(colour * rng.uniform(0.6, 1.5), 0, 255).tolist()
             cv2.polylines(out, places, False, shade, 1, cv2.LINE_AA, 4)
-            cv2.polylines(hidden, places, False, 1, 1, cv2.LINE_8, 4)
-    return out, hidden
+    return out, (out != picture).any(2).view(np.uint8)
 
 
 def arm_before(

@@ -17,7 +17,7 @@ from ...models.head_finder import CELL, HEAD_SIDE, TOLERANCE, HeadFinder
 from ...personal.ema import Average
 from ...personal.run_folder import RunFolder
 from ...tracking.geometry import pose_scale, transform
-from ...tracking.head_finder import LIKELY, peaks
+from ...tracking.head_search import LIKELY, peaks
 from ..data.face_store import open_store
 from .clutter import back_of_head
 from .covered_samples import SCENE_SIDE, SampleMaker, Scene, mirror, taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,10 +27,7 @@ def test_what_hides_the_face_is_exactly_where_its_mask_says(thing, points: np.nd
     for seed in range(12):
         picture, hidden = thing(GREY, pose, np.random.default_rng(seed))
         changed = (picture != GREY).any(2)
-        rim = np.zeros_like(changed)  # an antialiased edge reaches a pixel beyond
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                rim |= np.roll(hidden > 0, (dy, dx), (0, 1))
+        rim = cv2.dilate(hidden, np.ones((3, 3), np.uint8)) > 0  # an antialiased edge reaches a pixel beyond
         assert not (changed & ~rim).any()
         shares.append(hidden.mean())
     assert (GREY == 128).all(), "the picture given is left as it is"

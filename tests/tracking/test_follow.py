@@ -1,6 +1,7 @@
 """Following one person: gaps, policies, several faces, scenes. The detector here is a script; its real one is tested
 below."""
 
+from dataclasses import replace
 from itertools import islice
 from weakref import WeakSet
 
@@ -9,10 +10,11 @@ import pytest
 
 from hmd_removal.errors import InputError
 from hmd_removal.tracking import follow as following
-from hmd_removal.tracking.follow import MAX_GAP, SceneCuts, Wearer, box_of, track_clip
+from hmd_removal.tracking.follow import SceneCuts, Wearer, box_of, track_clip
 from hmd_removal.tracking.geometry import head_pose
 from hmd_removal.tracking.track import DevicePatch, Face, FaceTrack, FrameStatus
 
+LONGEST = 40  # frames of the longest gap that is bridged, at the usual rate
 FOUND, INTERPOLATED, MISSING = FrameStatus.FOUND, FrameStatus.INTERPOLATED, FrameStatus.MISSING
 
 
@@ -100,9 +102,38 @@ def test_a_face_lost_for_thirty_frames_is_bridged():
 
 
 def test_a_gap_longer_than_the_limit_is_left_alone():
-    track = follow([face(100)], *([[]] * (MAX_GAP + 1)), [face(140)], [])
-    assert list(track.status) == [FOUND] + [MISSING] * (MAX_GAP + 1) + [FOUND, INTERPOLATED]
+    track = follow([face(100)], *([[]] * (LONGEST + 1)), [face(140)], [])
+    assert list(track.status) == [FOUND] + [MISSING] * (LONGEST + 1) + [FOUND, INTERPOLATED]
     assert np.isfinite(track.points).all() and np.isfinite(track.pose).all()
+
+
+@pytest.mark.parametrize(
+    ("fps", "frames", "bridged"), [(240, 48, True), (240, 400, False), (8, 12, True), (8, 32, False)]
+)
+def test_the_longest_gap_is_one_of_time(fps, frames, bridged):
+    track = follow([face(100)], *([[]] * frames), [face(140)], fps=fps)
+    assert list(track.status[1:-1]) == [INTERPOLATED if bridged else MISSING] * frames
+
+
+def test_in_a_very_large_picture_fewer_frames_wait(monkeypatch):
+    monkeypatch.setattr(following, "HELD", 10 * 200 * 400 * 3)
+    track = follow([face(100)], *([[]] * 12), [face(140)])
+    assert list(track.status[1:-1]) == [MISSING] * 12
+
+
+def wearing(x: float, size: float = 50.0) -> Face:
+    """`face`, with a device over all of it."""
+    return replace(face(x, size), device=DevicePatch(np.ones((300, 300), np.float32), np.eye(3)[:2]))
+
+
+def test_whoever_wears_the_headset_is_followed():
+    """A larger head beside it, or one that was there before, is somebody else's."""
+    friend, wearer = face(60, 80), wearing(200)
+    assert set(centres(follow(*[[friend, wearer]] * 3, wearing=True))) == {200}
+    track = follow([friend], [friend], *[[friend, wearer]] * 2, wearing=True)
+    assert centres(track) == [60, 60, 200, 200] and list(track.scene) == [0, 0, 1, 1]
+    assert set(centres(follow(*[[friend, wearer]] * 3))) == {60}
+    assert centres(follow([wearer], [face(200), friend], wearing=True)) == [200, 200], "taken off, and nobody wears it"
 
 
 @pytest.mark.parametrize(
@@ -218,11 +249,11 @@ def test_after_a_cut_the_person_may_be_elsewhere():
 
 
 def test_a_cut_and_a_long_absence_begin_a_new_scene():
-    gone = [[]] * (MAX_GAP + 1)
+    gone = [[]] * (LONGEST + 1)
     assert list(follow([face(50)], [face(50)], [face(300)], cut_at=2).scene) == [0, 0, 1]
     assert list(follow([face(50)], [], [face(52)]).scene) == [0, 0, 0]
     for policy in ("interpolate", "hold", "untouched"):
-        assert list(follow([face(50)], *gone, [face(52)], on_missing=policy).scene) == [0] * (MAX_GAP + 2) + [1]
+        assert list(follow([face(50)], *gone, [face(52)], on_missing=policy).scene) == [0] * (LONGEST + 2) + [1]
 
 
 def test_of_two_people_the_one_behind_the_mask_is_meant():
