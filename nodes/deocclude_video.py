@@ -18,7 +18,8 @@ from ..errors import InputError
 from ..headset.draw import HeadsetArtist
 from ..headset.draw import preset as headset_of
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
-from ..restore.registry import METHODS
+from ..restore.registry import METHODS, needs_reference
+from ..tracking.enrol import own_reference
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.reference import Reference
 from ..video import QUALITIES
@@ -64,8 +65,8 @@ class DeoccludeVideo(io.ComfyNode):
             inputs=[
                 io.Video.Input("video", tooltip="The video with the headset, from Load Video."),
                 reference_input(
-                    "The methods evi-hrnet and warp need it. personal has pictures of its own, and uses these beside "
-                    "them.",
+                    "The methods evi-hrnet and warp need it, unless the video itself shows the face uncovered for a "
+                    "while. personal has pictures of its own, and uses these beside them.",
                     optional=True,
                 ),
                 io.Mask.Input(
@@ -166,9 +167,12 @@ class DeoccludeVideo(io.ComfyNode):
         require_choice("method", method, METHODS, "simple methods to compare with are in Inpaint Baseline")
         target = temporary_video()
         with ExitStack() as stack:
+            source = stack.enter_context(encoded(video))
+            if reference is None and needs_reference(method) and mask_source != SIMULATED:
+                reference = own_reference(source)
             mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
             report = deocclude_video(
-                stack.enter_context(encoded(video)),
+                source,
                 target,
                 mask=_mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), mask, mask_file),
                 reference=reference,

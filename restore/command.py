@@ -7,12 +7,12 @@ from pathlib import Path
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
-from ..tracking.enrol import load_reference
+from ..tracking.enrol import load_reference, own_reference
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
 from ..video import QUALITIES
 from .engine import LANDMARKS, check_landmarks
-from .registry import BASELINES, METHODS, make_filler
+from .registry import BASELINES, METHODS, make_filler, needs_reference
 from .video import deocclude_video
 
 AUTO, SIMULATE = "auto", "simulate"
@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
-        help="photo, folder of photos or clip of the uncovered face; personal models bring pictures of their own",
+        help="photo, folder of photos or clip of the uncovered face (default: the video itself, where it shows that "
+        "for a while); personal models bring pictures of their own",
     )
     parser.add_argument(
         "--method",
@@ -95,6 +96,8 @@ def _deocclude(args: argparse.Namespace) -> int:
         if getattr(args, option) is not None and args.method != method:
             raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
     reference = None if args.reference is None else load_reference(args.reference)
+    if reference is None and needs_reference(args.method) and args.mask != SIMULATE:
+        reference = own_reference(args.video)
     filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
     with tqdm(unit="frame") as bar:
 

@@ -43,6 +43,11 @@ def check_method(method: str, known: tuple[str, ...] = (*METHODS, *BASELINES)) -
         raise InputError(f"Expected a method out of {', '.join(known)}, got {method!r}.")
 
 
+def needs_reference(method: str) -> bool:
+    """Whether a method fills from pictures of the uncovered face that it does not bring itself."""
+    return method not in ("personal", "telea")
+
+
 def make_filler(
     method: str,
     reference: Reference | None,

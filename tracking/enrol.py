@@ -10,12 +10,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..video import VideoReader
+from ..video.source import Source
 from .follow import Wearer, track_clip
 from .heads import HeadDetector
 from .reference import FrameScore, Reference, pick_reference
 from .track import FaceTrack, FrameStatus, TrackedFace
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+OWN_FRAMES = 60  # of footage that is looked through for its uncovered stretches: they are long, or of no use
 MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
 
 
@@ -50,13 +52,28 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
         photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
         if not photos:
             raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
-        return reference_from_frames([_read_photo(p) for p in photos], still=True, count=count)[0]
+        return reference_from_frames([read_photo(p) for p in photos], still=True, count=count)[0]
     if path.suffix.lower() in PHOTOS:
-        return reference_from_frames([_read_photo(path)], still=True, count=count)[0]
+        return reference_from_frames([read_photo(path)], still=True, count=count)[0]
     with VideoReader(path) as reader:
         every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
         frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
     return reference_from_frames(frames, count=count)[0]
+
+
+def own_reference(source: Source) -> Reference:
+    """The reference from covered footage itself, whose wearer is uncovered for a while. Raises InputError where that is
+    not so."""
+    with VideoReader(source) as reader:
+        every = max(-(-reader.info.frame_count // OWN_FRAMES), 1)
+        frames = [f.pixels for f in islice(reader.frames(every_nth=every), OWN_FRAMES)]
+    try:
+        return reference_from_frames(frames)[0]
+    except InputError as error:
+        raise InputError(
+            "A reference of the uncovered face is needed, a photo or a clip: none is given, and in this video the face "
+            "is nowhere uncovered for long enough."
+        ) from error
 
 
 def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
@@ -77,7 +94,7 @@ def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
     return FaceTrack.stack(faces, (0, 0))  # photos have no common size
 
 
-def _read_photo(path: Path) -> np.ndarray:
+def read_photo(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
     # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)

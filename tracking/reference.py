@@ -12,6 +12,7 @@ from .track import FaceTrack, FrameStatus
 
 OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
 YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
+BARE = 0.02  # share of the crop around the head that a device may fill, as one on the forehead does, at half the score
 SHARPNESS_WIDTH = 160  # pixels: faces are compared at one size, or large ones would look blurred
 
 
@@ -40,7 +41,8 @@ class Reference:
 
 @dataclass(frozen=True)
 class FrameScore:
-    """How good one enrolment frame is. `score` is sharpness, lowered for half-shut eyes; 0 means unusable."""
+    """How good one enrolment frame is. `score` is sharpness, lowered for half-shut eyes and for a device somewhere at
+    the head; 0 means unusable. covered: a device is before the eyes."""
 
     frame: int
     yaw: float
@@ -48,6 +50,7 @@ class FrameScore:
     openness: float
     sharpness: float
     score: float
+    covered: bool = False
 
 
 def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameScore]:
@@ -61,11 +64,12 @@ def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameSc
         shut = openness[t] < OPEN_EYES
         # Eyes wider open than usual are no better; a lid on its way down is worse.
         lids = float(np.clip(openness[t] / max(usual, OPEN_EYES), 0, 1)) ** 2
-        scores.append(
-            FrameScore(
-                t, float(angles[t, 0]), float(angles[t, 1]), float(openness[t]), sharp, 0.0 if shut else sharp * lids
-            )
-        )
+        device = track.devices[t]
+        covered = device is not None and device.over_eyes(track.points[t]) > 0.5
+        bare = 1.0 if device is None else 0.5 ** float((device.probability > 0.5).mean() / BARE)
+        score = 0.0 if shut or covered else sharp * lids * bare
+        yaw, pitch = float(angles[t, 0]), float(angles[t, 1])
+        scores.append(FrameScore(t, yaw, pitch, float(openness[t]), sharp, score, covered))
     return scores
 
 
@@ -98,6 +102,12 @@ def pick_reference(
         chosen = [frame]
     else:
         chosen = pick_frames(scores, count)
+    found = [score for score in scores if track.status[score.frame] == FrameStatus.FOUND]
+    if not chosen and found and all(score.covered for score in found):
+        raise InputError(
+            "The reference needs a picture of the uncovered face, but a headset is before the eyes in all "
+            f"{len(found)} pictures that show a face; use another photo, or frames without it."
+        )
     if not chosen and (track.status == FrameStatus.FOUND).any():
         widest = max(s.openness for s in scores)
         raise InputError(

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ...errors import InputError
 from ...headset.draw import HEADSETS
 from ...personal.command import add_device
 from ...restore.registry import BASELINES
@@ -14,7 +15,15 @@ DEFAULT_METHODS = (*BASELINES, "warp", "evi-hrnet")
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="simulate a headset on clips, remove it, and score the result")
     parser.set_defaults(run=_evaluate)
-    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
+    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP")
+    parser.add_argument(
+        "--other-day",
+        type=Path,
+        metavar="DATA",
+        help="in place of clips: pairs of photographs of one person from unlike sessions, by DATA/INDEX.tsv",
+    )
+    parser.add_argument("--split", default="val", help="of --other-day (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=2, help="of each person, at most (default: %(default)s)")
     parser.add_argument(
         "--method",
         action="append",
@@ -62,6 +71,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from .evaluate import Evaluation, Protocol, evaluate
+    from .other_day import pairs_of
     from .table import as_text, write_json
 
     presets = args.preset or ["band"]
@@ -84,5 +94,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         if args.json is not None:
             write_json(args.json, evaluation)
 
-    print(as_text(evaluate(args.clips, protocol, sheet=args.sheet, keep=keep, device=args.device)))
+    if bool(args.clips) == (args.other_day is not None):
+        raise InputError("Expected clips to evaluate, or --other-day with a data folder: one of the two.")
+    clips = args.clips or pairs_of(args.other_day, args.split, args.pairs)
+    print(as_text(evaluate(clips, protocol, sheet=args.sheet, keep=keep, device=args.device)))
     return 0

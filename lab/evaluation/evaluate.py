@@ -3,7 +3,7 @@
 Each clip is cut to one square crop around the face, at a fixed place and size (as the face video data sets of the
 papers are), and everything below runs on that. The reference comes from the clip's first second, or from elsewhere;
 only frames after the first second are scored, so that no answer is an input. Or else it is the first frame, and all
-after that one are scored, as in the EVI-HRnet paper.
+after that one are scored, as in the EVI-HRnet paper. Or both are photographs of unlike days (lab.evaluation.other_day).
 """
 
 import time
@@ -26,7 +26,7 @@ from ...restore.engine import check_landmarks, deocclude_clip
 from ...restore.filler import pictures_for
 from ...restore.registry import Placement
 from ...tracking.crop import Crop
-from ...tracking.enrol import load_reference, reference_from_frames
+from ...tracking.enrol import load_reference, read_photo, reference_from_frames
 from ...tracking.follow import Wearer, track_clip
 from ...tracking.reference import Reference
 from ...tracking.track import FaceTrack, FrameStatus
@@ -36,6 +36,7 @@ from ..metrics.stats import bootstrap_interval
 from . import paper_detector
 from .driven import driven_points
 from .judge import SCORES, Judge
+from .other_day import Pair
 from .paper_landmarks import PAPER, paper_reference, paper_track
 
 ORACLE, VISIBLE, DETECTED, DRIVEN = "oracle", "visible", "detected", "driven"
@@ -93,9 +94,9 @@ class Protocol:
 @dataclass
 class Evaluation:
     """Everything that was measured. clips: one dictionary a clip, results: one a method, landmark mode and preset; none
-    for a clip that was refused, which has the sentence that says why instead.
+    for a clip that was refused, which has the sentence that says why instead; person: whose it is, where that is known.
 
-    mean: those of the clips together. not_computed: score -> which weights are missing.
+    mean: those of the clips together, each person counting the same. not_computed: score -> which weights are missing.
     """
 
     protocol: Protocol
@@ -124,7 +125,7 @@ class TruthClip:
 
 
 def evaluate(
-    clips: Sequence[Path],
+    clips: Sequence[Path | Pair],
     protocol: Protocol,
     *,
     sheet: Path | None = None,
@@ -151,13 +152,16 @@ def evaluate(
         evaluation = Evaluation(protocol, not_computed=judge.not_computed)
         rows: list[np.ndarray] = []
         for clip in tqdm(clips, desc="evaluate", unit="clip"):
+            about = {"clip": str(clip)}
+            if isinstance(clip, Pair):
+                about = {"clip": str(clip.shown), "reference": str(clip.reference), "person": clip.person}
             try:
                 results, pictures = _evaluated(clip, protocol, shared, judge, place)
             except InputError as error:
-                evaluation.clips.append({"clip": str(clip), "results": [], "refused": str(error)})
+                evaluation.clips.append({**about, "results": [], "refused": str(error)})
             else:
                 judge.finish()
-                evaluation.clips.append({"clip": str(clip), "results": results})
+                evaluation.clips.append({**about, "results": results})
                 evaluation.mean = _means(evaluation.clips, judge)
                 rows += pictures
                 if sheet is not None:
@@ -169,10 +173,14 @@ def evaluate(
 
 
 def _evaluated(
-    clip: Path, protocol: Protocol, reference: Reference | None, judge: Judge, place: Placement
+    clip: Path | Pair, protocol: Protocol, reference: Reference | None, judge: Judge, place: Placement
 ) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """The scores of one clip, and a row of pictures for each headset. reference: if not the clip's own."""
-    truth = read_truth(clip, protocol)
+    if isinstance(clip, Pair):
+        reference, clip = load_reference(clip.reference), clip.shown
+        truth = _to_the_face([read_photo(clip)], 0, protocol.size)
+    else:
+        truth = read_truth(clip, protocol)
     scored = slice(truth.first, None)
     judge.open(torch.from_numpy(truth.frames[scored]).float() / 255, truth.track.points[scored])
     if reference is None:
@@ -201,8 +209,12 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
         raise InputError(
             f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
         )
+    return _to_the_face(frames, first, protocol.size)
+
+
+def _to_the_face(frames: list[np.ndarray], first: int, size: int) -> TruthClip:
     square = Crop.of_clip(track_clip(frames, frames[0].shape[:2], UNCOVERED), MARGIN)
-    crops = np.stack([square.take(frame, protocol.size) for frame in frames])
+    crops = np.stack([square.take(frame, size) for frame in frames])
     return TruthClip(crops, track_clip(crops, crops.shape[1:3], UNCOVERED), first)
 
 
@@ -307,10 +319,11 @@ def _middle(truth: TruthClip) -> int:
 
 
 def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
-    """Mean over clips of every score, with a 95 % bootstrap interval over clips, and the distances of all clips."""
+    """Mean over people of every score, with a 95 % bootstrap interval over them, and the distances of all clips."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for clip in clips:
         for row in clip["results"]:
+            row = {**row, "person": person_of(clip)}
             groups.setdefault((row["preset"], row["landmarks"], row["method"]), []).append(row)
     means = []
     for (name, mode, method), rows in groups.items():
@@ -318,7 +331,8 @@ def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
         mean["frames"] = sum(row["frames"] for row in rows)
         mean["interval"] = {}
         for key in (*SCORES, "hole_share", "found", "fps"):
-            values = np.array([row[key] for row in rows if row[key] is not None])
+            known = [row for row in rows if row[key] is not None]
+            values = by_person([row[key] for row in known], [row["person"] for row in known])
             mean[key] = float(values.mean()) if len(values) else None
             if len(values) > 1 and key in SCORES:
                 mean["interval"][key] = [float(v) for v in bootstrap_interval(values)]
@@ -328,3 +342,15 @@ def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
         }
         means.append(mean)
     return means
+
+
+def person_of(clip: dict[str, Any]) -> str:
+    """Whose a clip is; one of which that is not known is somebody of its own."""
+    return clip.get("person", clip["clip"])
+
+
+def by_person(values: Sequence[float], people: Sequence[str]) -> np.ndarray:
+    """(N,) the mean of each person's values, NaN left out, so that nobody counts for having more of them."""
+    values, people = np.array(values, dtype=float), np.array(people)
+    known = ~np.isnan(values)
+    return np.array([values[known & (people == person)].mean() for person in dict.fromkeys(people[known].tolist())])

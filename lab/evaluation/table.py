@@ -12,7 +12,7 @@ from ..metrics.stats import bootstrap_interval
 from ..metrics.task import TASK_METRICS
 from ..metrics.video_distance import DISTANCES
 from ..networks.face_expression import FaceExpression
-from .evaluate import Evaluation
+from .evaluate import Evaluation, by_person, person_of
 
 SCORES = ("hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "hole_lpips", "identity", "temporal", "seam", "fps")
 DIGITS = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2, "eye_nme": 2, "aperture": 3, "blink_f1": 3, "face_found": 3}
@@ -76,7 +76,7 @@ def interval_table(evaluation: Evaluation) -> str:
 
 def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
     """By how much each other method differs from the baseline, as Markdown, with 95 % intervals over clips of the
-    difference on the same clip. Empty where the baseline or a second clip is missing."""
+    difference on the same clip, each person counting the same. Empty where the baseline or a second clip is missing."""
     if baseline not in evaluation.protocol.methods or len(evaluation.used) < 2:
         return ""
     rows = []
@@ -88,9 +88,9 @@ def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
         for score, digits in COMPARED.items():
             own, other = (_of(evaluation, (*key[:2], method), score) for method in (row["method"], baseline))
             gains = np.array(own, dtype=float) - np.array(other, dtype=float)
-            low, high = bootstrap_interval(gains)
-            known = not np.isnan(gains).all()
-            cells.append(f"{np.nanmean(gains):+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})" if known else "-")
+            gains = by_person(gains, [person_of(clip) for clip in evaluation.clips])
+            low, high = bootstrap_interval(gains) if len(gains) else (np.nan, np.nan)
+            cells.append(f"{gains.mean():+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})" if len(gains) else "-")
         rows.append((row, cells))
     return _markdown(COMPARED, rows, system=f"method less {baseline}")
 
