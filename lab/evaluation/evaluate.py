@@ -321,9 +321,9 @@ def _middle(truth: TruthClip) -> int:
 def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
     """Mean over people of every score, with a 95 % bootstrap interval over them, and the distances of all clips."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for clip in clips:
+    for clip, person in zip(clips, people_of(clips), strict=True):
         for row in clip["results"]:
-            row = {**row, "person": person_of(clip)}
+            row = {**row, "person": person}
             groups.setdefault((row["preset"], row["landmarks"], row["method"]), []).append(row)
     means = []
     for (name, mode, method), rows in groups.items():
@@ -344,9 +344,9 @@ def _means(clips: list[dict[str, Any]], judge: Judge) -> list[dict[str, Any]]:
     return means
 
 
-def person_of(clip: dict[str, Any]) -> str:
-    """Whose a clip is; one of which that is not known is somebody of its own."""
-    return clip.get("person", clip["clip"])
+def people_of(clips: Sequence[dict[str, Any]]) -> list[str]:
+    """Whose each clip is; one of which that is not known is somebody of its own."""
+    return [clip.get("person", f"clip {number}") for number, clip in enumerate(clips)]
 
 
 def by_person(values: Sequence[float], people: Sequence[str]) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..metrics.stats import bootstrap_interval
 from ..metrics.task import TASK_METRICS
 from ..metrics.video_distance import DISTANCES
 from ..networks.face_expression import FaceExpression
-from .evaluate import Evaluation, by_person, person_of
+from .evaluate import Evaluation, by_person, people_of
 
 SCORES = ("hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "hole_lpips", "identity", "temporal", "seam", "fps")
 DIGITS = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2, "eye_nme": 2, "aperture": 3, "blink_f1": 3, "face_found": 3}
@@ -88,7 +88,7 @@ def differences(evaluation: Evaluation, baseline: str = "warp") -> str:
         for score, digits in COMPARED.items():
             own, other = (_of(evaluation, (*key[:2], method), score) for method in (row["method"], baseline))
             gains = np.array(own, dtype=float) - np.array(other, dtype=float)
-            gains = by_person(gains, [person_of(clip) for clip in evaluation.clips])
+            gains = by_person(gains, people_of(evaluation.clips))
             low, high = bootstrap_interval(gains) if len(gains) else (np.nan, np.nan)
             cells.append(f"{gains.mean():+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})" if len(gains) else "-")
         rows.append((row, cells))
