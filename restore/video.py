@@ -144,7 +144,7 @@ def deocclude_video(
                 **metadata,
             )
 
-        result = stack.enter_context(writer(target, metadata=note))
+        result = stack.enter_context(writer(target, metadata=reader.tags | note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         def covers(frames: Iterator[Frame]) -> Iterator[Covered]:
@@ -164,6 +164,8 @@ def deocclude_video(
                 progress(len(status), info.frame_count)
         if not any(covered_frames):
             raise empty_mask_error()
+    if result.path != Path(target):
+        remarks.append(f"'{Path(target).name}' is open in another program, so the result is '{result.path.name}'.")
     return VideoReport(len(status), np.array(status, np.uint8), np.array(covered_frames), tuple(remarks))
 
 

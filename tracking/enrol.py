@@ -1,5 +1,7 @@
 """From a photo, a folder of photos or a clip to a Reference."""
 
+import importlib.util
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -16,8 +18,12 @@ from .heads import HeadDetector
 from .reference import FrameScore, Reference, pick_reference
 from .track import FaceTrack, FrameStatus, TrackedFace
 
+log = logging.getLogger(__name__)
+
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 OWN_FRAMES = 60  # of footage that is looked through for its uncovered stretches: they are long, or of no use
+HEIC = {".heic", ".heif", ".hif"}  # read where the package pillow-heif is there
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}  # ISO/IEC 23008-12
 MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
 
 
@@ -49,11 +55,11 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
     if not path.exists():
         raise InputError(f"The reference {path} does not exist; give a photo, a folder of photos or a clip.")
     if path.is_dir():
-        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS)
+        photos = photos_in(path)
         if not photos:
             raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
         return reference_from_frames([read_photo(p) for p in photos], still=True, count=count)[0]
-    if path.suffix.lower() in PHOTOS:
+    if path.suffix.lower() in PHOTOS | HEIC:
         return reference_from_frames([read_photo(path)], still=True, count=count)[0]
     with VideoReader(path) as reader:
         every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
@@ -96,8 +102,39 @@ def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
 
 def read_photo(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
+    content = path.read_bytes()
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:  # phones call it .jpg now and then
+        return _read_heic(path)
     # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise InputError(f"The photo {path} cannot be read; save it as JPEG or PNG.")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos of a folder, in order. Hidden files are none, as those that macOS keeps beside photos on other disks;
+    HEIC that cannot be read is left out, which the log says."""
+    files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    photos = [p for p in files if p.suffix.lower() in PHOTOS]
+    heic = [p for p in files if p.suffix.lower() in HEIC]
+    if heic and not _reads_heic():
+        log.warning(
+            "%d HEIC photos in '%s' are left out: save them as JPEG, or install pillow-heif.", len(heic), folder
+        )
+        heic = []
+    return sorted(photos + heic)
+
+
+def _read_heic(path: Path) -> np.ndarray:
+    if not _reads_heic():
+        raise InputError(f"The photo {path} is HEIC, which is not read: save it as JPEG, or install pillow-heif.")
+    import pillow_heif
+    from PIL import ImageOps
+
+    # Whole, also where it is stored in tiles, and turned upright.
+    return np.array(ImageOps.exif_transpose(pillow_heif.open_heif(path).to_pillow()).convert("RGB"))
+
+
+def _reads_heic() -> bool:
+    return importlib.util.find_spec("pillow_heif") is not None

@@ -23,6 +23,9 @@ from .source import UNDECODABLE, Source, describe, open_source, time_origin, vid
 
 log = logging.getLogger(__name__)
 
+# What belongs to the footage rather than to its encoding, and by what editors order and align it.
+KEPT_TAGS = {"creation_time", "timecode", "location", "com.apple.quicktime.creationdate", "com.apple.quicktime.make"}
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -50,6 +53,7 @@ class VideoReader:
         info: the video's properties (see VideoInfo).
         time_base: seconds per tick of `Frame.pts`.
         times: (frame_count,) when each frame is shown, seconds since the first one.
+        tags: when and where it was filmed, as far as the file says (KEPT_TAGS).
         damaged: packets that could not be decoded in the latest pass over the video.
 
     Raises:
@@ -75,6 +79,7 @@ class VideoReader:
             self._orientation = Orientation.of(first)
             stated = stated_rate(stream)
             self._frame_ticks = max(1, round(1 / (stated * self.time_base)))
+            self.tags = {k: v for k, v in (container.metadata | stream.metadata).items() if k in KEPT_TAGS}
             has_audio = bool(container.streams.audio)
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             codec, pix_fmt = stream.codec_context.name, first.format.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import math
 import os
 import shutil
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from ..errors import InputError
 from .colour import Bt709Encoder
 from .soundtrack import Soundtrack
 from .source import Source
+
+log = logging.getLogger(__name__)
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _FINEST_TIMESCALE = 10_000_000  # ticks per second; more only bloats the file's tables
@@ -44,8 +48,9 @@ class VideoWriter:
     decoding order is display order, and every timestamp is stored as given. In the quality "lossless" every pixel is
     kept as it is, as RGB: FFmpeg and video editors open that, browsers do not.
 
-    Use it as a context manager. Frames go to a temporary file in the same folder. Leaving the block finishes
-    it and moves it to `path`; leaving the block by any exception removes it and does not touch `path`.
+    Use it as a context manager. Frames go to a temporary file in the same folder. Leaving the block finishes it and
+    moves it to `path`, or to a name beside it where a player has that file open (`path` then says so); leaving the
+    block by any exception removes it and does not touch `path`.
 
     Args:
         path: of the file to make; a missing folder is made.
@@ -192,7 +197,18 @@ class VideoWriter:
         if self._soundtrack is not None:
             self._soundtrack.feed()
         self._output.close()
-        os.replace(self._temporary, self.path)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Give the finished file its name; on Windows one that a player has open cannot be taken from it."""
+        try:
+            os.replace(self._temporary, self.path)
+        except PermissionError:
+            free = (self.path.with_stem(f"{self.path.stem} ({number})") for number in count(2))
+            other = next(path for path in free if not path.exists())
+            os.replace(self._temporary, other)
+            log.warning("'%s' is open in another program: the result is '%s'.", self.path.name, other.name)
+            self.path = other
 
     def _last_duration(self) -> int:
         """Ticks of the timescale, so that frame count over duration is the frame rate."""

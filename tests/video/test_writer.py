@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -364,3 +365,36 @@ except InputError as error:
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert "There is no room to write 'result.mp4'" in done.stdout and done.stdout.count("\n") == 1
         assert not list(target.parent.iterdir())
+
+
+class TestWhatBelongsToTheFootage:
+    def test_tags_of_when_and_where_it_was_filmed_go_along(self, tmp_path: Path) -> None:
+        tags = {"creation_time": "2026-05-04T10:20:30.000000Z", "location": "+51.5000-000.1000/", "encoder": "phone"}
+        with VideoWriter(tmp_path / "a.mp4", width=64, height=48, fps=Fraction(25), metadata=tags) as writer:
+            writer.write(moving_frames(1, 64, 48)[0], 0)
+        with VideoReader(tmp_path / "a.mp4") as reader:
+            assert reader.tags == {k: v for k, v in tags.items() if k != "encoder"}
+            with VideoWriter(tmp_path / "b.mp4", width=64, height=48, fps=Fraction(25), metadata=reader.tags) as writer:
+                writer.write(moving_frames(1, 64, 48)[0], 0)
+        with VideoReader(tmp_path / "b.mp4") as reader:
+            assert reader.tags["creation_time"] == tags["creation_time"]
+
+    def test_a_result_that_a_player_has_open_is_kept_under_another_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """As on Windows, where an open file cannot be replaced."""
+        open_file, replace = tmp_path / "out.mp4", os.replace
+        open_file.write_bytes(b"what is playing")
+        (tmp_path / "out (2).mp4").touch()
+
+        def of_windows(source: Path, target: Path) -> None:
+            if Path(target) == open_file:
+                raise PermissionError(13, "The process cannot access the file")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", of_windows)
+        with caplog.at_level(logging.WARNING), VideoWriter(open_file, width=64, height=48, fps=Fraction(25)) as writer:
+            writer.write(moving_frames(1, 64, 48)[0], 0)
+        assert writer.path == tmp_path / "out (3).mp4" and probe(writer.path).frame_count == 1
+        assert open_file.read_bytes() == b"what is playing" and "is open in another program" in caplog.text
+        assert len(list(tmp_path.iterdir())) == 3
