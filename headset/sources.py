@@ -1,6 +1,6 @@
 """Where the hole is: masks that come from a file or another node, those of the headset that is seen, and drawn ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -120,19 +120,25 @@ class DetectedHeadset:
         return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, fps=fps)
 
 
+@dataclass(frozen=True)
 class GivenMask:
-    """Masks from a video or picture file, or from an array (T, H, W) or (1, H, W) in [0, 1]; see headset.given."""
+    """A mask from a video or picture file, or an array (T, H, W) or (1, H, W) in [0, 1]; see headset.given."""
 
-    def __init__(self, source: Source | np.ndarray):
-        self._source = source
-        self.frames: MaskFrames | None = None
+    source: Source | np.ndarray
 
-    def fit(self, times: np.ndarray) -> None:
-        """Take the mask's frames for those of a video that are shown at `times`, (T,) seconds; called before `cover`.
+    def fit(self, times: np.ndarray, size: tuple[int, int], part: Callable[[np.ndarray], np.ndarray]) -> "FittedMask":
+        """The mask of a video whose frames have `size` (height, width) and are shown at `times`, (T,) seconds; of each
+        the `part` that is looked at. Raises InputError where they do not fit, or it is no mask."""
+        return FittedMask(beside(self.source, times), size, part)
 
-        Raises InputError where they do not fit, or it is no mask.
-        """
-        self.frames = beside(self._source, times)
+
+@dataclass(frozen=True)
+class FittedMask:
+    """What GivenMask.fit makes."""
+
+    frames: MaskFrames
+    size: tuple[int, int]
+    part: Callable[[np.ndarray], np.ndarray]
 
     def cover(
         self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
@@ -141,11 +147,23 @@ class GivenMask:
 
         Raises InputError when frames and masks do not fit.
         """
-        with closing(iter(self.frames)) as masks, closing(_behind(_paired(frames, masks), wearer, reference)) as seen:
-            yield from seen
+        with closing(iter(self.frames)) as masks, closing(self._paired(frames, masks)) as pairs:
+            with closing(_behind(pairs, wearer, reference)) as seen:
+                yield from seen
+
+    def _paired(
+        self, frames: Iterator[np.ndarray], masks: Iterator[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        mask = None
+        for frame in frames:
+            mask = next(masks, mask)  # a damaged file may have more frames than its index says
+            whole = fitted(mask, self.size)
+            check_size(whole, self.size)
+            yield frame, self.part(whole)
 
 
 MaskSource = SimulatedHeadset | DetectedHeadset | GivenMask
+FrameSource = SimulatedHeadset | DetectedHeadset | FittedMask  # what can cover frames
 
 
 def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
@@ -165,16 +183,6 @@ def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
 def empty_mask_error() -> InputError:
     """What to say when no frame of a clip has a hole."""
     return InputError("The mask is empty in every frame, so there is nothing to fill; it must be white on the headset.")
-
-
-def _paired(frames: Iterator[np.ndarray], masks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each frame with its mask at the frame's size. Raises InputError where they do not fit."""
-    mask = None
-    for frame in frames:
-        mask = next(masks, mask)  # a damaged file may have more frames than its index says
-        resized = fitted(mask, frame.shape[:2])
-        check_size(resized, frame.shape[:2])
-        yield frame, resized
 
 
 def _behind(

@@ -23,6 +23,7 @@ from ..tracking.enrol import own_reference
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.reference import Reference
 from ..video import QUALITIES
+from ..video.views import STEREO
 from .filling import managed_filler, require_choice
 from .networks import evi_state, own_file, own_state, personal_models
 from .paths import State
@@ -121,6 +122,17 @@ class DeoccludeVideo(io.ComfyNode):
                         "browsers do not play it."
                     ),
                 ),
+                io.Combo.Input(
+                    "stereo",
+                    options=list(STEREO),
+                    default=STEREO[0],
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "flat: one view. The others: two views in each frame, of which each is filled; half: squeezed "
+                        "to half their width or height."
+                    ),
+                ),
                 face_input(optional=True, advanced=True),
                 *shift_inputs(advanced=True),
             ],
@@ -160,6 +172,7 @@ class DeoccludeVideo(io.ComfyNode):
         face: int = 0,
         shift_x: float = 0.0,
         shift_y: float = 0.0,
+        stereo: str = STEREO[0],
         **removed: Any,  # landmarks and detector, which older graphs may have connected
     ) -> io.NodeOutput:
         from ..restore.video import deocclude_video
@@ -181,6 +194,7 @@ class DeoccludeVideo(io.ComfyNode):
                 ),
                 wearer=Wearer(face, on_missing, box=box_of(face_box)),
                 quality=quality,
+                stereo=stereo,
                 device=model_management.get_torch_device(),
                 progress=progress_bar(),
             )

@@ -11,6 +11,7 @@ from ..tracking.enrol import load_reference, own_reference
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
 from ..video import QUALITIES
+from ..video.views import STEREO
 from .engine import LANDMARKS, check_landmarks
 from .registry import BASELINES, METHODS, make_filler, needs_reference
 from .video import deocclude_video
@@ -84,6 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality", default=QUALITIES[0], help=f"of the file: {', '.join(QUALITIES)} (default: %(default)s)"
     )
+    parser.add_argument(
+        "--stereo", default=STEREO[0], help=f"layout of the frame: {', '.join(STEREO)} (default: %(default)s, one view)"
+    )
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
@@ -113,6 +117,7 @@ def _deocclude(args: argparse.Namespace) -> int:
             method=filler,
             wearer=wearer,
             quality=args.quality,
+            stereo=args.stereo,
             covered_target=args.covered,
             progress=progress,
         )

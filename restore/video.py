@@ -1,10 +1,10 @@
 """From video file to video file, window by window: memory does not grow with the length."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 from queue import Full, Queue
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..headset.sources import Covered, GivenMask, MaskSource, empty_mask_error
+from ..headset.sources import Covered, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
 from ..tracking.track import ranges, status_summary
@@ -20,6 +20,7 @@ from ..video import QUALITIES, VideoReader, VideoWriter
 from ..video.info import VideoInfo
 from ..video.reader import Frame
 from ..video.source import Source
+from ..video.views import FLAT, View, stereo_layout, views_of
 from .engine import Deoccluder
 from .filler import Filler, pictures_for
 from .registry import filler_of
@@ -105,6 +106,7 @@ def deocclude_video(
     method: str | Filler = "warp",
     wearer: Wearer = LARGEST_FACE,
     quality: str = QUALITIES[0],
+    stereo: str = FLAT,
     covered_target: str | Path | None = None,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -113,23 +115,29 @@ def deocclude_video(
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
     it appears whole or not at all. method: a name out of restore.registry, or a filler. wearer: whom to follow and how.
-    quality: of the file, see video.VideoWriter. covered_target: where to write the input as the method sees it, which
-    for a simulated headset is a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises
-    InputError; whatever `progress` raises passes.
+    quality: of the file, see video.VideoWriter. stereo: out of video.views.STEREO: the views of one frame, each
+    filled as a clip of its own. covered_target: where to write the input as the method sees it, which for a simulated headset is
+    a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises InputError; whatever
+    `progress` raises passes.
     """
     filler = filler_of(method, reference)
     pictures = pictures_for(filler, reference)
-    engine = Deoccluder(filler, pictures, device)
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
     covered_frames: list[bool] = []
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
         info = reader.info
+        views = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)
+        sources: list[FrameSource] = [mask] * len(views)
         remarks = source_remarks(info)
         if isinstance(mask, GivenMask):
-            mask.fit(reader.times)
-            remarks += mask.frames.remarks
+            sources = [mask.fit(reader.times, (info.height, info.width), view.take) for view in views]
+            remarks += sources[0].frames.remarks
+        if stereo == FLAT and (layout := stereo_layout(next(iter(reader)).pixels)) is not None:
+            remarks.append(
+                f"The picture looks like stereo ({layout}), of which one view alone was filled: choose that layout."
+            )
 
         def writer(path: str | Path, **metadata: object) -> VideoWriter:
             return VideoWriter(
@@ -147,19 +155,29 @@ def deocclude_video(
         result = stack.enter_context(writer(target, metadata=reader.tags | note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
-        def covers(frames: Iterator[Frame]) -> Iterator[Covered]:
-            return mask.cover((frame.pixels for frame in frames), replace(wearer, fps=float(info.fps)), pictures)
+        engines = [Deoccluder(filler, pictures, device) for _ in views]
+        timed = replace(wearer, fps=float(info.fps))
+
+        def covers(frames: Iterator[Frame]) -> Iterator[tuple[Covered, ...]]:
+            copies = tee((frame.pixels for frame in frames), len(views))
+            taken = (map(view.take, copy) for view, copy in zip(views, copies, strict=True))
+            with ExitStack() as covering:
+                parts = [
+                    covering.enter_context(closing(source.cover(part, timed, pictures)))
+                    for source, part in zip(sources, taken, strict=True)
+                ]
+                yield from zip(*parts, strict=True)
 
         shown = stack.enter_context(closing(beside(reader, covers)))
         # Looking at the next frames, filling these and encoding those before keep several cores busy.
         upcoming = stack.enter_context(ahead(shown, LOOKED_AT_AHEAD))
-        done = stack.enter_context(ahead(_filled(upcoming, engine, filler.window), WRITTEN_LATER))
-        for frame, cover, picture in done:
+        done = stack.enter_context(ahead(_filled(upcoming, views, engines, filler.window), WRITTEN_LATER))
+        for frame, parts, picture in done:
             result.write(picture, frame.pts)
             if covered is not None:
-                covered.write(cover.pixels, frame.pts)
-            status.append(int(cover.face.status))
-            covered_frames.append(bool(cover.mask.any()))
+                covered.write(_together(frame.pixels, views, [part.pixels for part in parts]), frame.pts)
+            status.append(int(max(part.face.status for part in parts)))
+            covered_frames.append(any(part.mask.any() for part in parts))
             if progress is not None:
                 progress(len(status), info.frame_count)
         if not any(covered_frames):
@@ -180,10 +198,26 @@ def source_remarks(info: VideoInfo) -> list[str]:
 
 
 def _filled(
-    pictures: Iterator[tuple[Frame, Covered]], engine: Deoccluder, window: int
-) -> Iterator[tuple[Frame, Covered, np.ndarray]]:
-    """Each frame with what covers it and the same frame filled."""
+    pictures: Iterator[tuple[Frame, tuple[Covered, ...]]],
+    views: tuple[View, ...],
+    engines: list[Deoccluder],
+    window: int,
+) -> Iterator[tuple[Frame, tuple[Covered, ...], np.ndarray]]:
+    """Each frame with what covers its views and the same frame filled."""
     while some := list(islice(pictures, window)):
-        covers = [cover for _, cover in some]
-        filled = engine.process([c.pixels for c in covers], [c.mask for c in covers], [c.face for c in covers])
-        yield from ((frame, cover, picture) for (frame, cover), picture in zip(some, filled, strict=True))
+        filled = []
+        for number, engine in enumerate(engines):
+            parts = [parts[number] for _, parts in some]
+            filled.append(engine.process([p.pixels for p in parts], [p.mask for p in parts], [p.face for p in parts]))
+        for (frame, parts), pictures_of in zip(some, zip(*filled, strict=True), strict=True):
+            yield frame, parts, _together(frame.pixels, views, pictures_of)
+
+
+def _together(frame: np.ndarray, views: tuple[View, ...], filled: Sequence[np.ndarray]) -> np.ndarray:
+    """The frame with its views filled."""
+    if views[0].whole:
+        return filled[0]
+    picture = frame.copy()
+    for view, fill in zip(views, filled, strict=True):
+        view.put(picture, fill, view.take(frame))
+    return picture

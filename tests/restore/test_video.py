@@ -316,3 +316,46 @@ print(next(line.split()[1] for line in Path("/proc/self/status").read_text().spl
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < 1.1 * peaks[0] and peaks[1] < 1500, f"{peaks[0]:.0f} and {peaks[1]:.0f} MiB"
+
+
+class TestViews:
+    """Stereo, and pixels that are not square: what is done to one view is done to each."""
+
+    @pytest.fixture
+    def worn(self, wearer) -> tuple[np.ndarray, np.ndarray]:
+        return wearer[0][:6], wearer[1][:6]
+
+    def test_both_views_of_a_stereo_picture_are_filled(self, worn, tmp_path, target, reference):
+        frames, masks = worn
+        source = write_clip(
+            tmp_path / "sbs.mkv", np.concatenate([frames, np.roll(frames, -6, 2)], 2), codec="ffv1", pix_fmt="bgr0"
+        )
+        report = deocclude_video(source, target, mask=DetectedHeadset(), reference=reference)
+        assert "looks like stereo (side-by-side)" in report.summary
+        report = deocclude_video(
+            source, target, mask=DetectedHeadset(), reference=reference, stereo="side-by-side", quality="lossless"
+        )
+        assert "stereo" not in report.summary and (report.status == FrameStatus.FOUND).all()
+        with VideoReader(source) as before, VideoReader(target) as after:
+            for t, (a, b) in enumerate(zip(before, after, strict=True)):
+                changed = (a.pixels != b.pixels).any(2)
+                for half, mask in ((changed[:, :176], masks[t]), (changed[:, 176:], np.roll(masks[t], -6, 1))):
+                    assert half[mask > 0].mean() > 0.9 and half.mean() < 2 * mask.mean()
+
+    def test_a_mask_is_cut_and_stretched_like_the_picture(self, worn, tmp_path, target, reference):
+        frames, masks = worn
+        squeezed = np.stack([cv2.resize(f, (132, 144), interpolation=cv2.INTER_AREA) for f in frames])
+        narrow = np.stack([cv2.resize(m, (132, 144), interpolation=cv2.INTER_NEAREST) for m in masks])
+        tags = {"sample_aspect_ratio": Fraction(4, 3)}
+        source = write_clip(tmp_path / "anamorphic.mp4", squeezed, options={"crf": "5"}, tags=tags)
+        assert VideoReader(source).info.sample_aspect_ratio == Fraction(4, 3)
+        report = deocclude_video(
+            source, target, mask=GivenMask(narrow.astype(np.float32)), reference=reference, quality="lossless"
+        )
+        assert (report.status == FrameStatus.FOUND).all()
+        with VideoReader(target) as after:
+            assert after.info.sample_aspect_ratio == Fraction(4, 3) and after.info.width == 132
+            for frame, before, mask in zip(after, VideoReader(source), narrow, strict=True):
+                changed = (frame.pixels != before.pixels).any(2)
+                assert changed[mask > 0].mean() > 0.9
+                assert not changed[cv2.dilate(mask, np.ones((25, 25))) == 0].any()
