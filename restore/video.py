@@ -115,9 +115,9 @@ def deocclude_video(
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
     it appears whole or not at all. method: a name out of restore.registry, or a filler. wearer: whom to follow and how.
-    quality: of the file, see video.VideoWriter. stereo: out of video.views.STEREO: the views of one frame, each
-    filled as a clip of its own. covered_target: where to write the input as the method sees it, which for a simulated headset is
-    a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises InputError; whatever
+    quality: of the file, see video.VideoWriter. stereo: out of video.views.STEREO: the views of one frame, each filled
+    as a clip of its own. covered_target: where to write the input as the method sees it, which for a simulated headset
+    is a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises InputError; whatever
     `progress` raises passes.
     """
     filler = filler_of(method, reference)
