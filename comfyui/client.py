@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,13 @@ import aiohttp
 
 Workflow = dict[str, dict[str, Any]]
 """A graph in API format: node id -> {"class_type", "inputs"}."""
+
+
+QUIET = 10.0  # seconds without an event after which the history is asked
+HEARTBEAT = 20.0  # seconds
+RETRIES = (0.5, 1, 2, 4, 8, 16)  # seconds between attempts to connect again
+_LOST = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+_ENDINGS = {"execution_success", "execution_error", "execution_interrupted"}
 
 
 class ComfyError(RuntimeError):
@@ -51,8 +59,7 @@ class ComfyClient:
         # A workflow may run for hours: no limit on the whole of a request.
         self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(sock_connect=30))
         try:
-            # Connected before the first workflow is queued, so no event is missed. Previews can be large.
-            self._socket = await self._session.ws_connect("/ws", params={"clientId": self._id}, max_msg_size=0)
+            await self._connect()  # before the first workflow is queued, so no event is missed
         except BaseException:
             await self._session.close()
             raise
@@ -101,9 +108,24 @@ class ComfyClient:
     async def follow(self, prompt_id: str) -> AsyncIterator[Event]:
         """Yield the events of a queued workflow; the last is execution_success, _error or _interrupted.
 
-        The outputs are in the history once this has ended.
+        The outputs are in the history once this has ended. Where no event comes for a while, or the connection is
+        lost, the history is asked.
+
+        Raises:
+            ComfyError: ComfyUI cannot be reached any more, or no longer knows the workflow.
         """
-        async for message in self._socket:
+        while True:
+            try:
+                message = await self._socket.receive(timeout=QUIET)
+            except asyncio.TimeoutError:
+                message = None
+            if message is None or message.type in _LOST:
+                if message is not None:
+                    await self._reconnect()
+                if (ending := await self._ending(prompt_id)) is not None:
+                    yield ending
+                    return
+                continue
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             content = message.json()
@@ -114,7 +136,36 @@ class ComfyClient:
                 # Comes after the ending has been written to the history.
                 return
             yield event
-        raise ComfyError("ComfyUI closed the connection before the workflow ended; its log says why.")
+
+    async def _ending(self, prompt_id: str) -> Event | None:
+        """The event with which a workflow ended, by the history; None while it waits or runs."""
+        for _ in range(2):  # between the two questions it may move from the queue to the history
+            kept = (await self._get(f"/history/{prompt_id}")).get(prompt_id)
+            if kept is not None:
+                for name, data in kept["status"]["messages"]:
+                    if name in _ENDINGS:
+                        return Event(name, data)
+                return Event("execution_success", {"prompt_id": prompt_id})
+            queue = await self._get("/queue")
+            if any(entry[1] == prompt_id for part in ("queue_running", "queue_pending") for entry in queue[part]):
+                return None
+        raise ComfyError(
+            "ComfyUI no longer knows the workflow: it was restarted, or the workflow was deleted; queue it again."
+        )
+
+    async def _connect(self) -> None:
+        # Previews can be large. A heartbeat notices a connection that is dead without having been closed.
+        self._socket = await self._session.ws_connect(
+            "/ws", params={"clientId": self._id}, max_msg_size=0, heartbeat=HEARTBEAT
+        )
+
+    async def _reconnect(self) -> None:
+        for pause in RETRIES:
+            try:
+                return await self._connect()
+            except (aiohttp.ClientError, OSError):
+                await asyncio.sleep(pause)
+        raise ComfyError(f"ComfyUI at {self.url} cannot be reached any more; its log says why.")
 
     async def run(self, workflow: Workflow, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:
         """Queue a workflow, wait for its end, return its outputs: node id -> what the node shows and saved.
@@ -134,8 +185,12 @@ class ComfyClient:
         return (await self.history(prompt_id))["outputs"]
 
     async def history(self, prompt_id: str) -> dict[str, Any]:
-        """What ComfyUI kept of a finished workflow: `prompt`, `outputs`, `status`."""
-        return (await self._get(f"/history/{prompt_id}"))[prompt_id]
+        """What ComfyUI kept of a finished workflow: `prompt`, `outputs`, `status`. Raises ComfyError where it kept
+        nothing."""
+        kept = (await self._get(f"/history/{prompt_id}")).get(prompt_id)
+        if kept is None:
+            raise ComfyError(f"ComfyUI has kept nothing of the workflow {prompt_id}; queue it again.")
+        return kept
 
     async def download(self, outputs: dict[str, Any], folder: Path) -> list[Path]:
         """Copy every file that the outputs of a workflow name into `folder`; return the copies."""
