@@ -1,7 +1,7 @@
 # make setup   everything below does this first: .venv, a ComfyUI in .comfyui, the weights
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
-# make smoke   the product's unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
+# make smoke   the product's quick unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
 # make help    this list
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
@@ -52,7 +52,7 @@ test: lint
 	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
 
 smoke: setup
-	$(UNIT) --ignore=tests/lab
+	$(UNIT) --ignore=tests/lab -m "not slow"
 	COMFYUI=$(COMFYUI) $(BIN)/pytest tests/comfy/test_demo_run.py
 
 bench: setup

@@ -109,7 +109,7 @@ def find_in_box(net: "CoveredLandmarkNet", frame: np.ndarray, box: Box) -> list[
     That there is a head is taken on trust. Raises InputError for a box that is empty or off the picture.
     """
     _check_box(box, frame.shape[:2])
-    return [s for s in _refined(net, frame, look(net, frame, crops_for_box(box))) if s.presence > KNOWN][:1]
+    return _refined(net, frame, look(net, frame, crops_for_box(box)))[:1]
 
 
 def crops_for_box(box: Box) -> list[Crop]:

@@ -86,6 +86,7 @@ def _shortened(piece):
     return replace(piece, frames=piece.frames[:10], track=track)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_model_that_says_what_it_is(
     tmp_path: Path,
     carphone: Path,

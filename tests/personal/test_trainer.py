@@ -115,6 +115,7 @@ def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
             read_recipe(tmp_path / "r.json")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights_which_say_what_they_are(tmp_path: Path, store: TakeStore) -> None:
     def run(work: str) -> list[Look]:
         return list(train(store.folder, store.folder, tmp_path / work, RECIPE, "cpu"))
@@ -166,6 +167,7 @@ def test_a_run_ends_by_the_clock_and_may_be_left_before_with_the_best_so_far_on_
     assert last.done == 1
 
 
+@pytest.mark.slow
 def test_what_is_learnt_is_this_face(tmp_path: Path, store: TakeStore) -> None:
     """From noise to something like the face in a few steps, seen over and over."""
     recipe = replace(RECIPE, stages=(Stage(12, structure=True),), batch=3, rate=2e-3)
@@ -179,6 +181,7 @@ def test_what_is_learnt_is_this_face(tmp_path: Path, store: TakeStore) -> None:
     assert "adversarial" not in losses[-1]
 
 
+@pytest.mark.slow
 def test_the_aligned_variant_starts_from_the_warp_and_gets_better(tmp_path: Path, store: TakeStore) -> None:
     recipe = replace(RECIPE, stages=(Stage(10, structure=True),), variant="aligned", batch=3, rate=5e-5)
     trainer, samples = PersonalTrainer(recipe, tmp_path, "cpu"), PersonalSamples(store, batch=3, steps=1, seed=0)

@@ -143,7 +143,7 @@ class TestBadInput:
 
     def test_mask_of_another_size(self, clip):
         frames, masks, track, reference = clip
-        with pytest.raises(InputError, match="frames' size, 176 x 144, but is 88 x 144"):
+        with pytest.raises(InputError, match="frames' size, 176 x 144, or their shape, but is 88 x 144"):
             deocclude_clip(frames, masks[..., ::2], track, reference)
 
     def test_mask_of_another_length(self, clip):

@@ -164,6 +164,7 @@ def test_files_that_are_no_personal_model_are_refused(tmp_path: Path, reference:
         make_filler("personal", reference)
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, reference: Reference) -> None:
     write_personal(tmp_path / "me.safetensors", model_of(reference, ALIGNED))
     arguments = ["deocclude", str(carphone), "--mask", "simulate", "--method", "personal"]
@@ -173,6 +174,7 @@ def test_the_command_needs_no_other_reference(tmp_path: Path, carphone: Path, re
     assert main(arguments) == 1
 
 
+@pytest.mark.slow
 def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
     tmp_path: Path, carphone: Path, reference: Reference
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
     assert first_second["hole_psnr"] > same_pictures["hole_psnr"] + 1
 
 
+@pytest.mark.slow
 def test_each_clip_is_measured_with_the_model_that_is_given_for_it(
     tmp_path: Path, carphone: Path, reference: Reference
 ) -> None:

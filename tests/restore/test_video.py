@@ -293,6 +293,7 @@ def test_a_clip_of_one_frame(tmp_path, talking_head, target, reference):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_length(tmp_path, talking_head):
     """Peak memory of a whole process for 50 and for 400 frames: within 10 %, and under 1.5 GB."""
     loop = np.concatenate([talking_head, talking_head[-2:0:-1]])
