@@ -78,7 +78,7 @@ class DeoccludeVideo(io.ComfyNode):
                 io.Video.Input(
                     "mask_video",
                     optional=True,
-                    tooltip=f"For '{GIVEN}': a video that is white on the headset, as long as the video itself.",
+                    tooltip=f"For '{GIVEN}': a video of the same length, white or of one colour on the headset.",
                 ),
                 io.Combo.Input(
                     "mask_source",
@@ -122,7 +122,8 @@ class DeoccludeVideo(io.ComfyNode):
                         "browsers do not play it."
                     ),
                 ),
-                io.Combo.Input(
+                known(
+                    io.Combo.Input,
                     "stereo",
                     options=list(STEREO),
                     default=STEREO[0],
@@ -143,7 +144,10 @@ class DeoccludeVideo(io.ComfyNode):
                 io.String.Output(
                     "report",
                     display_name="report",
-                    tooltip="How many frames have a face, and which ones are interpolated or left as they were.",
+                    tooltip=(
+                        "How many frames have a face, in which ones a headset was removed, and what was done to the "
+                        "video on the way."
+                    ),
                 ),
             ],
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .geometry import FACE_OVAL
 from .reference import FrameScore, Reference
-from .track import FrameStatus, TrackedFace
+from .track import FrameStatus, TrackedFace, ranges
 
 SEEN, HIDDEN, GUESSED = (70, 230, 120), (255, 140, 30), (80, 160, 255)
 INK, PAPER = (235, 238, 242), (30, 34, 40)
@@ -75,7 +75,8 @@ def describe_masks(masks: np.ndarray) -> str:
     share = (masks > 0.5).mean((1, 2))
     found = share > 0
     where = f", where it takes {100 * share[found].mean():.0f} % of the picture" if found.any() else ""
-    return f"A headset was found in {found.sum()} of {len(masks)} frames{where}."
+    which = f" ({ranges(np.flatnonzero(found))})" if found.any() and not found.all() else ""
+    return f"A headset was found in {found.sum()} of {len(masks)} frames{which}{where}."
 
 
 def reference_sheet(reference: Reference, scores: Sequence[FrameScore]) -> np.ndarray:
