@@ -114,6 +114,7 @@ class ComfyClient:
         Raises:
             ComfyError: ComfyUI cannot be reached any more, or no longer knows the workflow.
         """
+        ended = False
         while True:
             try:
                 message = await self._socket.receive(timeout=QUIET)
@@ -134,19 +135,26 @@ class ComfyClient:
                 continue
             if event.type == "executing" and event.data["node"] is None:
                 # Comes after the ending has been written to the history.
+                if not ended and (ending := await self._ending(prompt_id)) is not None:
+                    yield ending  # it was announced while the connection was broken
                 return
+            ended = event.type in _ENDINGS
             yield event
 
     async def _ending(self, prompt_id: str) -> Event | None:
         """The event with which a workflow ended, by the history; None while it waits or runs."""
         for _ in range(2):  # between the two questions it may move from the queue to the history
-            kept = (await self._get(f"/history/{prompt_id}")).get(prompt_id)
+            try:
+                kept = (await self._get(f"/history/{prompt_id}", QUIET)).get(prompt_id)
+                queue = await self._get("/queue", QUIET)
+            except (aiohttp.ClientError, asyncio.TimeoutError):
+                await self._reconnect()  # or it cannot be reached, which that says
+                return None
             if kept is not None:
                 for name, data in kept["status"]["messages"]:
                     if name in _ENDINGS:
                         return Event(name, data)
                 return Event("execution_success", {"prompt_id": prompt_id})
-            queue = await self._get("/queue")
             if any(entry[1] == prompt_id for part in ("queue_running", "queue_pending") for entry in queue[part]):
                 return None
         raise ComfyError(
@@ -223,8 +231,9 @@ class ComfyClient:
         os.replace(part, copy)
         return copy
 
-    async def _get(self, path: str) -> dict[str, Any]:
-        async with self._session.get(path) as response:
+    async def _get(self, path: str, seconds: float | None = None) -> dict[str, Any]:
+        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=30)
+        async with self._session.get(path, timeout=limit) as response:
             response.raise_for_status()
             return await response.json()
 

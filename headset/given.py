@@ -4,6 +4,7 @@ transparency, soft; of the video's frames, or of other frames over the same time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -17,8 +18,9 @@ DARK = 32  # levels of 255 up to which a picture is black, but for a label
 BETWEEN = (0.15, 0.85)  # of the brightest level: what lies between is neither black nor white
 PHOTOGRAPH = 0.2  # share of the picture that may lie between: a soft rim does, a photograph has more
 COLOURS_APART = 0.15  # deviation of the bright pixels' hues, from 0 for one alone
+NOISY = 0.05  # share of pixels unlike their neighbour, from which a dark picture is noise and not a map of labels
 HALF = 0.5  # share of the picture from which what is transparent cannot be the headset
-SAME_TIME = 0.02  # by which the durations of a mask and its video may differ, as a share
+SAME_TIME = 0.5  # seconds by which the durations of a mask and its video may differ; in a short one a fiftieth
 SAME_SHAPE = 0.02  # by which the aspect ratios may differ
 
 
@@ -83,6 +85,8 @@ def _by_transparency(alpha: np.ndarray) -> MaskReading:
 def _by_label(levels: np.ndarray) -> MaskReading:
     """One label among black, or nothing: frames to come may still show a white mask."""
     labels = np.unique(levels)
+    if (np.diff(levels.astype(np.int16), axis=2) != 0).mean() > NOISY:
+        return MaskReading()
     if len(labels) == 2 and labels[0] == 0:
         return MaskReading(
             above=0, remark=f"The mask is a map with the one label {labels[1]}, which is taken as the hole."
@@ -123,13 +127,15 @@ class MaskFrames:
     remarks: tuple[str, ...]
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """(H, W) uint8 for each frame of the video, 1 = hole."""
-        with closing(_pixels(self.source)) as masks:
-            number, mask = -1, None
+        """(H, W) uint8 for each frame of the video, 1 = hole; the same object where it is the same mask."""
+        with closing(_pixels(self.source, "rgba" if self.reading.transparent else "rgb")) as masks:
+            number, hole = -1, None
             for wanted in self.order:
+                newest = None
                 while number < wanted and (picture := next(masks, None)) is not None:
-                    number, mask = number + 1, picture
-                yield self.reading(mask)
+                    number, newest = number + 1, picture
+                hole = hole if newest is None else self.reading(newest)
+                yield hole
 
 
 def beside(source: Source | np.ndarray, times: np.ndarray) -> MaskFrames:
@@ -163,7 +169,7 @@ def _order(count: int, own_times: np.ndarray | None, times: np.ndarray) -> tuple
     if own_times is not None and frames > 1:
         # A frame lasts until the next one, the last one as long as the others.
         last, own_last = times[-1] * frames / (frames - 1), own_times[-1] * count / (count - 1)
-        if abs(own_last - last) <= SAME_TIME * last + max(last / frames, own_last / count):
+        if abs(own_last - last) <= min(SAME_TIME, last / 50) + max(last / frames, own_last / count):
             after = np.clip(np.searchsorted(own_times, times), 1, count - 1)
             nearest = after - (times - own_times[after - 1] <= own_times[after] - times)
             return nearest, f"The mask has {count} frames and the video {frames} over the same time: paired by time."
@@ -176,20 +182,25 @@ def _order(count: int, own_times: np.ndarray | None, times: np.ndarray) -> tuple
 
 
 def _samples(source: Source | np.ndarray, count: int) -> list[np.ndarray]:
-    """Some of the frames, spread over the mask."""
+    """Some of the frames, spread over the mask; where they are all dark, the first one that is not as well."""
     chosen = np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int))
     if isinstance(source, np.ndarray):
-        return list(_as_bytes(source[chosen]))
-    with VideoReader(source) as reader:
-        return [frame.pixels for start in chosen for frame in reader.frames(int(start), 1, channels="rgba")]
+        samples = list(_as_bytes(source[chosen]))
+    else:
+        with VideoReader(source) as reader:
+            samples = [frame.pixels for start in chosen for frame in reader.frames(int(start), 1, channels="rgba")]
+    if len(samples) < count and all(_levels(sample).max() <= DARK for sample in samples):
+        with closing(_pixels(source, "rgba")) as pictures:
+            samples += islice((picture for picture in pictures if _levels(picture).max() > DARK), 1)
+    return samples
 
 
-def _pixels(source: Source | np.ndarray) -> Iterator[np.ndarray]:
+def _pixels(source: Source | np.ndarray, channels: str) -> Iterator[np.ndarray]:
     if isinstance(source, np.ndarray):
         yield from map(_as_bytes, source)
         return
     with VideoReader(source) as reader:
-        yield from (frame.pixels for frame in reader.frames(channels="rgba"))
+        yield from (frame.pixels for frame in reader.frames(channels=channels))
 
 
 def _as_bytes(masks: np.ndarray) -> np.ndarray:

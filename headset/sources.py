@@ -1,6 +1,6 @@
 """Where the hole is: masks that come from a file or another node, those of the headset that is seen, and drawn ones."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -87,11 +87,15 @@ class DetectedHeadset:
             )
         # Whoever wears the headset is meant, unless the user says who.
         covered = replace(wearer, detector="covered", wearing=wearer.face == 0 and wearer.box is None)
-        calibration = None if reference is None else PersonalCalibration(reference)
+        calibration: PersonalCalibration | None = None
         with closing(follow(((frame, None) for frame in frames), covered)) as followed:
             for frame, mask, face in self.mask(((frame, face) for frame, _, face in followed), wearer.fps):
-                calibrated = face if calibration is None else calibration.push(frame, face, mask)
-                yield Covered(frame, mask, calibrated.covered_by(mask))
+                if not mask.any():  # an uncovered face is another thing to the landmarker
+                    calibration = None
+                elif reference is not None:
+                    calibration = calibration or PersonalCalibration(reference)
+                    face = calibration.push(frame, face, mask)
+                yield Covered(frame, mask, face.covered_by(mask))
 
     def mask(
         self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE
@@ -126,10 +130,13 @@ class GivenMask:
 
     source: Source | np.ndarray
 
-    def fit(self, times: np.ndarray, size: tuple[int, int], part: Callable[[np.ndarray], np.ndarray]) -> "FittedMask":
-        """The mask of a video whose frames have `size` (height, width) and are shown at `times`, (T,) seconds; of each
-        the `part` that is looked at. Raises InputError where they do not fit, or it is no mask."""
-        return FittedMask(beside(self.source, times), size, part)
+    def fit(
+        self, times: np.ndarray, size: tuple[int, int], parts: Sequence[Callable[[np.ndarray], np.ndarray]]
+    ) -> list["FittedMask"]:
+        """The mask of a video whose frames have `size` (height, width) and are shown at `times`, (T,) seconds; one for
+        each of the `parts` that are looked at. Raises InputError where they do not fit, or it is no mask."""
+        frames = beside(self.source, times)
+        return [FittedMask(frames, size, part) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -154,12 +161,14 @@ class FittedMask:
     def _paired(
         self, frames: Iterator[np.ndarray], masks: Iterator[np.ndarray]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        mask = None
+        mask = part = None
         for frame in frames:
-            mask = next(masks, mask)  # a damaged file may have more frames than its index says
-            whole = fitted(mask, self.size)
-            check_size(whole, self.size)
-            yield frame, self.part(whole)
+            before, mask = mask, next(masks, mask)  # a damaged file may have more frames than its index says
+            if mask is not before:  # one mask may be for all frames
+                whole = fitted(mask, self.size)
+                check_size(whole, self.size)
+                part = self.part(whole)
+            yield frame, part
 
 
 MaskSource = SimulatedHeadset | DetectedHeadset | GivenMask

@@ -19,7 +19,7 @@ from ..headset.draw import HeadsetArtist
 from ..headset.draw import preset as headset_of
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
 from ..restore.registry import METHODS, needs_reference
-from ..tracking.enrol import own_reference
+from ..tracking.enrol import own_reference, own_reference_remark
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.reference import Reference
 from ..video import QUALITIES
@@ -185,24 +185,29 @@ class DeoccludeVideo(io.ComfyNode):
         target = temporary_video()
         with ExitStack() as stack:
             source = stack.enter_context(encoded(video))
-            if reference is None and needs_reference(method) and mask_source != SIMULATED:
-                reference = own_reference(source)
             mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
+            where = _mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), mask, mask_file)
+            wearer = Wearer(face, on_missing, box=box_of(face_box))
+            taken: list[int] = []
+            if reference is None and needs_reference(method) and mask_source == DETECTED:
+                reference, taken = own_reference(source, progress=progress_bar())
             report = deocclude_video(
                 source,
                 target,
-                mask=_mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), mask, mask_file),
+                mask=where,
                 reference=reference,
                 method=managed_filler(
                     method, reference, personal=None if personal_model == NOBODY else own_file(personal_model)
                 ),
-                wearer=Wearer(face, on_missing, box=box_of(face_box)),
+                wearer=wearer,
                 quality=quality,
                 stereo=stereo,
                 device=model_management.get_torch_device(),
                 progress=progress_bar(),
             )
         words = report.summary
+        if taken:
+            words += f" {own_reference_remark(taken)}"
         if mask_source != GIVEN and (mask is not None or mask_video is not None):
             words += f" The mask that is connected was not used, as mask_source is not '{GIVEN}'."
         return io.NodeOutput(VideoFromFile(str(target)), words)

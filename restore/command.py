@@ -7,13 +7,13 @@ from pathlib import Path
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
-from ..tracking.enrol import load_reference, own_reference
+from ..tracking.enrol import load_reference, own_reference, own_reference_remark
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
 from ..video import QUALITIES
 from ..video.views import STEREO
 from .engine import LANDMARKS, check_landmarks
-from .registry import BASELINES, METHODS, make_filler, needs_reference
+from .registry import BASELINES, METHODS, check_method, make_filler, needs_reference
 from .video import deocclude_video
 
 AUTO, SIMULATE = "auto", "simulate"
@@ -76,7 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,WIDTH,HEIGHT",
         help="where the head is in the first frame, in pixels, should it not be found by itself",
     )
-    parser.add_argument("--face", type=int, default=0, help="which face: 0 the largest, 1 the next largest")
+    parser.add_argument(
+        "--face",
+        type=int,
+        default=0,
+        help="which face: 0 whoever wears the headset, or the largest; 1 the next largest",
+    )
     parser.add_argument(
         "--on-missing",
         default=ON_MISSING[0],
@@ -100,8 +105,10 @@ def _deocclude(args: argparse.Namespace) -> int:
         if getattr(args, option) is not None and args.method != method:
             raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
     reference = None if args.reference is None else load_reference(args.reference)
-    if reference is None and needs_reference(args.method) and args.mask != SIMULATE:
-        reference = own_reference(args.video)
+    own = reference is None and needs_reference(args.method) and args.mask == AUTO
+    if own:
+        check_method(args.method)
+        reference, taken = own_reference(args.video)
     filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
     with tqdm(unit="frame") as bar:
 
@@ -121,7 +128,9 @@ def _deocclude(args: argparse.Namespace) -> int:
             covered_target=args.covered,
             progress=progress,
         )
-    print(f"{args.out}: {report.frames} frames. {report.summary}")
+    print(f"{report.path}: {report.frames} frames. {report.summary}")
+    if own:
+        print(own_reference_remark(taken))
     return 0
 
 

@@ -1,10 +1,11 @@
 """From video file to video file, window by window: memory does not grow with the length."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice, tee
+from itertools import islice
 from pathlib import Path
 from queue import Full, Queue
 from typing import TypeVar
@@ -15,7 +16,7 @@ import torch
 from ..headset.sources import Covered, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
-from ..tracking.track import ranges, status_summary
+from ..tracking.track import FrameStatus, ranges, status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
 from ..video.info import VideoInfo
 from ..video.reader import Frame
@@ -77,23 +78,46 @@ LOOKED_AT_AHEAD = 4  # frames
 WRITTEN_LATER = 2  # frames
 
 
+def copied(items: Iterator[Item], count: int) -> list[Iterator[Item]]:
+    """The same items for several readers. What all have read is let go of; itertools.tee keeps 57 of them, even for one
+    reader, which of large frames is a GB."""
+    if count == 1:
+        return [items]
+    waiting: list[deque[Item]] = [deque() for _ in range(count)]
+
+    def reader(own: deque[Item]) -> Iterator[Item]:
+        while True:
+            if not own:
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                for other in waiting:
+                    other.append(item)
+            yield own.popleft()
+
+    return [reader(own) for own in waiting]
+
+
 @dataclass(frozen=True)
 class VideoReport:
-    """What was done. status: (frames,) uint8 FrameStatus of the face that was followed. covered: (frames,) bool, there
-    was a hole. remarks: what else a user should know."""
+    """What was done. path: of the file that was written, which is another than the one asked for where that is open in
+    a player. status: (frames,) uint8 FrameStatus of the face that was followed. filled: (frames,) bool, a hole
+    was. remarks: what else a user should know."""
 
+    path: Path
     frames: int
     status: np.ndarray
-    covered: np.ndarray
+    filled: np.ndarray
     remarks: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """How many frames have a face, which ones have a hole, and the remarks, in words."""
         parts = [status_summary(self.status)]
-        if not self.covered.all():
-            filled = ranges(np.flatnonzero(self.covered))
-            parts.append(f"A headset was removed in frames {filled}; the others are as they came.")
+        if self.filled.any() and not self.filled.all():
+            frames = ranges(np.flatnonzero(self.filled))
+            parts.append(f"A headset was removed in frames {frames}; the others are as they came.")
         return " ".join((*parts, *self.remarks))
 
 
@@ -125,6 +149,7 @@ def deocclude_video(
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
     covered_frames: list[bool] = []
+    filled_frames: list[bool] = []
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
         info = reader.info
@@ -132,7 +157,7 @@ def deocclude_video(
         sources: list[FrameSource] = [mask] * len(views)
         remarks = source_remarks(info)
         if isinstance(mask, GivenMask):
-            sources = [mask.fit(reader.times, (info.height, info.width), view.take) for view in views]
+            sources = mask.fit(reader.times, (info.height, info.width), [view.take for view in views])
             remarks += sources[0].frames.remarks
         if stereo == FLAT and (layout := stereo_layout(next(iter(reader)).pixels)) is not None:
             remarks.append(
@@ -156,15 +181,16 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         engines = [Deoccluder(filler, pictures, device) for _ in views]
-        timed = replace(wearer, fps=float(info.fps))
+        boxes = [wearer.box and view.box(wearer.box, (info.height, info.width)) for view in views]
+        wearers = [replace(wearer, fps=float(info.fps), box=box) for box in boxes]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Covered, ...]]:
-            copies = tee((frame.pixels for frame in frames), len(views))
+            copies = copied((frame.pixels for frame in frames), len(views))
             taken = (map(view.take, copy) for view, copy in zip(views, copies, strict=True))
             with ExitStack() as covering:
                 parts = [
-                    covering.enter_context(closing(source.cover(part, timed, pictures)))
-                    for source, part in zip(sources, taken, strict=True)
+                    covering.enter_context(closing(source.cover(part, meant, pictures)))
+                    for source, part, meant in zip(sources, taken, wearers, strict=True)
                 ]
                 yield from zip(*parts, strict=True)
 
@@ -176,15 +202,19 @@ def deocclude_video(
             result.write(picture, frame.pts)
             if covered is not None:
                 covered.write(_together(frame.pixels, views, [part.pixels for part in parts]), frame.pts)
-            status.append(int(max(part.face.status for part in parts)))
+            status.append(int(min(part.face.status for part in parts)))
             covered_frames.append(any(part.mask.any() for part in parts))
+            filled_frames.append(any(part.mask.any() and part.face.status != FrameStatus.MISSING for part in parts))
             if progress is not None:
                 progress(len(status), info.frame_count)
         if not any(covered_frames):
             raise empty_mask_error()
     if result.path != Path(target):
-        remarks.append(f"'{Path(target).name}' is open in another program, so the result is '{result.path.name}'.")
-    return VideoReport(len(status), np.array(status, np.uint8), np.array(covered_frames), tuple(remarks))
+        remarks.append(
+            f"'{Path(target).name}' cannot be replaced, as while a player has it open; "
+            f"the result is '{result.path.name}'."
+        )
+    return VideoReport(result.path, len(status), np.array(status, np.uint8), np.array(filled_frames), tuple(remarks))
 
 
 def source_remarks(info: VideoInfo) -> list[str]:
@@ -192,6 +222,8 @@ def source_remarks(info: VideoInfo) -> list[str]:
     remarks = []
     if info.hdr is not None:
         remarks.append(f"The video is HDR ({info.hdr}); the result is SDR, tone-mapped.")
+    if info.sample_aspect_ratio != 1:
+        remarks.append(f"The video's pixels are not square ({info.sample_aspect_ratio}), which was allowed for.")
     if info.interlaced:
         remarks.append("The video is interlaced; the result is progressive, each frame made of both fields.")
     return remarks

@@ -113,6 +113,25 @@ def test_a_connection_that_breaks_is_made_again() -> None:
     assert run(day) == DONE["outputs"] and day.connections == 2
 
 
+def test_an_error_that_was_announced_while_the_connection_was_broken_is_an_error() -> None:
+    day = BadDay()
+    failure = {"node_id": "3", "node_type": "HMD_DeoccludeVideo", "exception_message": "No headset was found."}
+
+    async def on_connect(socket: web.WebSocketResponse, number: int) -> None:
+        if number == 1:
+            await asyncio.sleep(0.1)
+            await socket.close()
+            return
+        await asyncio.sleep(0.3)
+        day.history = {"p": {"outputs": {}, "status": {"messages": [["execution_error", failure]]}}}
+        await socket.send_json({"type": "executing", "data": {"prompt_id": "p", "node": None}})
+        await day.silent(socket, number)
+
+    day.on_connect = on_connect
+    with pytest.raises(ComfyError, match="failed: No headset was found"):
+        run(day)
+
+
 def test_a_workflow_that_was_deleted_does_not_keep_one_waiting() -> None:
     async def deleted(day: BadDay) -> None:
         await asyncio.sleep(0.3)

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..video import VideoReader
 from ..video.source import Source
+from ..video.views import FLAT, View, views_of
 from .follow import Wearer, track_clip
 from .heads import HeadDetector
 from .reference import FrameScore, Reference, pick_reference
@@ -21,7 +22,7 @@ from .track import FaceTrack, FrameStatus, TrackedFace
 log = logging.getLogger(__name__)
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-OWN_FRAMES = 60  # of footage that is looked through for its uncovered stretches: they are long, or of no use
+OWN_FRAMES = 40  # of footage that is looked through for its uncovered stretches: they are long, or of no use
 HEIC = {".heic", ".heif", ".hif"}  # read where the package pillow-heif is there
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}  # ISO/IEC 23008-12
 MOST_FRAMES = 600  # of an enrolment clip; spread over its whole length when it is longer
@@ -57,29 +58,57 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
     if path.is_dir():
         photos = photos_in(path)
         if not photos:
-            raise InputError(f"The reference folder {path} holds no photo ({', '.join(sorted(PHOTOS))}).")
+            known = ", ".join(sorted(PHOTOS))
+            raise InputError(f"The reference folder {path} holds no photo ({known}; HEIC with pillow-heif).")
         return reference_from_frames([read_photo(p) for p in photos], still=True, count=count)[0]
     if path.suffix.lower() in PHOTOS | HEIC:
         return reference_from_frames([read_photo(path)], still=True, count=count)[0]
     with VideoReader(path) as reader:
         every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
-        frames = [f.pixels for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
+        view = views_of(FLAT, (reader.info.height, reader.info.width), reader.info.sample_aspect_ratio)[0]
+        frames = [view.take(f.pixels) for f in islice(reader.frames(every_nth=every), MOST_FRAMES)]
     return reference_from_frames(frames, count=count)[0]
 
 
-def own_reference(source: Source) -> Reference:
-    """The reference from covered footage itself, whose wearer is uncovered for a while. Raises InputError where that is
-    not so."""
+def own_reference(
+    source: Source, *, view: View | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[Reference, list[int]]:
+    """The reference from covered footage itself, whose wearer is uncovered for a while, and the numbers of its frames.
+
+    view: the part of the frames that is looked at; None for all of it. Raises InputError where the face is nowhere
+    uncovered, or several people are in sight, of whom it may be another one's.
+    """
     with VideoReader(source) as reader:
-        every = max(-(-reader.info.frame_count // OWN_FRAMES), 1)
-        frames = [f.pixels for f in islice(reader.frames(every_nth=every), OWN_FRAMES)]
+        info = reader.info
+        view = view or views_of(FLAT, (info.height, info.width), info.sample_aspect_ratio)[0]
+        numbers = np.unique(np.linspace(0, info.frame_count - 1, OWN_FRAMES).astype(int)).tolist()
+        frames, faces = [], []
+        with closing(HeadDetector()) as detector:
+            for done, number in enumerate(numbers, 1):
+                frames += (view.take(frame.pixels) for frame in reader.frames(number, 1))
+                detector.restart()
+                seen = detector.detect(frames[-1])
+                if len(seen) > 1:
+                    raise InputError(
+                        f"A reference of the uncovered face is needed, a photo or a clip: frame {number} of this video "
+                        "shows several people, so it cannot serve for its own reference."
+                    )
+                faces.append(TrackedFace.of(seen[0], FrameStatus.FOUND) if seen else TrackedFace.missing())
+                if progress is not None:
+                    progress(done, len(numbers))
     try:
-        return reference_from_frames(frames)[0]
+        reference, _, chosen = pick_reference(frames, FaceTrack.stack(faces, frames[0].shape[:2]))
     except InputError as error:
         raise InputError(
-            "A reference of the uncovered face is needed, a photo or a clip: none is given, and in this video the face "
-            "is nowhere uncovered for long enough."
+            "A reference of the uncovered face is needed, a photo or a clip. "
+            f"This video itself does not show one: {error}"
         ) from error
+    return reference, [numbers[index] for index in chosen]
+
+
+def own_reference_remark(frames: Sequence[int]) -> str:
+    """What to say of a reference that the video itself gave. frames: their numbers."""
+    return f"The reference is from the video itself: frames {', '.join(map(str, sorted(frames)))}."
 
 
 def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
@@ -102,8 +131,11 @@ def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
 
 def read_photo(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB, turned upright by its EXIF tag."""
-    content = path.read_bytes()
-    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:  # phones call it .jpg now and then
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"The photo {path} cannot be read ({error.strerror}).") from error
+    if _is_heic(content[:12]):  # phones call it .jpg now and then
         return _read_heic(path)
     # imdecode of the bytes: imread cannot open paths with non-ASCII letters on Windows
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -115,15 +147,18 @@ def read_photo(path: Path) -> np.ndarray:
 def photos_in(folder: Path) -> list[Path]:
     """The photos of a folder, in order. Hidden files are none, as those that macOS keeps beside photos on other disks;
     HEIC that cannot be read is left out, which the log says."""
-    files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    photos = [p for p in files if p.suffix.lower() in PHOTOS]
-    heic = [p for p in files if p.suffix.lower() in HEIC]
+    files = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix.lower() in PHOTOS | HEIC)
+    heic = [p for p in files if p.suffix.lower() in HEIC or _is_heic(p.open("rb").read(12))]
     if heic and not _reads_heic():
         log.warning(
             "%d HEIC photos in '%s' are left out: save them as JPEG, or install pillow-heif.", len(heic), folder
         )
-        heic = []
-    return sorted(photos + heic)
+        files = [p for p in files if p not in heic]
+    return files
+
+
+def _is_heic(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS
 
 
 def _read_heic(path: Path) -> np.ndarray:
@@ -132,8 +167,10 @@ def _read_heic(path: Path) -> np.ndarray:
     import pillow_heif
     from PIL import ImageOps
 
-    # Whole, also where it is stored in tiles, and turned upright.
-    return np.array(ImageOps.exif_transpose(pillow_heif.open_heif(path).to_pillow()).convert("RGB"))
+    try:  # whole, also where it is stored in tiles, and turned upright
+        return np.array(ImageOps.exif_transpose(pillow_heif.open_heif(path).to_pillow()).convert("RGB"))
+    except (ValueError, OSError, SyntaxError) as error:  # what Pillow raises for damaged files
+        raise InputError(f"The photo {path} cannot be read ({error}); save it as JPEG or PNG.") from error
 
 
 def _reads_heic() -> bool:

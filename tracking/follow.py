@@ -170,7 +170,7 @@ def _tracked(
     scene = count = most_faces = 0
     absent = 0  # frames since `previous`, or since the scene's start
     pending = 0  # of those, how many have not been decided yet
-    found_any = False
+    found_any = waiting = False
     for count, (frame, mask, upcoming) in enumerate(_with_upcoming(pictures), 1):
         _check_size(frame)
         longest_gap = _longest_gap(frame, wearer.fps)
@@ -179,7 +179,8 @@ def _tracked(
             yield from _held(previous, pending, scene)
             detector.restart()
             scene, absent, pending = scene + 1, 0, 0
-        faces = detector.detect(frame, mask, upcoming)
+        faces = detector.detect(frame, mask, upcoming, others=waiting)
+        waiting = _somebody_else_is_meant(faces, mask, wearer, most_faces)
         if masked:
             faces = _behind(faces, mask)
         most_faces = max(most_faces, len(faces))
@@ -189,7 +190,8 @@ def _tracked(
         else:
             found = _choose(faces, previous, index)
         wearing = [face for face in faces if face.wears_device] if wearer.wearing else []
-        if wearing and found is not None and not found.wears_device:
+        followed = found or previous
+        if wearing and followed is not None and not followed.wears_device:
             if previous is not None:  # all that was measured before was somebody else's
                 yield from _held(previous, pending, scene)
                 scene, absent, pending, previous = scene + 1, 0, 0, None
@@ -236,6 +238,16 @@ def _with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np
         frames = [frame for frame, _ in some]
         for i, (frame, mask) in enumerate(some):
             yield frame, mask, frames[i + 1 :]
+
+
+def _somebody_else_is_meant(faces: list[Face], mask: np.ndarray | None, wearer: Wearer, most_faces: int) -> bool:
+    """Whether none of the faces seen is the one that is meant, who may still come: who is behind the mask, who wears
+    a device, or a second one where that was asked for."""
+    if mask is not None:
+        return bool(mask.any()) and all(hidden_share(face.points, mask) <= HIDDEN for face in faces)
+    if wearer.wearing:
+        return not any(face.wears_device for face in faces)
+    return max(len(faces), most_faces) <= wearer.face
 
 
 def _longest_gap(frame: np.ndarray, fps: float) -> int:

@@ -76,22 +76,33 @@ class HeadDetector:
         """Forget where the heads were, as at a cut or for another picture."""
         self._places: list[_Place] = []  # where the heads that are followed are, or were when they were lost
         self._pause = self._due = 0  # frames between this search and the next, frames left until then
+        self._rest = 0  # frames until others are looked for beside those that are followed
         self._ahead: deque[list[_Followed]] = deque()  # what was seen at these places in the next frames
 
     def detect(
-        self, frame: np.ndarray, mask: np.ndarray | None = None, upcoming: Sequence[np.ndarray] = ()
+        self,
+        frame: np.ndarray,
+        mask: np.ndarray | None = None,
+        upcoming: Sequence[np.ndarray] = (),
+        *,
+        others: bool = False,
     ) -> list[Face]:
         """Faces in an (H, W, 3) uint8 frame; `mask` (H, W), over 0.5 = covered, hides points beside what is seen.
 
         upcoming: the frames that come next, as far as they are known: they are looked at together with this one.
+        others: whether somebody else is waited for, who is then looked for now and then.
         """
         heads = self._follow(frame, upcoming)
+        known, self._rest = len(heads), max(self._rest - 1, 0)
         if len(heads) < max(len(self._places), 1):
-            known, heads = len(heads), self._search(frame, heads, mask)
-            if len(heads) != known:
-                self._ahead.clear()
+            heads = self._search(frame, heads, mask)
         else:
             self._pause = self._due = 0
+            if others and self._rest == 0 and self._box is None:
+                self._rest = self._longest_pause
+                heads = distinct(heads + self._anywhere(frame, thoroughly=True))
+        if len(heads) != known:
+            self._ahead.clear()
         lost = [place for place in self._places if not any(place.crop.overlaps(head.crop) for head in heads)]
         if self._pause == self._longest_pause:  # whoever has not come back by now has left
             lost = []
@@ -131,10 +142,12 @@ class HeadDetector:
             behind = find_behind(self._net, frame, mask)
             if behind:
                 return distinct(heads + behind)
+        return distinct(heads + self._anywhere(frame, thoroughly))
+
+    def _anywhere(self, frame: np.ndarray, thoroughly: bool) -> list[Sighting]:
         faces = [] if self._mediapipe is None else self._mediapipe.find(frame)
         places = [*(place.crop for place in self._places), *self._finder(frame)] if thoroughly else []
-        found = find_heads(self._net, frame, places, faces=[face.points for face in faces], most=self._most)
-        return distinct(heads + found)
+        return find_heads(self._net, frame, places, faces=[face.points for face in faces], most=self._most)
 
     def _seen(self, frame: np.ndarray, head: Sighting, mask: np.ndarray | None) -> tuple[Face | None, _Place]:
         """The face of a head, None where it is to be uncovered and is not seen; and where to look for it next."""

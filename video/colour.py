@@ -13,7 +13,7 @@ from .hdr import ToneMapper
 _BILINEAR, _AREA = 0x2, 0x20
 _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 0x2000, 0x4000, 0x40000
 
-_FORMATS = {"rgb": "rgb24", "rgba": "rgba", "grey": "gray"}
+_FORMATS = {"rgb": "rgb24", "rgba": "rgba"}
 _BT709, _BT601 = 1, 5  # AVColorSpace
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _MATRICES = {1: 1, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9, 10: 9}  # AVColorSpace -> libswscale's matrix
@@ -22,7 +22,7 @@ _RGB_MATRIX, _RGB_RANGE = 0, 0
 
 
 class RgbDecoder:
-    """Turns decoded frames into pixels of one size: "rgb", "rgba", or "grey", which is quicker.
+    """Turns decoded frames into pixels of one size, "rgb" or "rgba".
 
     Matrix and range come from the frame's tags; where a matrix is not tagged, pictures wider than 1279 or
     higher than 576 pixels are taken as BT.709 and smaller ones as BT.601, as players do. HDR is tone-mapped
@@ -36,14 +36,13 @@ class RgbDecoder:
         self._width, self._height = width, height
         self._to_sdr = None if hdr is None else ToneMapper(hdr)
         self._format = "rgb48le" if hdr is not None else _FORMATS[channels]
-        exact = 0 if channels == "grey" else _FULL_CHROMA_OUT | _ACCURATE
-        if hdr is not None:
-            exact = _ACCURATE  # with full chroma libswscale mixes up the colours of rgb48
+        # With full chroma libswscale mixes up the colours of rgb48.
+        exact = _FULL_CHROMA_OUT | _ACCURATE if hdr is None else _ACCURATE
         self._flags = (_AREA if shrinking else _BILINEAR) | exact
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """(H,W,3) uint8 RGB, (H,W,4) with transparency or (H,W) grey, not yet upright; the rows may be padded."""
+        """(H,W,3) uint8 RGB, or (H,W,4) with transparency, not yet upright; the rows may be padded."""
         rgb = self._reformatter.reformat(
             frame,
             width=self._width,

@@ -24,7 +24,13 @@ from .source import UNDECODABLE, Source, describe, open_source, time_origin, vid
 log = logging.getLogger(__name__)
 
 # What belongs to the footage rather than to its encoding, and by what editors order and align it.
-KEPT_TAGS = {"creation_time", "timecode", "location", "com.apple.quicktime.creationdate", "com.apple.quicktime.make"}
+KEPT_TAGS = {
+    "creation_time",
+    "timecode",
+    "location",
+    "com.apple.quicktime.creationdate",
+    "com.apple.quicktime.location.ISO6709",
+}
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class VideoReader:
             every_nth: yield every n-th frame from `start` on.
             max_side: shrink so that the longer side has at most this many pixels (aspect kept); 0 keeps the
                 size.
-            channels: of the pixels: "rgb", "rgba" (255 = opaque), or "grey", (H, W).
+            channels: of the pixels: "rgb", or "rgba" (255 = opaque; HDR has no transparency and stays "rgb").
 
         Raises:
             InputError: a negative or zero argument where none is possible, or a start behind the last frame.
@@ -234,7 +240,9 @@ class VideoReader:
             return
         graph = av.filter.Graph()
         graph.link_nodes(
-            graph.add_buffer(template=stream), graph.add("bwdif", "mode=send_frame"), graph.add("buffersink")
+            graph.add_buffer(template=stream),
+            graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+            graph.add("buffersink"),
         ).configure()
         for frame in chain(frames, (None,)):
             graph.push(frame)
@@ -243,8 +251,8 @@ class VideoReader:
                     whole = graph.pull()
                 except (BlockingIOError, EOFError):  # it wants the next frame first
                     break
-                whole.pts = round(whole.pts * whole.time_base / self.time_base)
-                whole.time_base = self.time_base
+                if whole.pts is not None:
+                    whole.pts, whole.time_base = round(whole.pts * whole.time_base / self.time_base), self.time_base
                 yield whole
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -41,6 +41,24 @@ class View:
         how = cv2.INTER_NEAREST if picture.ndim == 2 else cv2.INTER_CUBIC
         return cv2.resize(part, size, interpolation=how)
 
+    def box(
+        self, box: tuple[float, float, float, float], size: tuple[int, int]
+    ) -> tuple[float, float, float, float] | None:
+        """A box (x, y, width, height) in pixels of a frame of `size` (height, width) in those of the view; None where
+        it lies in another view."""
+        x, y, width, height = box
+        (top, bottom, _), (left, right, _) = (
+            part.indices(length) for part, length in zip(self.place, size, strict=True)
+        )
+        if not (left <= x + width / 2 < right and top <= y + height / 2 < bottom) and not self.whole_frame(size):
+            return None
+        across, down = max(self.width, 1.0), max(1 / self.width, 1.0)
+        return (x - left) * across, (y - top) * down, width * across, height * down
+
+    def whole_frame(self, size: tuple[int, int]) -> bool:
+        """Whether it shows all of a frame of `size` (height, width)."""
+        return all(part.indices(length)[:2] == (0, length) for part, length in zip(self.place, size, strict=True))
+
     def put(self, picture: np.ndarray, filled: np.ndarray, before: np.ndarray) -> None:
         """Bring a filled view back into its (H, W, 3) frame, in place. before: the view as it was taken; what does not
         differ from it stays bit for bit as it is in the frame."""
@@ -77,6 +95,8 @@ def stereo_layout(frame: np.ndarray) -> str | None:
     """What an (H, W, 3) uint8 frame looks like, "side-by-side" or "top-bottom"; None for one view."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
+    if min(height, width) < THUMBNAIL:
+        return None
     for layout, first, second in (
         (SIDE_BY_SIDE, grey[:, : width // 2], grey[:, width // 2 :]),
         (TOP_BOTTOM, grey[: height // 2], grey[height // 2 :]),

@@ -207,7 +207,7 @@ class VideoWriter:
             free = (self.path.with_stem(f"{self.path.stem} ({number})") for number in count(2))
             other = next(path for path in free if not path.exists())
             os.replace(self._temporary, other)
-            log.warning("'%s' is open in another program: the result is '%s'.", self.path.name, other.name)
+            log.warning("'%s' cannot be replaced, as while a player has it open: see '%s'.", self.path.name, other.name)
             self.path = other
 
     def _last_duration(self) -> int:

@@ -96,6 +96,8 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     if bool(args.clips) == (args.other_day is not None):
         raise InputError("Expected clips to evaluate, or --other-day with a data folder: one of the two.")
+    if args.other_day is not None and args.reference is not None:
+        raise InputError("With --other-day each pair has its own reference; leave out --reference.")
     clips = args.clips or pairs_of(args.other_day, args.split, args.pairs)
     print(as_text(evaluate(clips, protocol, sheet=args.sheet, keep=keep, device=args.device)))
     return 0

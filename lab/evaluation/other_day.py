@@ -31,6 +31,8 @@ def pairs_of(data: Path, split: str, most: int = 2) -> list[Pair]:
         for row in csv.DictReader(file, delimiter="\t"):
             if row["split"] == split and row["kind"] == "image" and row["person"]:
                 photos[row["person"]].append((row.get("session") or "", data / row["path"]))
+    if most < 1:
+        raise InputError(f"Expected one pair of each person or more, got {most}.")
     pairs = []
     for person, own in sorted(photos.items()):
         own = sorted(own)

@@ -50,10 +50,15 @@ class PaperDetector:
         self._mesh.restart()
 
     def detect(
-        self, frame: np.ndarray, mask: np.ndarray | None = None, upcoming: Sequence[np.ndarray] = ()
+        self,
+        frame: np.ndarray,
+        mask: np.ndarray | None = None,
+        upcoming: Sequence[np.ndarray] = (),
+        *,
+        others: bool = False,
     ) -> list[Face]:
         """The faces in an (H, W, 3) uint8 frame, see HeadDetector.detect."""
-        faces = self._mesh.detect(frame, mask, upcoming)
+        faces = self._mesh.detect(frame, mask, upcoming, others=others)
         boxes, _ = self._finder.detect(frame)
         found = []
         for face in faces:

@@ -125,5 +125,7 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
     content["protocol"]["weights"] = {m: str(file) for m, file in evaluation.protocol.weights.items()}
     content["protocol"]["personal"] = str(evaluation.protocol.personal or "")
     own = "first frame of each clip" if evaluation.protocol.first_frame else "first second of each clip"
+    if any("reference" in clip for clip in evaluation.clips):
+        own = "another photograph of each person"
     content["protocol"]["reference"] = str(evaluation.protocol.reference or own)
     files.write_json(path, content)

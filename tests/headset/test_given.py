@@ -118,6 +118,19 @@ def test_a_mask_of_another_frame_rate_is_paired_by_time(tmp_path: Path) -> None:
     assert "paired by time" in frames.remarks[0]
 
 
+def test_dark_noise_is_no_map_of_labels(tmp_path: Path) -> None:
+    """No sample happens to show the headset; elsewhere the black is not quite black."""
+    masks = np.random.default_rng(0).integers(0, 3, (300, 96, 128)) / 255
+    masks[150:164, 30:60, 40:100] = 1
+    found = np.stack(list(beside(masks.astype(np.float32), np.arange(300) / 25)))
+    assert found[:150].sum() == found[164:].sum() == 0 and np.array_equal(found[155] > 0, HOLE)
+
+
+def test_a_long_mask_must_last_as_long_as_its_video() -> None:
+    with pytest.raises(InputError, match="The mask has 14702 frames, but the video has 15000"):
+        beside(np.zeros((14702, 2, 2), np.float32), np.arange(15000) / 25)
+
+
 @pytest.mark.parametrize("count", [24, 26])
 def test_one_frame_too_many_or_too_few_is_forgiven(tmp_path: Path, count: int) -> None:
     frames = beside(clip(tmp_path / "m.mp4", count, 25), np.arange(25) / 25)

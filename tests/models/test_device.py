@@ -12,7 +12,7 @@ from hmd_removal.models.device import full_precision, mixed_precision, with_all_
 @pytest.mark.parametrize("name", ["mps", "privateuseone"])
 def test_devices_without_autocast_are_left_in_float32(name: str) -> None:
     """PyTorch knows mps there only since 2.3, and DirectML not at all: asking is an error by itself."""
-    for context in (mixed_precision(name), full_precision(torch.device("cpu"))):
+    for context in (mixed_precision(name), full_precision(torch.device(name))):
         with context:
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     with pytest.raises(InputError, match="needs a CUDA device or the CPU"):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from faces_of import inside_oval
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.headset.sources import DetectedHeadset, GivenMask, SimulatedHeadset
-from hmd_removal.restore.video import deocclude_video
+from hmd_removal.restore.video import copied, deocclude_video
 from hmd_removal.tracking.enrol import reference_from_frames
 from hmd_removal.tracking.follow import Wearer
 from hmd_removal.tracking.head_search import Box
@@ -317,6 +318,24 @@ print(next(line.split()[1] for line in Path("/proc/self/status").read_text().spl
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < 1.1 * peaks[0] and peaks[1] < 1500, f"{peaks[0]:.0f} and {peaks[1]:.0f} MiB"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_all_readers_have_read_is_let_go_of(count):
+    class Item:
+        pass
+
+    alive, most = WeakSet(), 0
+
+    def items():
+        for _ in range(100):
+            alive.add(item := Item())
+            yield item
+
+    for together in zip(*copied(items(), count), strict=True):
+        assert len(set(together)) == 1
+        most = max(most, len(alive))
+    assert most <= 3
 
 
 class TestViews:

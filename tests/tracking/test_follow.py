@@ -31,7 +31,7 @@ class Script:
     def __init__(self, *frames: list[Face]):
         self._frames = iter(frames)
 
-    def detect(self, frame, mask=None, upcoming=()):
+    def detect(self, frame, mask=None, upcoming=(), *, others=False):
         return next(self._frames)
 
     def restart(self):

@@ -161,6 +161,35 @@ def test_only_the_head_in_the_box_is_followed():
     assert faces[2][0].points == pytest.approx(Head(100, 150).points, abs=0.5)
 
 
+def test_somebody_who_comes_later_is_found_where_others_are_waited_for():
+    scene = {t: [Head(100, 150, scale=3)] for t in range(20)}
+    scene |= {t: [Head(100, 150, scale=3), Head(300, 150)] for t in range(20, 60)}
+    for others in (False, True):
+        net = CodedNet(scene)
+        detector = HeadDetector("covered", net=net, finder=places)
+        counts, looks = [], []
+        for t in scene:
+            before = net.crops
+            counts.append(len(detector.detect(picture(t), others=others)))
+            looks.append(net.crops - before)
+        assert counts[:20] == [1] * 20
+        if others:
+            assert counts[40:] == [2] * 20
+        else:
+            assert counts[20:] == [1] * 40 and max(looks[1:]) <= 2
+        assert sum(n > 20 for n in looks) <= 5, "not in every frame"
+
+
+def test_a_wearer_who_comes_later_is_followed_by_the_real_detector():
+    """Of two heads only the second one wears something; the first one was there before."""
+    scene = {t: [Head(100, 150, scale=4, covered=False)] for t in range(12)}
+    scene |= {t: [Head(100, 150, scale=4, covered=False), Head(300, 150, scale=3)] for t in range(12, 50)}
+    detector = HeadDetector("covered", net=CodedNet(scene), finder=places)
+    track = track_clip([picture(t) for t in scene], (300, 400), Wearer(wearing=True), detector=detector)
+    assert track.points[2] == pytest.approx(Head(100, 150, scale=4).points, abs=1.0)
+    assert track.points[-1] == pytest.approx(Head(300, 150, scale=3).points, abs=1.0)
+
+
 def covered(frames, mode: str = "auto", **options) -> list[bool]:
     """Of each frame whether its face was seen by the landmarker for covered faces."""
     track = track_clip(frames, frames[0].shape[:2], Wearer(detector=mode), **options)

@@ -39,6 +39,19 @@ def test_what_sdr_can_show_comes_back(transfer: str) -> None:
     assert np.abs(shown[0].astype(int) - COLOURS).max() <= 3
 
 
+def test_known_signals_come_out_as_the_standards_say() -> None:
+    """ITU-R BT.2408: grey of 18 % and white of 100 % in HLG and PQ; BT.2087: BT.709's red as BT.2020 has it."""
+    for transfer, grey, white in (("HLG", 0.38, 0.75), ("PQ", 0.38, 0.58)):
+        signal = np.round(65535 * np.array([[[grey] * 3, [white] * 3]])).astype(np.uint16)
+        dark, bright = ToneMapper(transfer)(signal)[0, :, 1].astype(float) / 255
+        assert dark**2.4 == pytest.approx(0.13, abs=0.03) and 0.88 < bright**2.4 < 0.96
+    red = 203 / 10_000 * 0.5 * np.array([0.6274, 0.0691, 0.0164])  # linear, as PQ counts
+    power = red ** (2610 / 16384)
+    signal = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+    shown = ToneMapper("PQ")(np.round(65535 * signal[None, None]).astype(np.uint16))[0, 0]
+    assert shown[0] == pytest.approx(255 * 0.5 ** (1 / 2.4), abs=3) and shown[1:].max() < 12
+
+
 @pytest.mark.parametrize("transfer", ["HLG", "PQ"])
 def test_highlights_are_compressed_and_not_cut_off(transfer: str) -> None:
     ramp = np.round(np.linspace(0, 65535, 200))[None, :, None].repeat(3, 2).astype(np.uint16)

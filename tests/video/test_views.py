@@ -62,6 +62,20 @@ def test_pixels_that_are_not_square_are_stretched(scene: np.ndarray) -> None:
     assert nearly.whole
 
 
+def test_a_box_lies_in_one_view() -> None:
+    left, right = views_of(SIDE_BY_SIDE, (144, 352))
+    assert left.box((200, 20, 80, 90), (144, 352)) is None and right.box((200, 20, 80, 90), (144, 352)) == (
+        24,
+        20,
+        80,
+        90,
+    )
+    (wide,) = views_of(FLAT, (144, 132), Fraction(4, 3))
+    assert wide.box((30, 20, 60, 90), (144, 132)) == pytest.approx((40, 20, 80, 90))
+    top, bottom = views_of(TOP_BOTTOM + HALF, (144, 176))
+    assert bottom.box((10, 80, 40, 30), (144, 176)) == pytest.approx((10, 16, 40, 60)) and top.whole is False
+
+
 def test_bad_layouts() -> None:
     with pytest.raises(InputError, match="stereo layout out of flat, side-by-side"):
         views_of("anaglyph", (144, 176))
