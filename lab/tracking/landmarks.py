@@ -23,7 +23,7 @@ from ..data.face_store import FaceStore
 from ..training.covered_samples import SampleMaker, Scene
 from .masks import mask_iou
 
-YAW_BINS = ((0, 15), (15, 30), (30, 45))  # degrees to either side
+YAW_BINS = ((0, 15), (15, 30), (30, 45), (45, 60))  # degrees to either side
 MOST_PITCH = 25.0  # degrees
 ZOOM = 2  # the scenes' pixels, so that a detector of uncovered faces has enough of them
 LOST = 0.5  # eye distances of mean error from which a face counts as not found
