@@ -6,7 +6,7 @@ from .compare import command as compare_command
 from .data import prepare_command
 from .evaluation import command as evaluation_command
 from .speed import command as speed_command
-from .tracking import enlarged, landmarks_command, tracking_command
+from .tracking import enlarged, landmarks_command, sightings_command, tracking_command
 from .training import command as training_command
 
 
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for module in (
         evaluation_command,
         landmarks_command,
+        sightings_command,
         tracking_command,
         enlarged,
         compare_command,

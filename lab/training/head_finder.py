@@ -136,7 +136,7 @@ def draw(maker: SampleMaker, scenes: list[Scene], rng: np.random.Generator) -> t
     for k in rng.permutation(len(scenes))[: rng.choice(len(HEADS), p=HEADS)]:
         scene = mirror(scenes[k]) if rng.random() < 0.5 else scenes[k]
         size, kind = rng.uniform(*SIZES), rng.random()
-        picture, share = scene.picture, _fading(rng)
+        picture, share = scene.picture, fading(rng)
         if kind < BACK:
             picture = back_of_head(scene.picture, scene.points, rng)
         elif kind < BACK + UNWORN:
@@ -144,27 +144,27 @@ def draw(maker: SampleMaker, scenes: list[Scene], rng: np.random.Generator) -> t
         scale = HEAD_SIDE * math.exp(size) / (CROP_CENTIMETRES * pose_scale(scene.pose))
         middle = transform(scene.pose, np.array(CROP_CENTRE))[:2] * scale
         corner = np.round(rng.uniform(0, SIDE, 2) - middle).astype(int)
-        there = _pasted(image, picture, share, scale, corner)
+        there = pasted(image, picture, share, scale, corner)
         target[there[CELL // 2 :: CELL, CELL // 2 :: CELL] > 0.5] = 0.0  # whoever was there is now behind this one
         if kind >= BACK + UNWORN:
             _mark(target, corner + middle, size)
     return taken(image, rng), target
 
 
-def _fading(rng: np.random.Generator) -> np.ndarray:
+def fading(rng: np.random.Generator) -> np.ndarray:
     """(SCENE_SIDE, SCENE_SIDE) float32, how much of a scene is shown: all of its square, sharply cut or fading out."""
     fade = rng.uniform(4, 30) if rng.random() < 0.5 else 1.0
     edge = (np.minimum(np.arange(SCENE_SIDE), np.arange(SCENE_SIDE)[::-1]) + 1) / fade
     return np.minimum(edge[:, None], edge[None]).clip(0, 1).astype(np.float32)
 
 
-def _pasted(image: np.ndarray, picture: np.ndarray, share: np.ndarray, scale: float, corner: np.ndarray) -> np.ndarray:
-    """Put a picture so many times as large into the image, in place, its upper left corner at (x, y); (SIDE, SIDE)
+def pasted(image: np.ndarray, picture: np.ndarray, share: np.ndarray, scale: float, corner: np.ndarray) -> np.ndarray:
+    """Put a picture so many times as large into the square image, in place, its upper left corner at (x, y); (S, S)
     float32, how much of the image it now is."""
-    side = max(round(scale * SCENE_SIDE), 2)
+    side, room = max(round(scale * SCENE_SIDE), 2), len(image)
     small, part = (cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA) for x in (picture, share))
-    there = np.zeros((SIDE, SIDE), np.float32)
-    (x0, y0), (x1, y1) = np.clip(corner, 0, SIDE), np.clip(corner + side, 0, SIDE)
+    there = np.zeros((room, room), np.float32)
+    (x0, y0), (x1, y1) = np.clip(corner, 0, room), np.clip(corner + side, 0, room)
     rows, columns = slice(y0 - corner[1], y1 - corner[1]), slice(x0 - corner[0], x1 - corner[0])
     there[y0:y1, x0:x1] = part[rows, columns]
     before, alpha = image[y0:y1, x0:x1], part[rows, columns, None]
