@@ -29,10 +29,10 @@ MOST = 4  # heads in a picture
 MOST_CANDIDATES = 12  # windows worth refining
 # Crops that are off by (x, y) sides, a factor and degrees, from which a head is looked at to make sure of it.
 PROBES = ((0.14, 0.1, 1.15, 8.0), (-0.14, -0.1, 0.87, -8.0), (0.1, -0.14, 0.87, 8.0), (-0.1, 0.14, 1.15, -8.0))
-# Log-odds that there is a head, by `evidence`: logistic regression on what is sighted in 450 pictures of training scenes
-# among parts of photographs without a head (`hmd-removal lab fit-sightings`, 2026-11-28).
-WEIGHTS, BIAS = np.array((0.94, -4.2, -0.81, 1.10)), -0.23
-SURE_ENOUGH = -0.25  # log-odds from which a sighting counts: one that is missed costs more than one too many
+# Log-odds that there is a head, by `evidence`: logistic regression on what is sighted in 450 pictures of scenes of the
+# training among parts of photographs without a head (`hmd-removal lab fit-sightings`, 2026-11-28).
+WEIGHTS, BIAS = np.array((1.70, -0.84, -0.65, 0.89)), -2.08
+SURE_ENOUGH = -1.0  # log-odds from which a sighting counts: one that is missed costs more than one too many
 
 # The landmarker's crop sides by the picture's height, one for each level of the pyramid: HEAD_SIDE pixels there. Heads
 # (24 of a crop's 34 cm) are found from 0.09 to 1.1 of the height.

@@ -32,7 +32,7 @@ def _fit(args: argparse.Namespace) -> int:
             counts = rows @ w + b > SURE_ENOUGH
             heads, others = right.sum() + missed, (~right).sum()
             print(
-                f"{name}, {args.pictures} pictures of {split}: {counts[right].sum()} of {heads} heads are found, {missed} "
-                f"are not sighted at all; {counts[~right].sum()} of {others} other sightings are taken for one."
+                f"{name}, {args.pictures} pictures of {split}: {counts[right].sum()} of {heads} heads are found, "
+                f"{missed} are not sighted at all; {counts[~right].sum()} of {others} others are taken for one."
             )
     return 0
