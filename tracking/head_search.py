@@ -32,7 +32,8 @@ PROBES = ((0.14, 0.1, 1.15, 8.0), (-0.14, -0.1, 0.87, -8.0), (0.1, -0.14, 0.87, 
 # Log-odds that there is a head, by `evidence`: logistic regression on what is sighted in 450 pictures of scenes of the
 # training among parts of photographs without a head (`hmd-removal lab fit-sightings`, 2026-11-28).
 WEIGHTS, BIAS = np.array((1.70, -0.84, -0.65, 0.89)), -2.08
-SURE_ENOUGH = -1.0  # log-odds from which a sighting counts: one that is missed costs more than one too many
+SURE_ENOUGH = -1.25  # log-odds from which a sighting counts: one that is missed costs more than one too many
+SMALL = 0.4  # of the size of a head that is sure, below which a doubtful one is rather a hand or the knot of a tie
 
 # The landmarker's crop sides by the picture's height, one for each level of the pyramid: HEAD_SIDE pixels there. Heads
 # (24 of a crop's 34 cm) are found from 0.09 to 1.1 of the height.
@@ -139,12 +140,16 @@ def refined(net: "CoveredLandmarkNet", frame: np.ndarray, first: list[Sighting])
 def _confirmed(net: "CoveredLandmarkNet", frame: np.ndarray, candidates: list[Sighting]) -> list[Sighting]:
     """Those candidates that are heads, by several looks from crops that are off to every side."""
     probes = look(net, frame, [s.crop.misplaced(*probe) for s in candidates for probe in PROBES])
-    confirmed = []
-    for i, sighting in enumerate(candidates):
-        looks = [sighting, *probes[i * len(PROBES) : (i + 1) * len(PROBES)]]
-        if evidence(looks) @ WEIGHTS + BIAS > SURE_ENOUGH:
-            confirmed.append(replace(sighting, presence=float(np.mean([seen.presence for seen in looks]))))
-    return distinct(confirmed)
+    looks = [[s, *probes[i * len(PROBES) : (i + 1) * len(PROBES)]] for i, s in enumerate(candidates)]
+    odds = [float(evidence(of_one) @ WEIGHTS + BIAS) for of_one in looks]
+    sure = max((s.crop.side for s, o in zip(candidates, odds, strict=True) if o > 0), default=0.0)
+    return distinct(
+        [
+            replace(s, presence=float(np.mean([seen.presence for seen in of_one])))
+            for s, o, of_one in zip(candidates, odds, looks, strict=True)
+            if o > (SURE_ENOUGH if s.crop.side > SMALL * sure else 0)
+        ]
+    )
 
 
 def evidence(looks: Sequence[Sighting]) -> np.ndarray:
