@@ -92,17 +92,12 @@ def arm_before(
         )
         tip = base + scale * rng.uniform(2, 8) * np.array((np.cos(angle), np.sin(angle)))
         limbs.append((base, tip, (0.95, 0.75), colour))
-    out, hidden = picture.copy(), np.zeros(picture.shape[:2], np.uint8)
+    out = picture.copy()
     for start, end, radii, tone in limbs:
-        for step, (outline, brightness) in enumerate(
-            limb_strokes(start, end, (radii[0] * scale, radii[1] * scale), light)
-        ):
-            polygon = np.round(outline * 16).astype(np.int32)
+        for outline, brightness in limb_strokes(start, end, (radii[0] * scale, radii[1] * scale), light):
             shade = np.clip(255 * np.asarray(tone) * brightness, 0, 255).tolist()
-            cv2.fillConvexPoly(out, polygon, shade, cv2.LINE_AA, 4)
-            if step == 0:
-                cv2.fillConvexPoly(hidden, polygon, 1, cv2.LINE_8, 4)
-    return out, hidden
+            cv2.fillConvexPoly(out, np.round(outline * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
+    return out, (out != picture).any(2).view(np.uint8)
 
 
 def back_of_head(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -27,8 +26,7 @@ def test_what_hides_the_face_is_exactly_where_its_mask_says(thing, points: np.nd
     for seed in range(12):
         picture, hidden = thing(GREY, pose, np.random.default_rng(seed))
         changed = (picture != GREY).any(2)
-        rim = cv2.dilate(hidden, np.ones((3, 3), np.uint8)) > 0  # an antialiased edge reaches a pixel beyond
-        assert not (changed & ~rim).any()
+        assert np.array_equal(changed, hidden > 0)
         shares.append(hidden.mean())
     assert (GREY == 128).all(), "the picture given is left as it is"
     assert 0.005 < np.mean(shares) < 0.35 and np.std(shares) > 0

@@ -74,7 +74,7 @@ def test_words_on_masks():
     masks = np.zeros((4, 10, 10))
     assert describe_masks(masks) == "A headset was found in 0 of 4 frames."
     masks[1:, :3, :4] = 1
-    assert describe_masks(masks) == "A headset was found in 3 of 4 frames, where it takes 12 % of the picture."
+    assert describe_masks(masks) == "A headset was found in 3 of 4 frames (1-3), where it takes 12 % of the picture."
 
 
 def test_frame_itself_is_left_alone(face: TrackedFace):
