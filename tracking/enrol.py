@@ -100,8 +100,8 @@ def own_reference(
         reference, _, chosen = pick_reference(frames, FaceTrack.stack(faces, frames[0].shape[:2]))
     except InputError as error:
         raise InputError(
-            "A reference of the uncovered face is needed, a photo or a clip. "
-            f"This video itself does not show one: {error}"
+            "A reference of the uncovered face is needed, a photo or a clip; this video itself does not show one: "
+            f"{str(error)[0].lower()}{str(error)[1:]}"
         ) from error
     return reference, [numbers[index] for index in chosen]
 
