@@ -122,6 +122,8 @@ class DeoccludeVideo(io.ComfyNode):
                         "browsers do not play it."
                     ),
                 ),
+                face_input(optional=True, advanced=True),
+                *shift_inputs(advanced=True),
                 known(
                     io.Combo.Input,
                     "stereo",
@@ -134,8 +136,6 @@ class DeoccludeVideo(io.ComfyNode):
                         "to half their width or height."
                     ),
                 ),
-                face_input(optional=True, advanced=True),
-                *shift_inputs(advanced=True),
             ],
             outputs=[
                 io.Video.Output(

@@ -199,6 +199,9 @@ def test_headset_that_cannot_be_found_is_one_sentence(
     assert_one_sentence(comfy(scenario), words)
 
 
+NO_REFERENCE = "A reference of the uncovered face is needed, .* this video itself does not show one"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -206,8 +209,8 @@ def test_headset_that_cannot_be_found_is_one_sentence(
         ({"method": "magic"}, "got 'magic'"),
         ({"mask_source": "headset preset"}, "mask_source out of .*, got 'headset preset'; .* 'detect headset'"),
         ({"mask_source": "given mask"}, "mask or mask_video must be connected, but neither is"),
-        ({"method": "warp", "reference": None}, "A reference of the uncovered face is needed, .* this video itself does not show one"),
-        ({"reference": None}, "A reference of the uncovered face is needed, .* this video itself does not show one"),
+        ({"method": "warp", "reference": None}, NO_REFERENCE),
+        ({"reference": None}, NO_REFERENCE),
         ({"method": "personal"}, "'personal' needs the model of a person"),
         ({"method": "personal", "personal_model": "personal/nobody.safetensors"}, "There is no file 'personal/nobody"),
         ({"quality": "best"}, "quality out of high, small, lossless, got 'best'"),

@@ -108,12 +108,12 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
         (
             "HMD_DeoccludeVideo",
             ["headset preset", "quest", 0.3, "telea", "oracle", 1, "hold", 0.5, -0.5, "covered", "1, 2, 3, 4", "none"],
-            ["detect headset", "quest", 0.3, "warp", "none", "hold", "1, 2, 3, 4", "high", 1, 0.5, -0.5],
+            ["detect headset", "quest", 0.3, "warp", "none", "hold", "1, 2, 3, 4", "high", 1, 0.5, -0.5, "flat"],
         ),
         (
             "HMD_DeoccludeVideo",
             ["simulate headset", "band", 0.0, "static", "visible", 2, "error"],  # before some widgets were added
-            ["simulate headset", "band", 0.0, "warp", "none", "error", "", "high", 2, 0.0, 0.0],
+            ["simulate headset", "band", 0.0, "warp", "none", "error", "", "high", 2, 0.0, 0.0, "flat"],
         ),
         ("HMD_DrawHMDMask", ["index", "freeform", 0.7, 5], ["index", 0.7, 5]),
         ("HMD_InpaintBaseline", ["lafin", "mine.safetensors", "oracle"], ["warp", "oracle"]),
