@@ -78,7 +78,7 @@ class CodedNet(nn.Module):
     def _see(self, number: int, frame_of: np.ndarray) -> tuple[np.ndarray, ...]:
         """What there is in one crop. frame_of: (3, 2), (u, v, 1) in crop sides to the frame's pixels."""
         centre, side = np.array([0.5, 0.5, 1]) @ frame_of, np.sqrt(abs(np.linalg.det(frame_of[:2])))
-        heads = self._scene[number]
+        heads = self._scene.get(number, ())  # a picture that was changed is of no scene
         spread = np.zeros((478, 3))
         spread[:, [0, 2]] = DEVIATION
         if not heads:

@@ -41,6 +41,8 @@ LEVELS = (1.15, 0.62, 0.34, 0.185)
 LIKELY = 0.1  # from which a cell is worth a look by the landmarker
 MOST_PLACES = 12  # of them
 
+BRIGHTER = np.round(255 * np.sqrt(np.arange(256) / 255)).astype(np.uint8)
+
 # Crop sides by the longer side of what frames the head: a box drawn loosely, around hair and chin, around the face.
 BY_BOX = (1.0, 1.4, 1.9)
 # The same for MediaPipe's mesh, which is a face's, or is squeezed into the lower half of one.
@@ -62,6 +64,9 @@ def find_heads(
     """
     crops = [*places, *(crop for points in faces for crop in crops_for_mesh(points))]
     found = _confirmed(net, frame, refined(net, frame, look(net, frame, crops)))
+    if not found and crops:  # perhaps it is too dark to be sure
+        frame = cv2.LUT(frame, BRIGHTER)
+        found = _confirmed(net, frame, refined(net, frame, look(net, frame, crops)))
     return distinct(sorted(found, key=lambda head: -head.crop.side)[:most])
 
 
