@@ -190,7 +190,7 @@ class DeoccludeVideo(io.ComfyNode):
             wearer = Wearer(face, on_missing, box=box_of(face_box))
             taken: list[int] = []
             if reference is None and needs_reference(method) and mask_source == DETECTED:
-                reference, taken = own_reference(source, progress=progress_bar())
+                reference, taken = own_reference(source, stereo=stereo, progress=progress_bar())
             report = deocclude_video(
                 source,
                 target,

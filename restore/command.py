@@ -108,7 +108,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     own = reference is None and needs_reference(args.method) and args.mask == AUTO
     if own:
         check_method(args.method)
-        reference, taken = own_reference(args.video)
+        reference, taken = own_reference(args.video, stereo=args.stereo)
     filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
     with tqdm(unit="frame") as bar:
 

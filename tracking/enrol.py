@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..video import VideoReader
 from ..video.source import Source
-from ..video.views import FLAT, View, views_of
+from ..video.views import FLAT, views_of
 from .follow import Wearer, track_clip
 from .heads import HeadDetector
 from .reference import FrameScore, Reference, pick_reference
@@ -71,16 +71,16 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
 
 
 def own_reference(
-    source: Source, *, view: View | None = None, progress: Callable[[int, int], None] | None = None
+    source: Source, *, stereo: str = FLAT, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Reference, list[int]]:
     """The reference from covered footage itself, whose wearer is uncovered for a while, and the numbers of its frames.
 
-    view: the part of the frames that is looked at; None for all of it. Raises InputError where the face is nowhere
+    stereo: out of video.views.STEREO; the first view is looked at. Raises InputError where the face is nowhere
     uncovered, or several people are in sight, of whom it may be another one's.
     """
     with VideoReader(source) as reader:
         info = reader.info
-        view = view or views_of(FLAT, (info.height, info.width), info.sample_aspect_ratio)[0]
+        view = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)[0]
         numbers = np.unique(np.linspace(0, info.frame_count - 1, OWN_FRAMES).astype(int)).tolist()
         frames, faces = [], []
         with closing(HeadDetector()) as detector:

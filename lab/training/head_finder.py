@@ -21,6 +21,7 @@ from ...tracking.head_search import LIKELY, peaks
 from ..data.face_store import open_store
 from .clutter import back_of_head
 from .covered_samples import SCENE_SIDE, SampleMaker, Scene, mirror, taken
+from .landmarks import as_float, schedule
 
 SIDE = 160  # pixels of a training picture
 HEADS = (0.15, 0.5, 0.25, 0.1)  # chances of none, one, two and three heads in it
@@ -69,10 +70,10 @@ def train(data: Path, work: Path, recipe: Recipe) -> Path:
         optimiser.load_state_dict(state["optimiser"])
     loader = DataLoader(samples, batch_size=None, sampler=range(done, recipe.steps), num_workers=recipe.workers)
     for step, batch in enumerate(tqdm(loader, desc="train head-finder", unit="step"), done + 1):
-        optimiser.param_groups[0]["lr"] = recipe.rate * _schedule(step, recipe)
+        optimiser.param_groups[0]["lr"] = recipe.rate * schedule(step - 1, recipe.steps, recipe.warm_up)
         batch = {name: tensor.to(recipe.device) for name, tensor in batch.items()}
         with mixed_precision(recipe.device):
-            logits = net.train()(_float(batch["image"]))
+            logits = net.train()(as_float(batch["image"]))
         loss = finder_loss(logits.float(), batch["target"])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -101,7 +102,7 @@ def finder_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def check(net: HeadFinder, batch: dict[str, torch.Tensor]) -> dict[str, float]:
     """missed: share of heads beside which no cell is LIKELY; false: likely places a picture that are no heads'."""
     device = next(net.parameters()).device
-    share = net.eval()(_float(batch["image"].to(device))).sigmoid()
+    share = net.eval()(as_float(batch["image"].to(device))).sigmoid()
     near = F.max_pool2d((batch["target"].to(device) == 1).float()[:, None], 3, 1, 1)[:, 0] > 0
     found = F.max_pool2d(share[:, None], 3, 1, 1)[:, 0] > LIKELY
     heads = batch["target"].to(device) == 1
@@ -185,15 +186,3 @@ def _mark(target: np.ndarray, place: np.ndarray, size: float) -> None:
     near = np.exp(-away / 2).astype(np.float32)
     np.maximum(target, np.where(away < 9, near, 0), out=target, where=target >= 0)
     target[round(float(np.clip(y, 0, len(target) - 1))), round(float(np.clip(x, 0, len(target) - 1)))] = 1.0
-
-
-def _schedule(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    if step < recipe.warm_up:
-        return step / recipe.warm_up
-    done = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _float(image: torch.Tensor) -> torch.Tensor:
-    return (image.float() / 255).contiguous(memory_format=torch.channels_last)

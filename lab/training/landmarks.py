@@ -98,10 +98,10 @@ class Trainer:
         """One step; returns the losses."""
         batch = {name: tensor.to(self.recipe.device) for name, tensor in batch.items()}
         for group in self._optimiser.param_groups:
-            group["lr"] = self.recipe.rate * self._schedule()
+            group["lr"] = self.recipe.rate * schedule(self.step, self.recipe.steps, self.recipe.warm_up)
         self.net.train()
         with mixed_precision(self.recipe.device):
-            prediction = self.net(_float(batch["image"]))
+            prediction = self.net(as_float(batch["image"]))
         losses = landmark_losses(prediction, batch)
         self._optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
@@ -129,12 +129,12 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
 
-    def _schedule(self) -> float:
-        """Linear warm-up, then a cosine down to a hundredth."""
-        if self.step < self.recipe.warm_up:
-            return (self.step + 1) / self.recipe.warm_up
-        done = (self.step - self.recipe.warm_up) / max(self.recipe.steps - self.recipe.warm_up, 1)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+def schedule(step: int, steps: int, warm_up: int) -> float:
+    """The share of the highest rate at a step, counted from 0: linear warm-up, then a cosine down to a hundredth."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1)))
 
 
 def load_known(net: CoveredLandmarkNet, file: Path) -> None:
@@ -156,7 +156,7 @@ def check(net: CoveredLandmarkNet, batch: dict[str, torch.Tensor]) -> dict[str, 
     """Errors on a batch, in % of the eye distance, degrees and shares."""
     device = next(net.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in batch.items()}
-    prediction = net.eval()(_float(batch["image"]))
+    prediction = net.eval()(as_float(batch["image"]))
     there, visible = batch["present"], batch["visible"]
     scale = torch.linalg.vector_norm(batch["pose"][:, :3, 0], dim=1) * EYE_DISTANCE
     plain = (prediction.points - batch["points"])[..., :2]
@@ -193,5 +193,6 @@ def _rotation(pose: torch.Tensor) -> torch.Tensor:
     return axes / torch.linalg.vector_norm(axes, dim=1, keepdim=True)
 
 
-def _float(image: torch.Tensor) -> torch.Tensor:
+def as_float(image: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W) uint8 to float32 in [0, 1], channels last."""
     return (image.float() / 255).contiguous(memory_format=torch.channels_last)

@@ -116,6 +116,15 @@ def test_footage_that_begins_uncovered_is_its_own_reference(tmp_path: Path, on_a
         assert not 10 <= nearest < 20, "no picture with the headset on"
 
 
+def test_of_a_stereo_picture_one_view_is_the_reference(tmp_path: Path, on_and_off: np.ndarray) -> None:
+    both = np.concatenate([on_and_off, np.roll(on_and_off, -6, axis=2)], axis=2)
+    source = write_clip(tmp_path / "sbs.mp4", both, options={"crf": "5"})
+    reference, _ = own_reference(source, stereo="side-by-side")
+    assert all(image.shape == on_and_off.shape[1:] for image in reference.images)
+    with pytest.raises(InputError, match="shows several people"):
+        own_reference(source)
+
+
 def test_footage_that_is_covered_all_the_time_is_not(tmp_path: Path, wearer: tuple[np.ndarray, np.ndarray]) -> None:
     source = write_clip(tmp_path / "on.mp4", wearer[0][:10], options={"crf": "5"})
     with pytest.raises(InputError, match="a headset is before the eyes in all 10 pictures"):
