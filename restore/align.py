@@ -105,7 +105,7 @@ class PictureChoice:
         count = len(bank)
         self._misfit = np.full(count, np.nan)
         self._looked = np.zeros(count, int)  # at which frame
-        self._evidence: list[Evidence | None] = [None] * count  # of where each picture belongs
+        self._evidence = [Evidence.none()] * count  # of where each picture belongs
         self._frame = 0
         self._current: int | None = None
 
@@ -137,9 +137,10 @@ class PictureChoice:
         near = grown(hole[None], COMPARED + SEAM).expand(len(looks), -1, -1, -1)
         places, kind = mesh_maps(self._bank.places[looks], shapes(looks), near, range(len(looks)))
         pictures = sampled(self._bank.small[looks], places.permute(0, 2, 3, 1))
-        found, evidence = misfits(frame, hole, pictures, kind, [self._evidence[i] for i in looks])
-        for i, value, of_it in zip(looks, found, evidence, strict=True):
-            self._evidence[i] = of_it
+        before = Evidence.joined([self._evidence[i] for i in looks])
+        found, evidence = misfits(frame, hole, pictures, kind, before)
+        for k, (i, value) in enumerate(zip(looks, found, strict=True)):
+            self._evidence[i] = evidence.of(k)
             known = self._misfit[i]
             self._misfit[i] = value if np.isnan(known) else known if np.isnan(value) else known + NEWS * (value - known)
             self._looked[i] = self._frame
@@ -150,8 +151,8 @@ def misfits(
     hole: torch.Tensor,
     pictures: torch.Tensor,
     kind: torch.Tensor,
-    before: Sequence[Evidence | None],
-) -> tuple[list[float], list[Evidence]]:
+    before: Evidence,
+) -> tuple[list[float], Evidence]:
     """How far each picture is from the frame around the hole, with its colours matched and moved to meet it as it will
     be in use: root mean square of the differences on [0, 1], NaN where the picture shows too little there; and the
     evidence of where it belongs, for the next look, see restore.rim.
@@ -164,12 +165,8 @@ def misfits(
     count = len(pictures)
     frames, holes = frame.expand(count, -1, -1, -1), hole.expand(count, -1, -1, -1)
     matched = (pictures + matching_tint(pictures, frames, holes, kind)).clamp(0, 1)
-    steps, evidence = [], []
-    for i in range(count):
-        step, of_it = registered(frames[i : i + 1], matched[i : i + 1], holes[i : i + 1], kind[i : i + 1], before[i])
-        steps.append(step)
-        evidence.append(of_it)
-    there = moved(matched, torch.cat(steps))
+    steps, evidence = registered(*(x[:, None] for x in (frames, matched, holes, kind)), before)
+    there = moved(matched, steps[:, 0])
     ring = grown(holes, COMPARED + SEAM) & ~grown(holes, SEAM) & (kind > 0)
     difference, wanted, shown = (_details(x, ring) for x in (frames - there, frames, there))
     counted = ring.sum((1, 2, 3)).clamp(min=1)

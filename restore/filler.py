@@ -107,10 +107,11 @@ class Filling:
 
     shown: the picture of the bank that is shown in each frame, and places: (T, 2, S, S), where in it each cell lies, in
     its sides, valid where known, (T, 1, S, S), is 1; None where none is shown. tint: (T, 3, s, s), what is added to
-    that. drawn: (T, 3, s, s) in [0, 1], what is seen where no picture is. recall: (T, 1, S, S), the logit of the share
-    that the memory of a place gets, and coarse: (T, 3, S, S), what is coarse in the difference of the memory from the
-    rest; None for methods without memory. added: (T, 3, s, s), what is added to all of these in the end, None for
-    methods that add nothing. Sizes may differ from field to field.
+    that. drawn: (T, 3, s, s) in [0, 1], what is seen where no picture is, and by `share`, (T, 1, s, s), in place of it,
+    None for nowhere. recall: (T, 1, S, S), the logit of the share that the memory of a place gets, and coarse: (T, 3,
+    S, S), what is coarse in the difference of the memory from the rest; None for methods without memory. added: (T, 3,
+    s, s), what is added to all of these in the end, None for methods that add nothing. Sizes may differ from
+    field to field.
     """
 
     drawn: torch.Tensor | None = None
@@ -121,6 +122,11 @@ class Filling:
     recall: torch.Tensor | None = None
     coarse: torch.Tensor | None = None
     added: torch.Tensor | None = None
+    share: torch.Tensor | None = None
+
+    def frame(self, t: int) -> "Filling":
+        """One of its frames."""
+        return Filling(**{name: None if value is None else value[t : t + 1] for name, value in vars(self).items()})
 
     @classmethod
     def joined(cls, first: "Filling", second: "Filling") -> "Filling":

@@ -14,11 +14,9 @@ from torch.nn import functional as F
 
 from ..tracking.crop import Crop
 from ..tracking.mesh import (
-    affine_maps,
     extended_triangles,
     kinds,
     mesh_triangles,
-    painting_order,
     places_in,
     triangle_map,
 )
@@ -114,7 +112,7 @@ TOUCHED = 0.5  # cells: how far beyond its edge a triangle still covers, as Open
 
 
 def mesh_maps(
-    source: torch.Tensor, target: np.ndarray, region: torch.Tensor, of: Sequence[int]
+    source: torch.Tensor, target: np.ndarray | torch.Tensor, region: torch.Tensor, of: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Where the cells of some grids lie in the pictures of N meshes, on the device of `source`; see tracking.mesh.
 
@@ -124,6 +122,7 @@ def mesh_maps(
     """
     if source.device.type != "cpu":
         return mesh_maps_by_trying(source, target, region, of)
+    target = np.asarray(target)
     index = [triangle_map(*one) for one in zip(target, region[:, 0].numpy(), strict=True)]
     places = [places_in(mesh, target[t], index[t]) for mesh, t in zip(source.numpy(), of, strict=True)]
     kind = np.stack([kinds(index[t]) for t in of])
@@ -131,15 +130,19 @@ def mesh_maps(
 
 
 def mesh_maps_by_trying(
-    source: torch.Tensor, target: np.ndarray, region: torch.Tensor, of: Sequence[int]
+    source: torch.Tensor, target: np.ndarray | torch.Tensor, region: torch.Tensor, of: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`mesh_maps` without a loop over triangles: the nearest of those whose edges a cell lies within."""
-    device, side = source.device, region.shape[-1]
+    device, side, of = source.device, region.shape[-1], list(of)
+    target = torch.as_tensor(target).to(device, torch.float32)
     triangles = torch.from_numpy(extended_triangles()).long().to(device)
-    order = np.stack([painting_order(points) for points in target])
-    rank = torch.from_numpy(np.argsort(order, 1)).to(device) + 1  # the higher, the nearer
-    points = torch.from_numpy(target[..., :2]).float().to(device)
-    corners = points[:, triangles]  # (N, F, 3, 2)
+    on_mesh = torch.arange(len(triangles), device=device) < len(mesh_triangles())
+    # From the back to the front, rings first, see tracking.mesh.painting_order.
+    depth = target[..., 2][:, triangles].mean(2)
+    behind = on_mesh * (2 * depth.abs().amax(1, keepdim=True) + 1)
+    order = (behind - depth).argsort(1)
+    rank = order.argsort(1) + 1  # the higher, the nearer
+    corners = target[..., :2][:, triangles]  # (T, F, 3, 2)
     edges = corners.roll(-1, 2) - corners
     normals = torch.stack([-edges[..., 1], edges[..., 0]], -1)
     turning = (edges[:, :, 0, 0] * edges[:, :, 1, 1] - edges[:, :, 0, 1] * edges[:, :, 1, 0]).sign()[:, :, None, None]
@@ -147,24 +150,37 @@ def mesh_maps_by_trying(
     offsets = TOUCHED - (normals * corners).sum(-1)
     across = torch.arange(side, device=device, dtype=torch.float32)
     # What touches both edges of a needle may lie far beyond its tip: no triangle reaches beyond its own box.
-    low, high = corners.amin(2) - TOUCHED, corners.amax(2) + TOUCHED  # (N, F, 2)
-    boxed = (across >= low[..., None]) & (across <= high[..., None])  # (N, F, 2, S)
+    low, high = corners.amin(2) - TOUCHED, corners.amax(2) + TOUCHED  # (T, F, 2)
+    boxed = (across >= low[..., None]) & (across <= high[..., None])  # (T, F, 2, S)
     nearest = rank.new_zeros(len(target), side, side)
     for start in range(0, len(triangles), TRIED):
         part = slice(start, start + TRIED)
-        x = normals[:, part, :, 0, None] * across + offsets[:, part, :, None]  # (N, f, 3, S)
+        x = normals[:, part, :, 0, None] * across + offsets[:, part, :, None]  # (T, f, 3, S)
         y = normals[:, part, :, 1, None] * across
-        within = (x[..., None, :] + y[..., None] >= 0).all(2)  # (N, f, S, S)
+        within = (x[..., None, :] + y[..., None] >= 0).all(2)  # (T, f, S, S)
         within &= boxed[:, part, 0, None] & boxed[:, part, 1, :, None]
         nearest = torch.maximum(nearest, (within * rank[:, part, None, None]).amax(1))
     nearest = (nearest * region[:, 0]).flatten(1)
-    shown = nearest > 0
-    number = torch.from_numpy(order).to(device).gather(1, (nearest - 1).clamp(min=0))
-    maps = [affine_maps(target[t, :, :2], mesh) for mesh, t in zip(source.cpu().numpy(), of, strict=True)]
-    maps = torch.from_numpy(np.stack(maps)).float().to(device).flatten(2)  # (N, F, 6)
-    maps = maps.gather(1, number[list(of), :, None].expand(-1, -1, 6)).unflatten(2, (2, 3))
+    number = order.gather(1, (nearest - 1).clamp(min=0))[of]  # (N, S * S)
+    shown = (nearest > 0)[of]
+    chosen = triangles[number]  # (N, S * S, 3)
+    a, b, c = _corners(target[of, :, :2], chosen)
+    start, *sides = _corners(source, chosen)
     y, x = torch.meshgrid(across, across, indexing="ij")
-    middles = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x).flatten()], -1)  # (S * S, 3)
-    places = (maps * middles[:, None]).sum(-1) * shown[list(of), :, None]
-    kind = torch.where(shown, torch.where(number < len(mesh_triangles()), 2, 1), 0).to(torch.uint8)[list(of)]
+    away = torch.stack([x.flatten(), y.flatten()], -1) - a
+    area = _cross(b - a, c - a)
+    inverse = torch.where(area.abs() < 1e-9, 0, 1 / torch.where(area == 0, 1, area))  # seen edge-on: the first corner
+    shares = _cross(away, c - a) * inverse, _cross(b - a, away) * inverse
+    places = start + sum(share[..., None] * (side - start) for share, side in zip(shares, sides, strict=True))
+    places = torch.where(shown[..., None], places, 0)
+    kind = torch.where(shown, torch.where(on_mesh[number], 2, 1), 0).to(torch.uint8)
     return places.transpose(1, 2).unflatten(2, (side, side)), kind.unflatten(1, (1, side, side))
+
+
+def _corners(points: torch.Tensor, triangles: torch.Tensor) -> list[torch.Tensor]:
+    """Three times (N, K, 2): the corners of triangles, (N, K, 3), among (N, M, 2) points."""
+    return [points.gather(1, corner[..., None].expand(-1, -1, 2)) for corner in triangles.unbind(-1)]
+
+
+def _cross(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]

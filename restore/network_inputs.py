@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..models.aligned_generator import UNLIKE, Generated
 from ..models.correction import STEP, Correction, coarse
 from ..models.recall import GUESSED
 from .filler import Filling, Window
-from .grid import moved
-from .warp import Fitted
+from .grid import grown, membrane, moved
+from .warp import SEAM, Fitted
 
 # dlib's 68 points (the iBUG 300-W scheme) in MediaPipe's mesh, in dlib's order. At the cheeks MediaPipe's oval runs
 # somewhat outside dlib's jaw line; the others mean the same spots.
@@ -98,3 +99,30 @@ def corrected(fitted: Fitted, correction: Correction, memory: torch.Tensor) -> F
     recall = correction.recall[0].float().to(device)
     difference = memory[:, 3:4] * (memory[:, :3] - pictures)
     return Filling(ground, filling.shown, places, known, tint, recall, coarse(difference), added)
+
+
+def generator_inputs(frames: torch.Tensor, holes: torch.Tensor, kind: torch.Tensor, fitted: Fitted) -> torch.Tensor:
+    """(N, CHANNELS, S, S): what models.aligned_generator is given of N frames. frames: (N, 3, S, S) in [0, 1]; holes:
+    (N, 1, S, S), over 0 where any of a cell is hole; kind: (N, 1, S, S) of tracking.mesh."""
+    # Right beside the hole the device's edge shines through.
+    hole = grown(holes, SEAM).float()
+    shown = 1 - hole
+    unlike = UNLIKE * (frames - fitted.pictures) * shown
+    around = membrane(frames, shown)
+    ring, face = ((kind == value).float() for value in (1, 2))
+    return torch.cat([frames * shown, hole, ring, face, fitted.pictures, unlike, around], 1)
+
+
+def generated(fitted: Fitted, found: Generated) -> Filling:
+    """What the aligned generator makes of the fitted reference, without what is remembered."""
+    filling = fitted.filling
+    side = filling.places.shape[-1]
+    device = filling.places.device
+    smooth = torch.cat([found.displacement, found.tint], 1).to(device)
+    steps, tint = F.interpolate(smooth, size=side, mode="bilinear", align_corners=False).split((2, 3), 1)
+    known = filling.known
+    fields = moved(torch.cat([filling.places * known, known, filling.tint, filling.drawn], 1), steps)
+    places, known, before, ground = fields.split((2, 1, 3, 3), 1)
+    drawn = ground + tint + found.drawing.to(device)
+    places = places / known.clamp(min=1e-3)
+    return Filling(drawn, filling.shown, places, known, before + tint, share=found.share.to(device))

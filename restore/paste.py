@@ -70,29 +70,46 @@ def shown(
     where: (1, h, w, 2) crop sides. centimetres: what a pixel of the result spans. recalled: what the memory shows
     there, (1, 3, h, w), and 1 where it shows anything, (1, 1, h, w); for a filling with `recall`.
     """
+    one = filling.frame(t)
+    picture = None if one.places is None else bank.sharp(filling.shown[t], 1 / centimetres)
+    return composed(one, where, picture, recalled)
+
+
+def composed(
+    filling: Filling,
+    where: torch.Tensor,
+    picture: torch.Tensor | None,
+    recalled: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """(N, 3, h, w) in [0, 1]: all frames of a filling at places of their crops.
+
+    where: (N or 1, h, w, 2) crop sides. picture: (N, 3, R, R), what `places` lie in, None for a filling without.
+    recalled: see `shown`.
+    """
+    where = where.expand(len(filling.drawn), -1, -1, -1)
     if filling.places is None:
-        return sampled(filling.drawn[t : t + 1], where)
-    known, places = filling.known[t : t + 1], filling.places[t : t + 1]
-    fields = [places * known, known]
+        return sampled(filling.drawn, where)
+    fields = [filling.places * filling.known, filling.known]
     if filling.recall is not None:
-        fields += [filling.recall[t : t + 1], filling.coarse[t : t + 1]]
-    same = filling.tint.shape == (len(filling.tint), 3, *places.shape[-2:])
-    fields += [filling.tint[t : t + 1]] if same else []
+        fields += [filling.recall, filling.coarse]
+    same = filling.tint.shape[-2:] == filling.places.shape[-2:]
+    fields += [filling.tint] if same else []
     found = sampled(torch.cat(fields, 1), where)
     known = found[:, 2:3]
     places = (found[:, :2] / known.clamp(min=1e-3)).permute(0, 2, 3, 1)
-    tint = found[:, -3:] if same else sampled(filling.tint[t : t + 1], where)
-    picture = sampled(bank.sharp(filling.shown[t], 1 / centimetres), places) + tint
-    if float(known.min()) < 1 - 1e-3:
-        picture = torch.lerp(sampled(filling.drawn[t : t + 1], where), picture, known)
+    tint = found[:, -3:] if same else sampled(filling.tint, where)
+    result = sampled(picture, places) + tint
+    drawn = known.new_zeros(()) if filling.share is None else sampled(filling.share, where)
+    if filling.share is not None or float(known.min()) < 1 - 1e-3:
+        result = torch.lerp(sampled(filling.drawn, where), result, known * (1 - drawn))
     if filling.recall is not None:
         remembered, whether = recalled
         share, coarse = found[:, 3:4], found[:, 4:7]
         fine = torch.sigmoid(DECIDED * share)
-        picture = picture + fine * whether * (remembered - picture) + (torch.sigmoid(share) - fine) * coarse
-    if filling.added is not None and filling.added[t].any():
-        picture = picture + sampled(filling.added[t : t + 1], where)
-    return picture.clamp(0, 1)
+        result = result + fine * whether * (remembered - result) + (torch.sigmoid(share) - fine) * coarse
+    if filling.added is not None and filling.added.any():
+        result = result + sampled(filling.added, where)
+    return result.clamp(0, 1)
 
 
 def shown_on_grid(filling: Filling, sources: tuple[Source, ...], bank: ReferenceBank | None, side: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ hair; how the reference has to be moved to meet the frame there is measured by l
 for all frames so far together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +66,8 @@ def ring_around(holes: torch.Tensor) -> torch.Tensor:
 
 def _medians(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     """(T, C, 1, 1): of (T, C, S, S) values where (T, 1, S, S) is not 0; 0 where nothing is chosen."""
-    out = values.new_zeros(*values.shape[:2], 1, 1)
-    for value, here, median in zip(values.flatten(2), chosen.flatten(1), out, strict=True):
-        places = here.nonzero()[:, 0]
-        if len(places):
-            median[:, 0, 0] = value[:, places].median(1).values
-    return out
+    medians = values.masked_fill(chosen == 0, torch.nan).flatten(2).nanmedian(2).values
+    return medians.nan_to_num(0.0)[..., None, None]
 
 
 GAIN = 2.5  # error inside the hole by what is seen of it at the rim, where the mesh holds on to visible points
@@ -85,71 +82,115 @@ SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the frames of a scene so far say of the displacement: information (6, 6) and vector (6,) of the normal
+    """What the frames of B scenes so far say of the displacement: information (B, 6, 6) and vector (B, 6) of the normal
     equations for (2, 3) displacements x and y in crop sides, each constant, by column and by row from the hole's middle
-    in quarters of a side."""
+    in quarters of a side. begun: (B,) bool, whether any frame was looked at."""
 
     information: np.ndarray
     vector: np.ndarray
+    begun: np.ndarray
+
+    @classmethod
+    def none(cls, scenes: int = 1) -> "Evidence":
+        """At the start of so many scenes."""
+        return cls(np.zeros((scenes, 6, 6)), np.zeros((scenes, 6)), np.zeros(scenes, bool))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Evidence]") -> "Evidence":
+        """Of the scenes of all parts."""
+        return cls(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
+
+    def of(self, scene: int) -> "Evidence":
+        """That of one scene."""
+        return Evidence(*(value[scene : scene + 1] for value in vars(self).values()))
 
     @property
     def displacement(self) -> np.ndarray:
-        """(2, 3), of the rim."""
-        found = np.linalg.solve(self.information + DOUBT * np.eye(6), self.vector)
-        return np.clip(found, -FARTHEST, FARTHEST).reshape(2, 3)
-
-
-NO_EVIDENCE = Evidence(np.zeros((6, 6)), np.zeros(6))
+        """(B, 2, 3), of the rim."""
+        found = np.linalg.solve(self.information + DOUBT * np.eye(6), self.vector[..., None])
+        return np.clip(found, -FARTHEST, FARTHEST).reshape(-1, 2, 3)
 
 
 def registered(
     frames: torch.Tensor, pictures: torch.Tensor, holes: torch.Tensor, kind: torch.Tensor, before: Evidence | None
 ) -> tuple[torch.Tensor, Evidence]:
-    """Where to take the pictures from in consecutive frames, so that they meet them.
+    """Where to take the pictures from in consecutive frames of some scenes, so that they meet them.
 
-    frames, pictures: (T, 3, S, S) in [0, 1]; holes: (T, 1, S, S), over 0 where any of a cell is hole; kind: (T, 1, S,
-    S) of tracking.mesh, 0 where a picture shows nothing; it has to reach beyond the hole. before: what this returned
-    for the frame before, None at a scene's start. Returns (T, 2, S, S) steps in crop sides, see grid.moved, and the
-    evidence for the next frame.
+    frames, pictures: (B, T, 3, S, S) in [0, 1]; holes: (B, T, 1, S, S), over 0 where any of a cell is hole; kind: (B,
+    T, 1, S, S) of tracking.mesh, 0 where a picture shows nothing; it has to reach beyond the hole. before: what this
+    returned for the frames before, None at the scenes' start. Returns (B, T, 2, S, S) steps in crop sides, see
+    grid.moved, and the evidence for the next frames.
     """
-    rims = (kind > 0) & (holes == 0)
-    slopes = _slopes(pictures)
+    before = before or Evidence.none(len(frames))
     steps = []
-    for t in range(len(frames)):
-        basis = _basis(holes[t])
-        known = before or NO_EVIDENCE
-        kept = evidence = Evidence(KEPT * known.information, KEPT * known.vector)
-        rim = rims[t].flatten().nonzero()[:, 0]
-        if len(rim) >= FEWEST:
-            seen = frames[t].flatten(1)[:, rim]
-            for _ in range(1 if before is not None else FIRST_ROUNDS):
-                start = evidence.displacement if before is None else known.displacement
-                information, vector = _normal_equations(seen, slopes[t], rim, basis, start)
-                evidence = Evidence(kept.information + information, kept.vector + vector)
-        steps.append(_steps(GAIN * evidence.displacement, basis))
-        before = evidence
-    return torch.stack(steps), before
+    for t in range(frames.shape[1]):
+        basis = _basis(holes[:, t])
+        before = _looked(frames[:, t], _slopes(pictures[:, t]), (kind[:, t] > 0) & (holes[:, t] == 0), basis, before)
+        steps.append(_steps(GAIN * before.displacement, basis))
+    return torch.stack(steps, 1), before
+
+
+def _looked(
+    frames: torch.Tensor, slopes: torch.Tensor, rims: torch.Tensor, basis: torch.Tensor, known: Evidence
+) -> Evidence:
+    """The evidence after one frame more of each scene. frames: (B, 3, S, S); slopes: see _slopes; rims: (B, 1, S, S)
+    bool, what is compared; basis: see _basis."""
+    kept = evidence = Evidence(KEPT * known.information, KEPT * known.vector, np.ones_like(known.begun))
+    cells_of, there = _places_of(rims.flatten(1))
+    enough = there.sum(1).cpu().numpy() >= FEWEST
+    seen, at = (x.flatten(2).gather(2, cells_of[:, None].expand(-1, 3, -1)) for x in (frames, basis))
+    start = known.displacement
+    for rounds in range(FIRST_ROUNDS if (enough & ~known.begun).any() else 1 if enough.any() else 0):
+        found = _normal_equations(seen, slopes, cells_of, there, at, start)
+        asked = enough & (~known.begun | (rounds == 0))
+        evidence = Evidence(
+            np.where(asked[:, None, None], kept.information + found[0], evidence.information),
+            np.where(asked[:, None], kept.vector + found[1], evidence.vector),
+            kept.begun,
+        )
+        start = np.where(known.begun[:, None, None], start, evidence.displacement)
+    return evidence
+
+
+def _places_of(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The numbers of the chosen ones, (B, K), K being the most of any row, and (B, K) bool, which of them there are.
+
+    chosen: (B, N) bool.
+    """
+    row, number = chosen.nonzero().T
+    counts = chosen.sum(1)
+    within = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    places = row.new_zeros(len(chosen), max(int(counts.max()), 1))
+    places[row, within] = number
+    return places, torch.arange(places.shape[1], device=row.device) < counts[:, None]
 
 
 def _normal_equations(
-    seen: torch.Tensor, picture: torch.Tensor, rim: torch.Tensor, basis: torch.Tensor, start: np.ndarray
+    seen: torch.Tensor,
+    picture: torch.Tensor,
+    rim: torch.Tensor,
+    there: torch.Tensor,
+    basis: torch.Tensor,
+    start: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """For displacements in sides, linearised at `start`; a difference in colour over the whole rim is taken out.
 
-    seen: (3, N) of the frame at the cells `rim`, (N,). picture: (9, S, S), with its slopes along x and y, a side.
+    seen: (B, 3, K) of the frames at the cells `rim`, (B, K), as far as they are `there`, (B, K) bool. picture: (B, 9,
+    S, S), with its slopes along x and y, a side. basis: (B, 3, K). start: (B, 2, 3).
     """
-    basis = basis.flatten(1)[:, rim]  # (3, N)
-    where = cells(picture.shape[-1], picture.device).flatten(1, 2)[:, rim] + _steps(start, basis).T
-    there, across, down = sampled(picture[None], where[:, None])[0, :, 0].chunk(3)  # (3, N) each
-    error = seen - there
-    weight = OUTLIER / (error - error.median(1, keepdim=True).values).abs().clamp(min=OUTLIER)
-    slopes = torch.cat([across * basis[:, None], down * basis[:, None]])  # (6, 3, N)
-    total = weight.sum(1, keepdim=True)
-    slopes = slopes - (weight * slopes).sum(2, keepdim=True) / total
-    error = error - (weight * error).sum(1, keepdim=True) / total
-    both = torch.cat([slopes, error[None]]).flatten(1)  # (7, 3 N)
-    sums = ((weight * slopes).flatten(1) @ both.T).cpu().double().numpy()
-    return sums[:, :6], sums[:, 6] + sums[:, :6] @ start.ravel()
+    grid = cells(picture.shape[-1], picture.device).flatten(1, 2)[0]
+    where = grid[rim] + _steps(start, basis).transpose(1, 2)  # (B, K, 2)
+    shown, across, down = sampled(picture, where[:, None])[:, :, 0].chunk(3, 1)  # (B, 3, K) each
+    error = seen - shown
+    middle = error.masked_fill(~there[:, None], torch.nan).nanmedian(2, keepdim=True).values.nan_to_num(0.0)
+    weight = there[:, None] * OUTLIER / (error - middle).abs().clamp(min=OUTLIER)
+    slopes = torch.cat([across[:, None] * basis[:, :, None], down[:, None] * basis[:, :, None]], 1)  # (B, 6, 3, K)
+    total = weight.sum(2, keepdim=True).clamp(min=1e-6)
+    slopes = slopes - (weight[:, None] * slopes).sum(3, keepdim=True) / total[:, None]
+    error = error - (weight * error).sum(2, keepdim=True) / total
+    both = torch.cat([slopes, error[:, None]], 1).flatten(2)  # (B, 7, 3 K)
+    sums = ((weight[:, None] * slopes).flatten(2) @ both.transpose(1, 2)).cpu().double().numpy()
+    return sums[..., :6], sums[..., 6] + (sums[..., :6] @ start.reshape(-1, 6, 1))[..., 0]
 
 
 def _slopes(pictures: torch.Tensor) -> torch.Tensor:
@@ -160,14 +201,15 @@ def _slopes(pictures: torch.Tensor) -> torch.Tensor:
     return torch.cat([pictures, slopes[:, :, 0], slopes[:, :, 1]], 1)
 
 
-def _basis(hole: torch.Tensor) -> torch.Tensor:
-    """(3, S, S): one, and how far right of and below the hole's middle, in quarters of a side. hole: (1, S, S)."""
-    places = cells(hole.shape[-1], hole.device)[0].permute(2, 0, 1)
-    weight = (hole > 0).float()
-    middle = (places * weight).sum((1, 2), keepdim=True) / weight.sum().clamp(min=1)
-    return torch.cat([torch.ones_like(hole), 4 * (places - middle)])
+def _basis(holes: torch.Tensor) -> torch.Tensor:
+    """(B, 3, S, S): one, and how far right of and below the middles of holes, (B, 1, S, S), in quarters of a side."""
+    places = cells(holes.shape[-1], holes.device).permute(0, 3, 1, 2)
+    weight = (holes > 0).float()
+    total = weight.sum((2, 3), keepdim=True).clamp(min=1)
+    middle = (places * weight).sum((2, 3), keepdim=True) / total
+    return torch.cat([torch.ones_like(holes), 4 * (places - middle)], 1)
 
 
 def _steps(displacement: np.ndarray, basis: torch.Tensor) -> torch.Tensor:
-    """(2, ...) sides: x and y of a (2, 3) displacement over a (3, ...) basis."""
-    return torch.tensordot(basis.new_tensor(displacement), basis, 1)
+    """(B, 2, ...) sides: x and y of (B, 2, 3) displacements over a (B, 3, ...) basis."""
+    return torch.einsum("bij,bj...->bi...", torch.from_numpy(displacement).to(basis), basis)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .align import Aligned
 from .filler import TOGETHER, Filling, Window, fill_in_parts
 from .grid import grown, membrane, moved
 from .rim import Evidence, matching_tint, registered
@@ -44,15 +45,22 @@ def fitted_reference(window: Window, state: Evidence | None) -> tuple[Fitted, Ev
     Where it shows nothing the hole is closed from its surroundings, or bits of the device would remain. state: what the
     call for the frames before returned, None at a scene's start.
     """
-    aligned = window.aligned
+    return fitted(window.aligned, window.frames, window.holes, state)
+
+
+def fitted(
+    aligned: Aligned, frames: torch.Tensor, holes: torch.Tensor, state: Evidence | None, scenes: int = 1
+) -> tuple[Fitted, Evidence]:
+    """`fitted_reference` of as many frames of each of some scenes, scene by scene. frames: (N, 3, S, S) in [0, 1];
+    holes: (N, 1, S, S)."""
     shown = (aligned.kind > 0).float()
-    tint = matching_tint(aligned.colours, window.frames, window.holes, aligned.kind)
-    matched = torch.lerp(window.frames, (aligned.colours + tint).clamp(0, 1), shown)
-    ground = closed(torch.where(shown > 0, matched, window.frames), window.holes * (1 - shown))
-    steps, state = registered(window.frames, ground, window.holes, aligned.kind, state)
+    tint = matching_tint(aligned.colours, frames, holes, aligned.kind)
+    matched = torch.lerp(frames, (aligned.colours + tint).clamp(0, 1), shown)
+    ground = closed(torch.where(shown > 0, matched, frames), holes * (1 - shown))
+    steps, state = registered(*(x.unflatten(0, (scenes, -1)) for x in (frames, ground, holes, aligned.kind)), state)
     # Everything is taken from where it was before the step; places of cells without any do not count.
     known, places, tint, ground = moved(
-        torch.cat([shown, aligned.places * shown, aligned.tint + tint, ground], 1), steps
+        torch.cat([shown, aligned.places * shown, aligned.tint + tint, ground], 1), steps.flatten(0, 1)
     ).split((1, 2, 3, 3), 1)
     filling = Filling(ground, aligned.shown, places / known.clamp(min=1e-3), known, tint)
     return Fitted(filling, ground), state

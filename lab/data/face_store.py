@@ -6,7 +6,7 @@ are and what they may be used for. Without an INDEX.tsv each file is a person, a
 
 import csv
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +22,15 @@ from ...tracking.crop import Crop
 from ...tracking.geometry import head_pose, pose_scale, transform
 from ...tracking.heads import HeadDetector
 from ...tracking.track import Face
-from ...video import VideoReader
 
 log = logging.getLogger(__name__)
 
-SIDE = 256  # pixels of a stored crop
+SIDE = 320  # pixels of a stored crop: 7 a centimetre, as fine as most portraits are
 CENTIMETRES = 46.0  # of the world that it shows, at the face's distance
 SMALLEST_FACE = 48.0  # pixels; smaller faces teach blur
 ELSEWHERE_SIDE, EACH = 128, 4  # pixels of a square without a head, and how many of a picture
-APART = 0.45  # sides from a head's crop to a square that does not hold it; a search tolerates a quarter
+HALF_A_HEAD = 0.33  # sides of a head's crop from its middle to where nothing of the head is left, no chin either
+RUN = 3  # frames of a video that follow each other, for what learns in time
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg"}
 
@@ -43,18 +43,24 @@ class Footage:
     is_video: bool
     person: str
     split: str
+    session: str = ""
 
 
 @dataclass(frozen=True)
 class FaceStore:
-    """N faces. images: (N, 256, 256, 3) uint8. points: (N, 478, 3) float32 in its pixels. inside: (N, 4) the
+    """N faces. images: (N, SIDE, SIDE, 3) uint8. points: (N, 478, 3) float32 in its pixels. inside: (N, 4) the
     rectangle (x0, y0, x1, y1) of the crop that the picture fills. person: (N,) whose face it is, numbered from 0.
-    elsewhere: (M, 128, 128, 3) uint8, other parts of the same pictures, where there is no head."""
+    session: (N,) on which day of which person, numbered from 0, -1 where that is not known. clip, frame: (N,) out of
+    which file, and which frame of it: RUN of them follow each other. elsewhere: (M, 128, 128, 3) uint8, other parts of
+    the same pictures, where there is no head."""
 
     images: np.ndarray
     points: np.ndarray
     inside: np.ndarray
     person: np.ndarray
+    session: np.ndarray
+    clip: np.ndarray
+    frame: np.ndarray
     elsewhere: np.ndarray
 
     def __len__(self) -> int:
@@ -67,7 +73,10 @@ def list_footage(data: Path, split: str) -> list[Footage]:
     if index.is_file():
         with index.open(newline="") as file:
             rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
-        found = [Footage(data / r["path"], r["kind"] == "video", r["person"] or r["path"], split) for r in rows]
+        found = [
+            Footage(data / r["path"], r["kind"] == "video", r["person"] or r["path"], split, r.get("session") or "")
+            for r in rows
+        ]
     else:
         files = sorted(p for p in data.rglob("*") if p.suffix.lower() in PICTURES | VIDEOS)
         found = [
@@ -91,7 +100,7 @@ def open_store(
         _make(made, list_footage(data, split), frames_per_clip, frames_per_person)
     with np.load(made / "faces.npz") as faces:
         images, elsewhere = (np.load(made / f"{name}.npy", mmap_mode="r") for name in ("images", "elsewhere"))
-        return FaceStore(images, faces["points"], faces["inside"], faces["person"], elsewhere)
+        return FaceStore(images, **faces, elsewhere=elsewhere)
 
 
 def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,18 +116,27 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {person: i for i, person in enumerate(sorted({f.person for f in footage}))}
     clips = {p: sum(f.is_video and f.person == p for f in footage) for p in numbers}
-    images, points, inside, persons, bad = [], [], [], [], []
-    elsewhere: list[np.ndarray] = []
+    sessions = {day: i for i, day in enumerate(sorted({(f.person, f.session) for f in footage if f.session}))}
+    images, elsewhere, bad = [], [], []
+    about: dict[str, list] = {name: [] for name in ("points", "inside", "person", "session", "clip", "frame")}
     rng = np.random.default_rng(0)
     with closing(HeadDetector("uncovered", most=1)) as detector:
-        for item in tqdm(footage, desc=f"faces ({footage[0].split})", unit="file"):
+        for number, item in enumerate(tqdm(footage, desc=f"faces ({footage[0].split})", unit="file")):
             most = max(min(per_clip, per_person // max(clips[item.person], 1)), 2) if item.is_video else 1
             before = len(images)
-            for frame, face in _faces(_pictures_of(item, most, bad), detector):
+            detector.restart()
+            for t, frame in _pictures_of(item, most, bad):
+                face = largest_face(frame, detector)
+                if face is None:
+                    continue
                 picture, moved, rectangle = cut(frame, face.points)
-                images.append(picture), points.append(moved), inside.append(rectangle)
-                persons.append(numbers[item.person])
-                elsewhere += _elsewhere(frame, face, rng)
+                images.append(picture)
+                day = sessions.get((item.person, item.session), -1)
+                row = (moved, rectangle, numbers[item.person], day, number, t)
+                for name, value in zip(about, row, strict=True):
+                    about[name].append(value)
+                if len(images) % RUN == 1 or not item.is_video:
+                    elsewhere += _elsewhere(frame, face, rng)
             if len(images) == before:
                 bad.append(f"{item.path}: no face of at least {SMALLEST_FACE:.0f} pixels")
     for line in bad:
@@ -128,26 +146,31 @@ def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) 
     _write(folder / "images.npy", lambda file: np.save(file, np.stack(images)))
     none = np.zeros((0, ELSEWHERE_SIDE, ELSEWHERE_SIDE, 3), np.uint8)
     _write(folder / "elsewhere.npy", lambda file: np.save(file, np.stack(elsewhere) if elsewhere else none))
-    arrays = {"points": np.stack(points), "inside": np.stack(inside), "person": np.array(persons)}
+    arrays = {name: np.stack(values) for name, values in about.items()}
     _write(folder / "faces.npz", lambda file: np.savez(file, **arrays))
 
 
-def _pictures_of(item: Footage, most: int, bad: list[str]) -> Iterator[np.ndarray]:
-    """The picture, or up to `most` frames spread over the clip; files that cannot be read are noted in `bad`."""
+def _pictures_of(item: Footage, most: int, bad: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """The picture, or about `most` frames spread over the clip in runs, each with its number; files that cannot be read
+    are noted in `bad`."""
     if not item.is_video:
         picture = cv2.imread(str(item.path))
         if picture is None:
             bad.append(f"{item.path}: cannot be read")
         else:
-            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            yield 0, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         return
+    from ...video import VideoReader  # a machine that only trains may lack it
+
     try:
         with VideoReader(item.path) as reader:
-            every = max(reader.info.frame_count // most, 1)
-            for count, frame in enumerate(reader.frames(every_nth=every)):
-                if count == most:
+            every = max(reader.info.frame_count // max(most // RUN, 1), RUN)
+            last = max(most // RUN, 1) * every
+            for t, frame in enumerate(reader.frames()):
+                if t >= last:
                     return
-                yield frame.pixels
+                if t % every < RUN:
+                    yield t, frame.pixels
     except InputError as error:
         bad.append(f"{item.path}: {error}")
 
@@ -157,15 +180,6 @@ def largest_face(picture: np.ndarray, detector: HeadDetector) -> Face | None:
     faces."""
     face = max(detector.detect(picture), key=lambda face: face.size, default=None)
     return face if face is not None and face.size >= SMALLEST_FACE else None
-
-
-def _faces(frames: Iterable[np.ndarray], detector: HeadDetector) -> Iterator[tuple[np.ndarray, Face]]:
-    """frames: of one file."""
-    detector.restart()
-    for frame in frames:
-        face = largest_face(frame, detector)
-        if face is not None:
-            yield frame, face
 
 
 def _elsewhere(frame: np.ndarray, face: Face, rng: np.random.Generator) -> list[np.ndarray]:
@@ -179,7 +193,7 @@ def _elsewhere(frame: np.ndarray, face: Face, rng: np.random.Generator) -> list[
         if square > min(height, width) or square < 24:
             continue
         x, y = int(rng.integers(width - square + 1)), int(rng.integers(height - square + 1))
-        if np.abs(head - (x + square / 2, y + square / 2)).max() > APART * max(side, square):
+        if np.abs(head - (x + square / 2, y + square / 2)).max() > HALF_A_HEAD * side + square / 2:
             part = frame[y : y + square, x : x + square]
             found.append(cv2.resize(part, (ELSEWHERE_SIDE, ELSEWHERE_SIDE), interpolation=cv2.INTER_AREA))
         if len(found) == EACH:

@@ -1,10 +1,11 @@
-"""What drawn scenes lack and real footage has: lamps of several colours, hair over the device, arms before the head."""
+"""What drawn scenes lack and real footage has: lamps of several colours, hoods, hats and scarves, hair over the device,
+arms before the head."""
 
 import cv2
 import numpy as np
 
 from ...headset.hand import UNKNOWN_SKIN, limb_strokes
-from ...tracking.geometry import pose_scale, transform
+from ...tracking.geometry import FACE_OVAL, pose_scale, transform
 
 HAIRLINE = np.array((0.0, -10.5, 0.5))  # face coordinates, centimetres
 STRANDS = 26  # of a lock of hair
@@ -63,6 +64,42 @@ def hair_over(picture: np.ndarray, pose: np.ndarray, rng: np.random.Generator) -
             shade = np.clip(colour * rng.uniform(0.6, 1.5), 0, 255).tolist()
             cv2.polylines(out, places, False, shade, 1, cv2.LINE_AA, 4)
     return out, (out != picture).any(2).view(np.uint8)
+
+
+def headwear(
+    picture: np.ndarray, points: np.ndarray, pose: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A hood, a hat or a scarf, which hides how wide and how high the face is; and (H, W) uint8, 1 where it is.
+
+    picture: (H, W, 3) uint8; points: (478, 3) pixels; pose: (4, 4) centimetres to pixels. To be drawn before a headset.
+    """
+    size, kind = picture.shape[:2], rng.choice(["hood", "hat", "scarf"], p=(0.5, 0.25, 0.25))
+    worn = np.zeros(size, np.uint8)
+
+    def fill(outline: np.ndarray, value: int) -> None:
+        cv2.fillPoly(worn, [np.round(outline * 16).astype(np.int32)], value, cv2.LINE_8, 4)
+
+    if kind == "hood":
+        oval = points[list(FACE_OVAL), :2]
+        middle = transform(pose, np.array((0.0, -1.0, 0.0)))[:2]
+        ragged = 1 + rng.uniform(0, 0.06) * rng.standard_normal((len(oval), 1))
+        fill(middle + (oval - middle) * rng.uniform(1.5, 2.4, 2), 1)
+        fill(middle + (oval - middle) * ragged * rng.uniform((0.78, 0.85), (1.15, 1.2)), 0)
+    else:
+        angle = np.linspace(0, np.pi, 24)
+        wide, edge = rng.uniform(8, 12), rng.uniform(-8.5, -4.5) if kind == "hat" else rng.uniform(1.5, 8.0)
+        high = -rng.uniform(6, 12) if kind == "hat" else rng.uniform(5, 12)
+        brim = np.stack([np.linspace(-wide, wide, 24), edge + rng.uniform(-2, 2) * np.sin(angle)], 1)
+        far = np.stack([wide * np.cos(angle), edge + high * np.sin(angle)], 1)
+        fill(transform(pose, np.column_stack([np.concatenate([brim, far]), np.zeros(48)]))[:, :2], 1)
+    grain = rng.uniform(0.6, 4.0, 2)
+    noise = cv2.GaussianBlur(rng.standard_normal(size).astype(np.float32), (0, 0), grain[0], sigmaY=grain[1])
+    folds = cv2.GaussianBlur(rng.standard_normal(size).astype(np.float32), (0, 0), rng.uniform(6, 14))
+    shade = 1 + rng.uniform(0, 0.35) * noise / noise.std() + rng.uniform(0, 0.3) * folds / folds.std()
+    cloth = rng.uniform(5, 240) * (1 + rng.uniform(0, 0.6) * rng.uniform(-1, 1, 3))
+    share = cv2.GaussianBlur(worn * np.float32(1), (0, 0), rng.uniform(0.5, 1.5))[..., None]
+    out = picture + share * (np.clip(cloth * shade[..., None], 0, 255) - picture)
+    return np.round(out).astype(np.uint8), worn
 
 
 def arm_before(

@@ -1,6 +1,7 @@
 """`hmd-removal lab train` and `lab curves`: the trainers of the shared networks, and what they reached."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ...personal.command import add_device, device_of
@@ -11,6 +12,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     _add_landmarks(networks)
     _add_head_finder(networks)
+    _add_generator(networks)
     _add_evi_hrnet(networks)
     _add_compared(networks)
     _add_curves(commands)
@@ -21,6 +23,7 @@ def _add_landmarks(networks: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_landmarks)
     parser.add_argument("data", type=Path, help="folder of photos and clips; INDEX.tsv in it may name splits")
     _add_work(parser)
+    parser.add_argument("--minutes", type=float, default=0.0, help="how long to train, in place of --steps")
     parser.add_argument("--steps", type=int, default=6000, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=64, help="samples a step (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate (default: %(default)s)")
@@ -31,7 +34,14 @@ def _add_landmarks(networks: argparse._SubParsersAction) -> None:
 def _landmarks(args: argparse.Namespace) -> int:
     from .landmarks import Recipe, train
 
-    recipe = Recipe(steps=args.steps, batch=args.batch, rate=args.rate, workers=args.workers, device=device_of(args))
+    recipe = Recipe(
+        steps=args.steps,
+        batch=args.batch,
+        rate=args.rate,
+        workers=args.workers,
+        device=device_of(args),
+        minutes=args.minutes,
+    )
     written = train(args.data, args.work, recipe, args.start)
     print(f"{written}: averaged weights; {args.work / 'log.csv'}: what was reached on the split val.")
     return 0
@@ -54,6 +64,51 @@ def _head_finder(args: argparse.Namespace) -> int:
     written = train(args.data, args.work, recipe)
     folder = written.parent
     print(f"{written}: averaged weights; {folder / 'log.csv'}: what was reached on the split val.")
+    return 0
+
+
+def _add_generator(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("generator", help="the aligned generator, on photos of one person on unlike days")
+    parser.set_defaults(run=_generator)
+    parser.add_argument("data", type=Path, help="folder of photos and clips whose INDEX.tsv names persons and sessions")
+    _add_work(parser)
+    parser.add_argument("--minutes", type=float, default=0.0, help="how long to train, in place of --steps")
+    parser.add_argument("--steps", type=int, default=20000, help="default: %(default)s")
+    parser.add_argument(
+        "--batch", type=int, default=24, help="samples a step, three frames each (default: %(default)s)"
+    )
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw samples (default: %(default)s)")
+    parser.add_argument("--check-every", type=int, default=1000, metavar="STEPS", help="default: %(default)s")
+    parser.add_argument(
+        "--landmarker", type=Path, help="weights of the covered-face landmarker, if not the shipped ones"
+    )
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PARTS",
+        help="train another network beside it "
+        "on the same samples, without attention, shift, displacement, tint or drawing; may be repeated",
+    )
+
+
+def _generator(args: argparse.Namespace) -> int:
+    from ..generator.train import GeneratorRecipe, train
+
+    whole = GeneratorRecipe(
+        steps=args.steps,
+        batch=args.batch,
+        rate=args.rate,
+        minutes=args.minutes,
+        workers=args.workers,
+        device=device_of(args),
+        check_every=args.check_every,
+    )
+    recipes = [whole, *(replace(whole, without=parts) for parts in args.without)]
+    for written in train(args.data, args.work, recipes, args.landmarker, args.start):
+        _say_what_was_written(written, written.parent)
     return 0
 
 

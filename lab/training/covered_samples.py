@@ -17,10 +17,11 @@ from ...tracking.geometry import head_pose, pose_scale, transform
 from ...tracking.track import FrameStatus, TrackedFace, visibility_under
 from ..data.face_store import FaceStore
 from ..data.repose import angles_of, mirrored_points, repose, rotation
-from .clutter import arm_before, back_of_head, coloured_lamps, hair_over
+from .clutter import arm_before, back_of_head, coloured_lamps, hair_over, headwear
 
 UNCOVERED = 0.12  # share of scenes without a headset
 PUSHED_UP = 0.06  # share of scenes with the headset on the forehead
+HEADWEAR = 0.12  # share of scenes with a hood, a hat or a scarf
 HAIR, ARM = 0.15, 0.15  # shares of scenes with hair over the device, and with a hand held up near it
 LAMPS, FAR = 0.15, 0.08  # shares of samples under coloured lamps, and with a head that is small in a large picture
 ABSENT = 0.15  # share of samples without a head
@@ -159,7 +160,8 @@ class SampleMaker:
                 device = replace(device, shift=(device.shift[0], -up), tilt=(-rng.uniform(0, 35), device.tilt[1]))
             artist = HeadsetArtist(device, seed=int(rng.integers(1 << 31)), look=Look.random(rng))
         shape = self.deformation(rng) + self.expression(rng)
-        scene = self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 8)), artist, shape)
+        worn = rng if rng.random() < HEADWEAR else None
+        scene = self.scene(index, (target_yaw, target_pitch, roll + rng.normal(0, 8)), artist, shape, worn)
         return cluttered(scene, rng)
 
     def deformation(self, rng: np.random.Generator) -> np.ndarray:
@@ -176,17 +178,21 @@ class SampleMaker:
         angles: tuple[float, float, float],
         artist: HeadsetArtist | None,
         deformation: np.ndarray | None = None,
+        worn: np.random.Generator | None = None,
     ) -> Scene:
-        """A stored face turned to (yaw, pitch, roll) degrees, its shape changed by (478, 3) centimetres."""
+        """A stored face turned to (yaw, pitch, roll) degrees, its shape changed by (478, 3) centimetres. worn: by whose
+        chance it wears something beside the headset, None for nothing."""
         points = self._store.points[index]
         crop = _ideal_crop(head_pose(points), SCENE_SIDE, SCENE_CENTIMETRES)
         posed = repose(self._store.images[index], points, rotation(*angles), deformation, crop, SCENE_SIDE)
         picture, device = posed.image, np.zeros((SCENE_SIDE, SCENE_SIDE), np.uint8)
         hidden = device
+        if worn is not None:
+            picture, hidden = headwear(picture, posed.points, posed.pose, worn)
         if artist is not None:
             face = TrackedFace(posed.points, FrameStatus.FOUND, np.ones(POINTS, np.float32), posed.pose)
             drawn = artist.render(picture, face)
-            picture, device, hidden = drawn.picture, drawn.mask, drawn.hidden
+            picture, device, hidden = drawn.picture, drawn.mask, np.maximum(hidden, drawn.hidden)
         x0, y0, x1, y1 = self._store.inside[index]
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
         return Scene(picture, posed.points, posed.pose, device, hidden, corners @ crop[:, :2].T + crop[:, 2])

@@ -21,7 +21,7 @@ from ...tracking.head_search import LIKELY, peaks
 from ..data.face_store import open_store
 from .clutter import back_of_head
 from .covered_samples import SCENE_SIDE, SampleMaker, Scene, mirror, taken
-from .landmarks import as_float, schedule
+from .landmarks import as_float, pace
 
 SIDE = 160  # pixels of a training picture
 HEADS = (0.15, 0.5, 0.25, 0.1)  # chances of none, one, two and three heads in it
@@ -70,7 +70,7 @@ def train(data: Path, work: Path, recipe: Recipe) -> Path:
         optimiser.load_state_dict(state["optimiser"])
     loader = DataLoader(samples, batch_size=None, sampler=range(done, recipe.steps), num_workers=recipe.workers)
     for step, batch in enumerate(tqdm(loader, desc="train head-finder", unit="step"), done + 1):
-        optimiser.param_groups[0]["lr"] = recipe.rate * schedule(step - 1, recipe.steps, recipe.warm_up)
+        optimiser.param_groups[0]["lr"] = recipe.rate * pace(step - 1, step / recipe.steps, recipe.warm_up)
         batch = {name: tensor.to(recipe.device) for name, tensor in batch.items()}
         with mixed_precision(recipe.device):
             logits = net.train()(as_float(batch["image"]))

@@ -23,10 +23,13 @@ from .landmark_loss import EYE_DISTANCE, landmark_losses, negative_log_likelihoo
 
 log = logging.getLogger(__name__)
 
+MOST_STEPS = 10**9  # of a run that ends by the clock
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to learn. workers: processes that draw samples beside the one that trains."""
+    """How long and how fast to learn. workers: processes that draw samples beside the one that trains. minutes: how
+    long to train, in place of steps; 0 to go by steps."""
 
     steps: int = 6000
     batch: int = 64
@@ -38,6 +41,7 @@ class Recipe:
     device: str = "cpu"
     check_every: int = 500
     check_samples: int = 384
+    minutes: float = 0.0
 
 
 def train(data: Path, work: Path, recipe: Recipe, start: Path | None = None) -> Path:
@@ -52,23 +56,28 @@ def train(data: Path, work: Path, recipe: Recipe, start: Path | None = None) -> 
     store = open_store(work / "faces", data, "train")
     maker = SampleMaker(store)
     trainer = Trainer(store, recipe, work, start)
-    batches = CoveredSamples(maker, batch=recipe.batch, steps=recipe.steps, seed=recipe.seed)
+    most = MOST_STEPS if recipe.minutes else recipe.steps
+    batches = CoveredSamples(maker, batch=recipe.batch, steps=most, seed=recipe.seed)
     loader = DataLoader(
-        Subset(batches, range(trainer.step, recipe.steps)),
+        Subset(batches, range(trainer.step, most)),
         batch_size=None,
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
     held_out = _held_out(work, data, recipe.check_samples)
-    with tqdm(total=recipe.steps, initial=trainer.step, desc="train landmarks", unit="step") as bar:
+    total = None if recipe.minutes else recipe.steps
+    with tqdm(total=total, initial=trainer.step, desc="train landmarks", unit="step") as bar:
         for batch in loader:
             losses = trainer.learn(batch)
             bar.update()
-            if trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps:
+            ended = trainer.done >= 1
+            if trainer.step % recipe.check_every == 0 or ended:
                 scores = check(trainer.average.network(), held_out)
                 trainer.run.record(trainer.step, {**losses, **scores})
                 trainer.save()
                 bar.set_postfix({name: f"{value:.3f}" for name, value in scores.items()})
+            if ended:
+                break
     return trainer.run.weights_file
 
 
@@ -94,11 +103,18 @@ class Trainer:
         if (state := self.run.load(recipe.device)) is not None:
             self._go_on(state)
 
+    @property
+    def done(self) -> float:
+        """Share of the run, 1 at its end."""
+        if self.recipe.minutes:
+            return min(self.run.seconds / (60 * self.recipe.minutes), 1.0)
+        return self.step / self.recipe.steps
+
     def learn(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:
         """One step; returns the losses."""
         batch = {name: tensor.to(self.recipe.device) for name, tensor in batch.items()}
         for group in self._optimiser.param_groups:
-            group["lr"] = self.recipe.rate * schedule(self.step, self.recipe.steps, self.recipe.warm_up)
+            group["lr"] = self.recipe.rate * pace(self.step, self.done, self.recipe.warm_up)
         self.net.train()
         with mixed_precision(self.recipe.device):
             prediction = self.net(as_float(batch["image"]))
@@ -130,11 +146,10 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
 
 
-def schedule(step: int, steps: int, warm_up: int) -> float:
-    """The share of the highest rate at a step, counted from 0: linear warm-up, then a cosine down to a hundredth."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1)))
+def pace(step: int, done: float, warm_up: int) -> float:
+    """The share of the highest rate at a step, counted from 0, when so much of a run is done: linear warm-up, and a
+    cosine down to a hundredth."""
+    return min((step + 1) / warm_up, 1) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def load_known(net: CoveredLandmarkNet, file: Path) -> None:

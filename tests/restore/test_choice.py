@@ -14,6 +14,7 @@ from hmd_removal.restore import align
 from hmd_removal.restore.align import NEAR, PictureChoice, ReferenceAligner, ReferenceBank, misfits, mixing_tint
 from hmd_removal.restore.engine import Deoccluder
 from hmd_removal.restore.grid import GRID
+from hmd_removal.restore.rim import Evidence
 from hmd_removal.restore.warp import WarpFiller
 from hmd_removal.tracking.reference import make_reference
 from hmd_removal.tracking.track import FaceTrack
@@ -37,7 +38,7 @@ def _picture(frame: torch.Tensor, error: float) -> torch.Tensor:
 
 def test_misfit_is_the_rms_around_the_hole_whatever_the_light(frame: torch.Tensor) -> None:
     def found(picture: torch.Tensor, kind: torch.Tensor = FACE) -> float:
-        return misfits(frame, HOLE, picture[None], kind, [None])[0][0]
+        return misfits(frame, HOLE, picture[None], kind, Evidence.none())[0][0]
 
     assert found(_picture(frame, 0.0)) < 0.003
     assert found(_picture(frame, 0.05)) == pytest.approx(0.05, rel=0.15)
@@ -70,10 +71,10 @@ class Pictures:
         for i in indices:
             self.looks[i] += 1
 
-    def _misfits(self, frame: torch.Tensor, hole: torch.Tensor, *_: object) -> tuple[list[float], list[None]]:
+    def _misfits(self, frame: torch.Tensor, hole: torch.Tensor, *_: object) -> tuple[list[float], Evidence]:
         kind = torch.zeros_like(FACE) if bool(hole.all()) else FACE
-        found = [misfits(frame, hole, _picture(frame, self.errors[i])[None], kind, [None])[0][0] for i in self._indices]
-        return found, [None] * len(found)
+        pictures = torch.stack([_picture(frame, self.errors[i]) for i in self._indices])
+        return misfits(frame, hole, pictures, kind.expand(len(pictures), -1, -1, -1), Evidence.none(len(pictures)))
 
 
 def test_the_picture_that_fits_best_is_chosen_and_changed_for_a_clearly_better_one_alone(

@@ -51,8 +51,8 @@ def registered(
     """The picture moved to meet one frame."""
     frames, pictures = (torch.from_numpy(x.astype(np.float32)).permute(2, 0, 1)[None] for x in (frame, picture))
     holes, kind = (torch.from_numpy(x.astype(np.float32))[None, None] for x in (hole, shown))
-    steps, evidence = rim.registered(frames, pictures, holes, kind, before)
-    return moved(pictures, steps)[0].permute(1, 2, 0).numpy(), evidence
+    steps, evidence = rim.registered(*(x[None] for x in (frames, pictures, holes, kind)), before)
+    return moved(pictures, steps[0])[0].permute(1, 2, 0).numpy(), evidence
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.75, 0.0), (-0.35, 1.0), (0.0, -1.5)])
@@ -62,12 +62,12 @@ def test_a_displacement_is_found_beside_the_hole_whatever_the_light(
     tinted = 0.9 * shifted(portrait, x, y) + (0.05, 0.0, -0.02)
     _, evidence = registered(covered(portrait, hole), tinted.astype(np.float32), hole, EVERYWHERE, None)
     # What the frame shows at a place lies (x, y) further on in the reference.
-    assert np.allclose(SIDE * evidence.displacement[:, 0], (x, y), atol=0.125)
+    assert np.allclose(SIDE * evidence.displacement[0, :, 0], (x, y), atol=0.125)
 
 
 def test_a_wrong_size_is_found_as_well(portrait: np.ndarray, hole: np.ndarray) -> None:
     _, evidence = registered(covered(portrait, hole), shifted(portrait, 0, 0, 1.02), hole, EVERYWHERE, None)
-    across, down = evidence.displacement  # of 2 % at a quarter of the side: 0.005 sides
+    across, down = evidence.displacement[0]  # of 2 % at a quarter of the side: 0.005 sides
     assert across[1] == pytest.approx(0.005, abs=0.001) and down[2] == pytest.approx(0.005, abs=0.001)
     assert abs(across[2]) < 0.001 and abs(down[1]) < 0.001
 
@@ -100,16 +100,19 @@ def test_frames_are_averaged_and_old_ones_forgotten(portrait: np.ndarray, hole: 
     found = []
     for reference in [shifted(portrait, 1, 0)] * 4 + [shifted(portrait, -1, 0)] * 20:
         _, evidence = registered(frame, reference, hole, EVERYWHERE, evidence)
-        found.append(SIDE * evidence.displacement[0, 0])
+        found.append(SIDE * evidence.displacement[0, 0, 0])
     assert found[3] == pytest.approx(1, abs=0.125)
     assert all(a > b - 0.025 for a, b in zip(found[3:], found[4:], strict=False))  # no jump, and one way
     assert 0 < found[4] < 1 and found[-1] < -0.6
 
 
 def test_what_is_not_certain_moves_less_and_never_far() -> None:
-    certain, vague = (Evidence(scale * np.eye(6), scale * 0.01 * np.ones(6)) for scale in (1e7, 1e3))
+    certain, vague, much = (
+        Evidence(scale * np.eye(6)[None], by * np.ones((1, 6)), np.ones(1, bool))
+        for scale, by in ((1e7, 1e5), (1e3, 10.0), (1e7, 1e7))
+    )
     assert np.allclose(certain.displacement, 0.01, rtol=0.01) and (vague.displacement < 0.002).all()
-    assert Evidence(1e7 * np.eye(6), 1e7 * np.ones(6)).displacement.max() == rim.FARTHEST
+    assert much.displacement.max() == rim.FARTHEST
 
 
 def test_the_eyes_of_a_wearer_come_nearer_to_the_truth(
@@ -128,5 +131,22 @@ def test_the_eyes_of_a_wearer_come_nearer_to_the_truth(
         return float(np.square(result - talking_head / np.float32(255))[masks > 0].mean())
 
     with_it = error()
-    monkeypatch.setattr(warp, "registered", lambda frames, *_: (torch.zeros_like(frames[:, :2]), None))
+    monkeypatch.setattr(warp, "registered", lambda frames, *_: (torch.zeros_like(frames[:, :, :2]), None))
     assert with_it < 0.98 * error()
+
+
+def test_scenes_looked_at_together_are_as_those_looked_at_alone(portrait: np.ndarray, hole: np.ndarray) -> None:
+    """Also where one of them has begun before, and one shows next to nothing beside its hole."""
+
+    def one(x: float, shown: np.ndarray) -> tuple[torch.Tensor, ...]:
+        pictures = (covered(portrait, hole), shifted(portrait, x, 0.4))
+        frame, picture = (torch.from_numpy(p.astype(np.float32)).permute(2, 0, 1)[None, None] for p in pictures)
+        return frame, picture, *(torch.from_numpy(m.astype(np.float32))[None, None, None] for m in (hole, shown))
+
+    scenes = [one(0.7, EVERYWHERE), one(-0.5, EVERYWHERE), one(0.2, hole > 0)]
+    befores = [Evidence.none(), rim.registered(*scenes[0], None)[1], Evidence.none()]
+    alone = [rim.registered(*scene, before) for scene, before in zip(scenes, befores, strict=True)]
+    steps, evidence = rim.registered(*(torch.cat(x) for x in zip(*scenes, strict=True)), Evidence.joined(befores))
+    for k, (its_steps, its_evidence) in enumerate(alone):
+        assert torch.allclose(steps[k], its_steps[0], atol=1e-5)
+        assert np.allclose(evidence.of(k).information, its_evidence.information, rtol=1e-3, atol=1.0)

@@ -1,0 +1,1 @@
+"""Training the aligned generator on the product's own path, in batches, on one device."""

@@ -1,0 +1,205 @@
+"""From drawn samples to what the aligned generator is given, in batches on one device, by the product's own path."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from ...models.aligned_generator import AlignedGenerator
+from ...models.covered_landmarks import CoveredLandmarkNet
+from ...models.device import mixed_precision
+from ...restore.align import BEYOND, SMALL, Aligned
+from ...restore.filler import Filling
+from ...restore.grid import GRID, cells, grown, mesh_maps, sampled
+from ...restore.network_inputs import generated, generator_inputs
+from ...restore.paste import composed
+from ...restore.rim import RING
+from ...restore.warp import Fitted, fitted
+from ..data.face_store import FaceStore
+from ..data.repose import mirrored_points
+from .posing import completed, extended
+from .scenes import SIDE
+
+ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
+MIRRORED = 0.5
+GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
+
+
+@dataclass(frozen=True)
+class Given:
+    """B samples of T frames, N = B * T. truth: (N, 3, SIDE, SIDE) in [0, 1]; hole: (N, 1, SIDE, SIDE). frames, holes:
+    the same on the grid, with the headset; kind: of tracking.mesh there; fitted: the reference where it belongs, and
+    picture: (N, 3, R, R), that reference. length: T."""
+
+    truth: torch.Tensor
+    hole: torch.Tensor
+    frames: torch.Tensor
+    holes: torch.Tensor
+    kind: torch.Tensor
+    fitted: Fitted
+    picture: torch.Tensor
+    length: int
+
+    def inputs(self) -> torch.Tensor:
+        """What the network gets."""
+        return generator_inputs(self.frames, self.holes, self.kind, self.fitted)
+
+    def picture_of(self, filling: Filling) -> torch.Tensor:
+        """(N, 3, SIDE, SIDE): what a filling shows, also beside the holes."""
+        return composed(filling, cells(SIDE, self.truth.device), self.picture)
+
+    def shown(self, filling: Filling) -> torch.Tensor:
+        """(N, 3, SIDE, SIDE): the truth with a filling in its holes."""
+        return torch.lerp(self.truth, self.picture_of(filling), self.hole)
+
+    def filled(self, net: AlignedGenerator) -> Filling:
+        """What the network fills in."""
+        with mixed_precision(self.truth.device):
+            found, _ = net(self.inputs(), self.length)
+        return generated(self.fitted, found)
+
+
+class Faces:
+    """The store's pictures on the device, from which references are taken."""
+
+    def __init__(self, store: FaceStore, device: torch.device, chosen: list[int] | None = None):
+        index = torch.arange(len(store)) if chosen is None else torch.tensor(chosen)
+        self._row = {int(i): k for k, i in enumerate(index)}
+        self.images = torch.stack([torch.from_numpy(store.images[i].copy()) for i in index]).permute(0, 3, 1, 2)
+        self.images = self.images.contiguous().to(device)
+        self.points = torch.from_numpy(store.points)[index].float().to(device)
+
+    def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, R, R) in [0, 1] and (B, 478, 3) pixels."""
+        rows = torch.tensor([self._row[int(i)] for i in numbers], device=self.images.device)
+        return self.images[rows].float() / 255, self.points[rows]
+
+
+class Path:
+    """The product's path for training samples.
+
+    faces: the references. landmarker: sees the covered faces. vary: whether light, mirror, grain and how well the
+    landmarks are known are left to chance, of `generator`.
+    """
+
+    def __init__(
+        self, faces: Faces, landmarker: CoveredLandmarkNet, generator: torch.Generator, *, vary: bool = True
+    ) -> None:
+        self._faces, self._net, self._chance, self._vary = faces, landmarker, generator, vary
+        self.device = faces.images.device
+        self._swap = torch.from_numpy(mirrored_points()).to(self.device)
+
+    @torch.no_grad()
+    def __call__(self, batch: dict[str, torch.Tensor]) -> Given:
+        """batch: of scenes.collate."""
+        count, length = batch["points"].shape[:2]
+        picture, model = self._faces.of(batch["reference"])
+        batch = {name: x.to(self.device, non_blocking=True).flatten(0, 1) for name, x in batch.items() if x.ndim > 1}
+        truth, covered = (batch[name].permute(0, 3, 1, 2).float() / 255 for name in ("truth", "covered"))
+        hole = batch["hole"][:, None].float()
+        points, deviation = self._seen(batch["seen"], batch["to_cells"])
+        holes = _on_grid(hole)
+        visibility = 1 - _at(holes, points)
+        points, visibility, deviation = self._known(points, visibility, deviation, batch["points"], length)
+        if self._vary:
+            by = self._random(count, 1, 1, 1).lt(MIRRORED)
+            each = by.repeat_interleave(length, 0)
+            truth, covered, hole, holes = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole, holes))
+            points, visibility, deviation = self._mirrored(points, visibility, deviation, each, GRID)
+            picture = torch.where(by, picture.flip(3), picture)
+            model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1])
+            picture = self._relit(picture)
+            light = [x.repeat_interleave(length, 0) for x in self._light(count)]
+            truth, covered = _lit(truth, *light), _lit(covered, *light)
+            strength = GRAIN * self._random(count, 1, 1, 1).square().repeat_interleave(length, 0)
+            covered = covered + strength * torch.randn(covered.shape, generator=self._chance, device=self.device)
+        frames = _on_grid(covered.clamp(0, 1))
+        picture, model = (x.repeat_interleave(length, 0) for x in (picture, model))
+        aligned = self._aligned(picture, model, completed(points, visibility, model, deviation), holes)
+        found, _ = fitted(aligned, frames, holes, None, scenes=count)
+        return Given(truth, hole, frames, holes, aligned.kind, found, picture, length)
+
+    def _seen(self, pictures: torch.Tensor, to_cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Points in cells, (N, 478, 3), and their deviations, (N, 478), by the landmarker."""
+        pictures = pictures.permute(0, 3, 1, 2).float() / 255
+        with mixed_precision(self.device):
+            found = self._net(pictures.contiguous(memory_format=torch.channels_last))
+        points = found.points @ to_cells[:, :3, :3].transpose(1, 2) + to_cells[:, None, :3, 3]
+        cells_a_side = torch.linalg.vector_norm(to_cells[:, :2, 0], dim=1)
+        return points, cells_a_side[:, None] * (found.spread.square().sum(2) / 2).sqrt()
+
+    def _known(
+        self,
+        points: torch.Tensor,
+        visibility: torch.Tensor,
+        deviation: torch.Tensor,
+        true: torch.Tensor,
+        length: int,
+    ) -> tuple[torch.Tensor, ...]:
+        """The landmarks as seen, or nearer to the truth, sample by sample."""
+        if not self._vary:
+            return points, visibility, deviation
+        kind, share = (self._random(len(points) // length, 1).repeat_interleave(length, 0) for _ in range(2))
+        oracle = kind < ORACLE
+        share = torch.where(oracle, 1, torch.where(kind < ORACLE + HALF_WAY, share, 0))
+        points = torch.lerp(points, true, share[..., None])
+        return points, torch.where(oracle, 1, visibility), torch.where(oracle, 0, deviation)
+
+    def _mirrored(
+        self, points: torch.Tensor, visibility: torch.Tensor, deviation: torch.Tensor, by: torch.Tensor, side: int
+    ) -> tuple[torch.Tensor, ...]:
+        flipped = points[:, self._swap] * points.new_tensor([-1.0, 1.0, 1.0]) + points.new_tensor([side - 1.0, 0, 0])
+        by = by[:, 0, 0]
+        others = (torch.where(by, x[:, self._swap], x) for x in (visibility, deviation))
+        return torch.where(by[..., None], flipped, points), *others
+
+    def _aligned(
+        self, picture: torch.Tensor, model: torch.Tensor, points: torch.Tensor, holes: torch.Tensor
+    ) -> Aligned:
+        """As restore.align.ReferenceAligner with a single picture."""
+        region = grown(holes, round((RING + BEYOND) * GRID))
+        source = extended(model)[..., :2] / picture.shape[-1]
+        places, kind = mesh_maps(source, extended(points), region, range(len(points)))
+        small = F.interpolate(picture, size=SMALL, mode="area")
+        colours = sampled(small, places.permute(0, 2, 3, 1)).clamp(0, 1)
+        return Aligned((0,) * len(points), places, kind, colours, torch.zeros_like(colours))
+
+    def _random(self, *shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=self._chance, device=self.device)
+
+    def _normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=self._chance, device=self.device)
+
+    def _light(self, count: int) -> tuple[torch.Tensor, ...]:
+        """Of another day and camera: the logs of a power and of gains, and a ramp across the picture."""
+        shape = (count, 1, 1, 1)
+        gains = 0.08 * self._normal(*shape) + 0.04 * self._normal(count, 3, 1, 1)
+        ramp = 0.25 * self._normal(count, 2, 1, 1) * self._random(*shape).lt(0.3)
+        return 0.12 * self._normal(*shape), gains, ramp
+
+    def _relit(self, pictures: torch.Tensor) -> torch.Tensor:
+        return _lit(pictures, *self._light(len(pictures)))
+
+
+def _lit(pictures: torch.Tensor, power: torch.Tensor, gains: torch.Tensor, ramp: torch.Tensor) -> torch.Tensor:
+    along = torch.linspace(-1, 1, pictures.shape[-1], device=pictures.device)
+    slope = 1 + ramp[:, :1] * along + ramp[:, 1:] * along[:, None]
+    return (pictures.clamp(min=1e-4) ** power.exp() * gains.exp() * slope).clamp(0, 1)
+
+
+def _on_grid(pictures: torch.Tensor) -> torch.Tensor:
+    """On the grid, as restore.grid.on_grid: means of neighbours at twice the grid's size, then every second one."""
+    fine = sampled(pictures, cells(2 * GRID, pictures.device).expand(len(pictures), -1, -1, -1))
+    kernel = pictures.new_tensor([0.25, 0.5, 0.25])
+    kernel = (kernel[:, None] * kernel).expand(pictures.shape[1], 1, 3, 3)
+    wide = F.pad(fine, (1, 1, 1, 1), mode="reflect")
+    return F.conv2d(wide, kernel, groups=pictures.shape[1])[..., ::2, ::2].contiguous()
+
+
+def _at(fields: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """(N, K): whether (N, 1, S, S) holes are at (N, K, 3) points in cells; nothing lies beyond the edge."""
+    side = fields.shape[-1]
+    at = points[..., :2].round().long()
+    inside = ((at >= 0) & (at < side)).all(2)
+    index = at[..., 1].clamp(0, side - 1) * side + at[..., 0].clamp(0, side - 1)
+    return (fields.flatten(1).gather(1, index) > 0.5).float() * inside
