@@ -1,15 +1,20 @@
 """The method "evi-hrnet": the network corrects the fitted reference, or draws the hole, window by window."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from ..models import aligned_generator, evi_hrnet
+from ..models.aligned_generator import AlignedGenerator
 from ..models.device import Precision, check_precision, mixed_precision
 from ..models.evi_hrnet import EVIHRnet, State
+from ..models.recall import prior_share
 from ..tracking.reference import Reference
+from ..weights.header import read_weights
 from .baselines import reference_crop
-from .filler import Filling, Window, fill_in_parts, shown_together
-from .network_inputs import contours, corrected, memory_of
+from .filler import TOGETHER, Filling, Window, fill_in_parts, shown_together
+from .network_inputs import contours, corrected, generated, generator_inputs, memory_of, recalled
 from .rim import Evidence
 from .warp import fitted_reference
 
@@ -36,12 +41,16 @@ class EVIFiller:
     name = "evi-hrnet"
     own_reference = None
 
-    def __init__(self, network: EVIHRnet, reference: Reference, precision: Precision = "auto"):
+    def __init__(self, network: EVIHRnet | AlignedGenerator, reference: Reference, precision: Precision = "auto"):
         check_precision(precision)
+        self._net, self._precision, self._still = network, precision, None
+        if isinstance(network, AlignedGenerator):
+            self.needs_alignment = self.needs_memory = True
+            self.window = TOGETHER
+            return
         draws = network.config.variant == "paper"
         self.needs_alignment = self.needs_memory = not draws
         self.window = shown_together(network.config.looks_ahead, network.config.frames)
-        self._net, self._precision = network, precision
         self._still = torch.from_numpy(reference_crop(reference, network.config.side)) if draws else None
 
     @property
@@ -49,7 +58,23 @@ class EVIFiller:
         return next(self._net.parameters()).device
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[Filling, EVIState]:
+        if isinstance(self._net, AlignedGenerator):
+            return fill_in_parts(self._generate, window, state)
         return fill_in_parts(self._fill if self._still is None else self._draw, window, state)
+
+    def _generate(self, window: Window, state: EVIState | None) -> tuple[Filling, EVIState]:
+        """The aligned generator."""
+        fitted, evidence = fitted_reference(window, None if state is None else state.evidence)
+        inputs = generator_inputs(window.frames, window.holes, window.aligned.kind, fitted)
+        with torch.inference_mode(), mixed_precision(self.device, self._precision):
+            found, features = self._net(inputs.to(self.device), len(inputs), None if state is None else state.features)
+        memory = memory_of(window)
+        known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
+        share = prior_share(*(x[None] for x in known))[0]
+        filling = recalled(
+            generated(fitted, found, window.aligned.kind), found.drawing.to(memory.device), memory, share
+        )
+        return filling, EVIState(features, evidence)
 
     def _fill(self, window: Window, state: EVIState | None) -> tuple[Filling, EVIState]:
         """The variant "aligned"."""
@@ -72,3 +97,9 @@ class EVIFiller:
                 *(x[None].to(self.device) for x in given), state=None if state is None else state.features
             )
         return Filling(filled[0].float().clamp(0, 1).to(frames.device)), EVIState(features, None)
+
+
+def load(path: Path) -> EVIHRnet | AlignedGenerator:
+    """The network of a file: the aligned generator, or EVI-HRnet's own. Raises InputError for a file of neither."""
+    metadata, _ = read_weights(path, "weights of EVI-HRnet")
+    return (aligned_generator if "widths" in metadata else evi_hrnet).load(path)

@@ -88,8 +88,7 @@ def make_filler(
         return StaticFiller(reference)
     if method == "evi-hrnet":
         from .. import weights as known_weights
-        from ..models.evi_hrnet import load
-        from .evi import EVIFiller
+        from .evi import EVIFiller, load
 
         return EVIFiller(place(weights or known_weights.resolve(EVI_WEIGHTS), load), reference, precision)
     from .warp import WarpFiller

@@ -46,4 +46,6 @@ def _coded(picture: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _decoded(data: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    return [cv2.imdecode(part, cv2.IMREAD_COLOR)[..., ::-1] for part in np.split(data, np.cumsum(lengths)[:-1])]
+    ends = np.cumsum(lengths)
+    parts = (data[end - length : end] for end, length in zip(ends, lengths, strict=True))
+    return [cv2.imdecode(part, cv2.IMREAD_COLOR)[..., ::-1] for part in parts]

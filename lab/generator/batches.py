@@ -29,7 +29,7 @@ GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
 class Given:
     """B samples of T frames, N = B * T. truth: (N, 3, SIDE, SIDE) in [0, 1]; hole: (N, 1, SIDE, SIDE). frames, holes:
     the same on the grid, with the headset; kind: of tracking.mesh there; fitted: the reference where it belongs, and
-    picture: (N, 3, R, R), that reference. length: T."""
+    picture: (N, 3, R, R), that reference. points: (N, 478, 3) pixels of `truth`, the true face's. length: T."""
 
     truth: torch.Tensor
     hole: torch.Tensor
@@ -38,6 +38,7 @@ class Given:
     kind: torch.Tensor
     fitted: Fitted
     picture: torch.Tensor
+    points: torch.Tensor
     length: int
 
     def inputs(self) -> torch.Tensor:
@@ -56,7 +57,7 @@ class Given:
         """What the network fills in."""
         with mixed_precision(self.truth.device):
             found, _ = net(self.inputs(), self.length)
-        return generated(self.fitted, found)
+        return generated(self.fitted, found, self.kind)
 
 
 class Faces:
@@ -100,12 +101,14 @@ class Path:
         points, deviation = self._seen(batch["seen"], batch["to_cells"])
         holes = _on_grid(hole)
         visibility = 1 - _at(holes, points)
-        points, visibility, deviation = self._known(points, visibility, deviation, batch["points"], length)
+        true = batch["points"]
+        points, visibility, deviation = self._known(points, visibility, deviation, true, length)
         if self._vary:
             by = self._random(count, 1, 1, 1).lt(MIRRORED)
             each = by.repeat_interleave(length, 0)
             truth, covered, hole, holes = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole, holes))
             points, visibility, deviation = self._mirrored(points, visibility, deviation, each, GRID)
+            true, _, _ = self._mirrored(true, visibility, deviation, each, GRID)
             picture = torch.where(by, picture.flip(3), picture)
             model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1])
             picture = self._relit(picture)
@@ -117,7 +120,7 @@ class Path:
         picture, model = (x.repeat_interleave(length, 0) for x in (picture, model))
         aligned = self._aligned(picture, model, completed(points, visibility, model, deviation), holes)
         found, _ = fitted(aligned, frames, holes, None, scenes=count)
-        return Given(truth, hole, frames, holes, aligned.kind, found, picture, length)
+        return Given(truth, hole, frames, holes, aligned.kind, found, picture, SIDE / GRID * true, length)
 
     def _seen(self, pictures: torch.Tensor, to_cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Points in cells, (N, 478, 3), and their deviations, (N, 478), by the landmarker."""

@@ -95,7 +95,7 @@ class GeneratorTrainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self.net.train()
-        losses = self._losses(given.picture_of(given.filled(self.net)), given.truth, given.hole)
+        losses = self._losses(given.picture_of(given.filled(self.net)), given.truth, given.hole, given.points)
         self._optimiser.zero_grad(set_to_none=True)
         sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
@@ -186,8 +186,8 @@ class HeldOut:
 
     @torch.inference_mode()
     def check(self, net: AlignedGenerator) -> tuple[dict[str, float], np.ndarray]:
-        """Scores by person, their mean, of network and warp: PSNR in the hole, LPIPS, and how steep slopes in it are by
-        the truth's. And a sheet: covered, warp, network, truth."""
+        """Scores by person, their mean, of network and warp: PSNR in the hole, LPIPS, how steep slopes in it are by the
+        truth's, and the likeness of the face. And a sheet: covered, warp, network, truth."""
         rows, sheet = [], []
         for k, given in enumerate(self._given):
             warped, filled = given.shown(given.fitted.filling), given.shown(given.filled(net))
@@ -200,6 +200,8 @@ class HeldOut:
                 row[f"lpips_{name}"] = float(self._losses.lpips(result, given.truth).mean())
                 slopes = [(x.diff(dim=3).abs() * given.hole[..., 1:]).sum() for x in (result, given.truth)]
                 row[f"slopes_{name}"] = float(slopes[0] / slopes[1])
+                of_result, of_truth = (self._losses.faces.embed(x, given.points) for x in (result, given.truth))
+                row[f"identity_{name}"] = float((of_result * of_truth).sum(1).mean())
             rows.append(row)
             if k % max(len(self._given) // SHEET, 1) == 0:
                 size = given.truth.shape[-1]
