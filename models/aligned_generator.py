@@ -77,7 +77,7 @@ class GeneratorConfig:
 
 
 class AlignedGenerator(nn.Module):
-    """2.3 M parameters, and 3.5 GFLOP for a frame of 128 x 128 cells (multiplying and adding count two).
+    """2.0 M parameters, and 3.5 GFLOP for a frame of 128 x 128 cells (multiplying and adding count two).
 
     It starts as the fitted reference, and takes frames of any number of clips, clip by clip.
     """

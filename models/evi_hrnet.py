@@ -15,23 +15,16 @@ from torch import nn
 
 from ..errors import InputError
 from ..weights.header import read_weights
-from .correction import Correction
 from .gated_shift import CausalShift, GatedConv, TemporalShift
-from .recall import prior_share
 from .self_attention import ChannelAttention, SpatialAttention
 
-# Of the input: masked frame (3), mask (1), contour (1), reference (3); and memory (4), how unlike the frame the
-# reference and what is remembered are around the hole (2).
-CHANNELS = {"paper": 8, "aligned": 14}
-VARIANTS = tuple(CHANNELS)
-UNLIKE = 8.0  # brings differences of colour, which matter by hundredths, to the size of the other inputs
+CHANNELS = 8  # of the input: masked frame (3), mask (1), contour (1), reference (3)
 # The last ones are for ablations.
 ATTENTIONS = {"spatial": SpatialAttention, "channel": ChannelAttention, "none": None}
 SHIFTS = {"causal": CausalShift, "bidirectional": TemporalShift, "none": None}
 ADDED = {"shift": "causal", "landmarks": "True", "frames": "32"}  # what files that do not say yet have
 
-# What the network adds to the logit of the share of memory by an output of 1.
-DECISION = 10.0
+VARIANT = "paper"
 
 State = list[torch.Tensor | None]
 
@@ -40,19 +33,14 @@ State = list[torch.Tensor | None]
 class EVIConfig:
     """What a file of weights has to say of its network.
 
-    variant: "paper", whose reference is another frame as it is, zeroed outside the hole; or "aligned", whose reference
-    is the person's re-posed and colour-matched face (restore.align, restore.rim), which it corrects: what the
-    alignment
-    gets right need not be learnt; and which is also told what each place showed before (restore.memory). width:
-    channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or "none".
-    keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops that the
-    network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
+    width: channels of the first layer, 64 in the paper. attention: "spatial" (SAGAN), "channel" (the paper's words) or
+    "none". keys: side of the grid that spatial attention looks at, None for all positions. side: pixels of the crops
+    that the network learnt from; larger ones are shrunk for it. shift: of features in time, "causal" as in the paper,
     "bidirectional" as in LGTSM, which needs a clip as a whole, or "none". landmarks: whether the network looks at
     the contour. frames: of the windows that a bidirectional one learnt from, see restore.filler. Raises InputError
     for an unknown name.
     """
 
-    variant: str = "aligned"
     width: int = 64
     attention: str = "spatial"
     keys: int | None = None
@@ -62,7 +50,7 @@ class EVIConfig:
     frames: int = 32
 
     def __post_init__(self) -> None:
-        for name, known in (("variant", VARIANTS), ("attention", ATTENTIONS), ("shift", SHIFTS)):
+        for name, known in (("attention", ATTENTIONS), ("shift", SHIFTS)):
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"Expected as {name} one of {', '.join(known)}, got {value!r}.")
 
@@ -73,16 +61,21 @@ class EVIConfig:
 
     def metadata(self) -> dict[str, str]:
         """As text, for the header of a safetensors file."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        return {"variant": VARIANT, **{name: str(value) for name, value in asdict(self).items()}}
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> "EVIConfig":
-        """From `metadata`; other entries are left alone. Raises InputError for a file that does not say."""
+        """From `metadata`; other entries are left alone. Raises InputError for a file that does not say, or holds
+        another network."""
         metadata = ADDED | metadata
+        if metadata.get("variant", VARIANT) != VARIANT:
+            raise InputError(
+                f"Expected weights of EVI-HRnet's own generator, variant {VARIANT!r}, got {metadata['variant']!r} of "
+                "an earlier version, which corrected nothing; use the file that comes with the pack."
+            )
         try:
             keys = metadata["keys"]
             return cls(
-                metadata["variant"],
                 int(metadata["width"]),
                 metadata["attention"],
                 None if keys == "None" else int(keys),
@@ -93,29 +86,20 @@ class EVIConfig:
             )
         except (KeyError, ValueError) as error:
             raise InputError(
-                "Expected weights of EVI-HRnet, whose header names variant, width, attention, keys and side, "
-                f"got {metadata}."
+                f"Expected weights of EVI-HRnet, whose header names width, attention, keys and side, got {metadata}."
             ) from error
 
 
 class Inpainted(NamedTuple):
-    """picture: (B, T, 3, S, S), not clamped, to be composited with the frames; state: what the network keeps of them;
-    correction: how the variant "aligned" came to it."""
+    """picture: (B, T, 3, S, S), not clamped, to be composited; state: what the network keeps of the frames."""
 
     picture: torch.Tensor
     state: State | None
-    correction: Correction | None = None
 
 
 class EVIHRnet(nn.Module):
     """The generator. At width 64: 12,248,088 parameters, and 46.0 GFLOP for a frame of 128 x 128 pixels (multiplying
-    and adding count two). A quarter of the width costs a sixteenth of that.
-
-    The variant "aligned", which is not the paper's, starts as the warped reference, or as what is remembered of a place
-    where that fits better (models.recall). It learns three corrections: a displacement, read off the features at a
-    quarter of the size, by which the reference is moved, since what is left of errors in alignment is best undone by
-    shifting what is sharp; and, from the last layer, how much more or less memory is to be believed, and an addition.
-    """
+    and adding count two). A quarter of the width costs a sixteenth of that."""
 
     def __init__(self, config: EVIConfig = EVIConfig()) -> None:
         super().__init__()
@@ -127,9 +111,7 @@ class EVIHRnet(nn.Module):
             return nn.Identity() if kind is None else kind(channels, config.keys)
 
         layer = partial(GatedConv, shift=SHIFTS[config.shift])
-        self.encoder = nn.ModuleList(
-            [GatedConv(CHANNELS[config.variant], w, 5, shift=None), layer(w, 2 * w, 4, stride=2, padding=2)]
-        )
+        self.encoder = nn.ModuleList([GatedConv(CHANNELS, w, 5, shift=None), layer(w, 2 * w, 4, stride=2, padding=2)])
         self.early_attention = attention(2 * w)
         self.middle = nn.ModuleList(
             [
@@ -153,13 +135,9 @@ class EVIHRnet(nn.Module):
                 layer(2 * w, 2 * w),
                 layer(2 * w, w, scale=2),
                 layer(w, w // 2),
-                layer(w // 2, 3 if config.variant == "paper" else 4, activate=False),
+                layer(w // 2, 3, activate=False),
             ]
         )
-        if config.variant == "aligned":
-            self.displacement = nn.Conv2d(4 * w, 2, 3, padding=1)
-            for layer in (self.displacement, self.decoder[-1].feature):
-                nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
 
     def forward(
         self,
@@ -167,64 +145,22 @@ class EVIHRnet(nn.Module):
         mask: torch.Tensor,
         contour: torch.Tensor,
         reference: torch.Tensor,
-        memory: torch.Tensor | None = None,
         state: State | None = None,
     ) -> Inpainted:
         """Fill the hole in consecutive frames.
 
         frames, reference: (B, T, 3, S, S) in [0, 1], S a multiple of 4; mask: (B, T, 1, S, S), 1 = hole; contour: (B,
-        T, 1, S, S), see restore.network_inputs. What the hole shows in `frames` is not looked at, nor, in the variant
-        "paper", the reference outside it. memory: (B, T, 5, S, S), what each place showed when it was last in sight,
-        black where it never was; 1 where it was; and how far the face has moved since, in sides, which only the rule
-        looks at. None where nothing is remembered; "paper" does not look at it. state: what the call before returned,
-        None at a clip's start.
+        T, 1, S, S), see restore.network_inputs. What the hole shows in `frames` is not looked at, nor the reference
+        outside it. state: what the call before returned, None at a clip's start.
 
         The picture's state is for the frames that follow: a clip given piece by piece equals the clip given at once.
         """
-        if self.config.variant == "paper":
-            contour = contour * self.config.landmarks
-            masked = torch.cat([frames * (1 - mask), mask, contour, reference * mask], 2)
-            _, picture, kept = self._run(masked, state)
-            return Inpainted(picture, kept)
-        correction, kept = self.correct(frames, mask, contour, reference, memory, state)
-        return Inpainted(correction.of(reference, memory), kept, correction)
+        contour = contour * self.config.landmarks
+        masked = torch.cat([frames * (1 - mask), mask, contour, reference * mask], 2)
+        return Inpainted(*self._run(masked, state))
 
-    def correct(
-        self,
-        frames: torch.Tensor,
-        mask: torch.Tensor,
-        contour: torch.Tensor,
-        reference: torch.Tensor,
-        memory: torch.Tensor | None = None,
-        state: State | None = None,
-    ) -> tuple[Correction, State | None]:
-        """`forward` of the variant "aligned" up to what it does to the reference, which may have another size."""
-        if memory is None:
-            memory = torch.cat([torch.zeros_like(reference), torch.zeros_like(mask), torch.zeros_like(mask)], 2)
-        prior = prior_share(frames, mask, contour, reference, memory)
-        if not self.training and self.silent():  # what it would say need not be calculated
-            batch, length, _, height, width = frames.shape
-            still = frames.new_zeros(batch, length, 2, height // 4, width // 4)
-            return Correction(still, torch.zeros_like(frames), prior), None
-        shown = 1 - mask
-        unlike = [
-            UNLIKE * (frames - picture).abs().mean(2, keepdim=True) * seen
-            for picture, seen in ((reference, shown), (memory[:, :, :3], shown * memory[:, :, 3:4]))
-        ]
-        lines = contour * self.config.landmarks
-        inputs = torch.cat([frames * shown, mask, lines, reference, memory[:, :, :4], *unlike], 2)
-        features, last, kept = self._run(inputs, state)
-        displacement = rearrange(self.displacement(features), "(b t) c h w -> b t c h w", t=frames.shape[1])
-        addition, recall = last.split((3, 1), 2)
-        return Correction(displacement, addition, prior + DECISION * recall.float()), kept
-
-    def silent(self) -> bool:
-        """Whether the last layers of the variant "aligned" are zero, as at the start and in the shipped weights."""
-        last = (*self.displacement.parameters(), *self.decoder[-1].feature.parameters())
-        return not any(parameter.any() for parameter in last)
-
-    def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, torch.Tensor, State]:
-        """Features at a quarter of the size, what the last layer says, and the state."""
+    def _run(self, inputs: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
+        """The picture and the state."""
         length = inputs.shape[1]
         x = rearrange(inputs, "b t c h w -> (b t) c h w")
         x = x.contiguous(memory_format=torch.channels_last)
@@ -239,8 +175,8 @@ class EVIHRnet(nn.Module):
 
         x = self.early_attention(through(self.encoder, x))
         x = self.late_attention(through(self.middle, x))
-        features = through(self.dilated, x)
-        return features, rearrange(through(self.decoder, features), "(b t) c h w -> b t c h w", t=length), kept
+        x = through(self.decoder, through(self.dilated, x))
+        return rearrange(x, "(b t) c h w -> b t c h w", t=length), kept
 
     def _layers(self) -> int:
         return sum(len(stage) for stage in (self.encoder, self.middle, self.dilated, self.decoder))

@@ -88,9 +88,9 @@ def make_filler(
         return StaticFiller(reference)
     if method == "evi-hrnet":
         from .. import weights as known_weights
-        from .evi import EVIFiller, load
+        from .evi import filler_with, load
 
-        return EVIFiller(place(weights or known_weights.resolve(EVI_WEIGHTS), load), reference, precision)
+        return filler_with(place(weights or known_weights.resolve(EVI_WEIGHTS), load), reference, precision)
     from .warp import WarpFiller
 
     return WarpFiller()

@@ -140,7 +140,8 @@ def train(
     first = trainers[0]
     store = open_store(work / "faces", data, "train")
     net = load_landmarker(landmarker).to(device)
-    path = FramePath(Faces(store, device), net, torch.Generator(device).manual_seed(recipe.seed + first.step))
+    chance = torch.Generator(device)
+    path = FramePath(Faces(store, device), net, chance)
     held_out = HeldOut(open_store(work / "faces", data, "val"), net, device)
     most = recipe.steps if not recipe.minutes else MOST_STEPS
     samples = PairSamples(PairMaker(store), batch=recipe.batch, steps=most, seed=recipe.seed)
@@ -156,6 +157,7 @@ def train(
     with tqdm(initial=first.step, desc="train generator", unit="step", mininterval=5) as bar:
         for batch in loader:
             waited += time.monotonic() - asked
+            chance.manual_seed(MOST_STEPS * recipe.seed + first.step)  # of a step, wherever the run began
             given = path(batch)
             seen = [trainer.learn(given) for trainer in trainers]
             bar.update()

@@ -21,14 +21,13 @@ EXPRESSION_EVERY = 4  # frames from one whose expression is compared to the next
 class EVIRecipe(InpaintingRecipe):
     """A training run of EVI-HRnet.
 
-    variant, attention, keys (0: all), shift: of the network (models.evi_hrnet). reconstruction, expression: their
+    attention, keys (0: all), shift: of the network (models.evi_hrnet). reconstruction, expression: their
     weights in equation 8. expression_from: step from which the FER loss counts. Before there is a face its gradients
     say little, and outweigh those of all other losses.
     """
 
     STAGES: ClassVar = (*InpaintingRecipe.STAGES, "expression_from")
 
-    variant: str = "aligned"
     attention: str = "spatial"
     keys: int = 0
     shift: str = "causal"
@@ -42,9 +41,7 @@ class EVIRecipe(InpaintingRecipe):
 
     def network(self) -> EVIConfig:
         """The configuration of the generator."""
-        config = EVIConfig(
-            self.variant, self.width, self.attention, self.keys or None, self.side, self.shift, self.landmarks
-        )
+        config = EVIConfig(self.width, self.attention, self.keys or None, self.side, self.shift, self.landmarks)
         return replace(config, frames=self.frames) if config.looks_ahead else config
 
 
@@ -79,6 +76,7 @@ class EVITrainer(InpaintingTrainer):
     """See `train`."""
 
     recipe: EVIRecipe
+    variant = "paper"
 
     def __init__(
         self,
@@ -88,7 +86,7 @@ class EVITrainer(InpaintingTrainer):
         start: Path | None = None,
         minutes: float | None = None,
     ):
-        self.variant, self._config = recipe.variant, recipe.network()
+        self._config = recipe.network()
         begin = None if start is None else load(start).state_dict()
         super().__init__(recipe, work, device, "evi_hrnet.safetensors", begin, minutes)
         self._losses = InpaintingLosses().to(device)
@@ -97,7 +95,7 @@ class EVITrainer(InpaintingTrainer):
         return EVIHRnet(self._config).to(memory_format=torch.channels_last)
 
     def told(self, given: Given) -> tuple[torch.Tensor, ...]:
-        return given.frames, given.hole, given.contour, given.reference, given.memory
+        return given.frames, given.hole, given.contour, given.reference
 
     def losses(self, given: Given, found: Inpainted, result: torch.Tensor) -> dict[str, torch.Tensor]:
         chosen = torch.zeros(result.shape[:2], dtype=torch.bool)

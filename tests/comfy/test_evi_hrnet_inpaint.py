@@ -15,7 +15,7 @@ from samples import FRAMES, carphone_frames
 from scenarios import assert_one_sentence, last_event, with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Event, Workflow
-from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
+from hmd_removal.models.aligned_generator import AlignedGenerator, GeneratorConfig
 
 NODE = "HMD_EVIHRnetInpaint"
 
@@ -35,13 +35,10 @@ def workflow(node_type: str = NODE) -> Workflow:
     return {name: node for name, node in graph.items() if node["class_type"] != "CreateVideo"}
 
 
-def untrained(path: Path, variant: str) -> Path:
-    """A network as it starts, which in the variant "aligned" corrects nothing; nor does it recall anything."""
-    config = EVIConfig(variant, 4, keys=8, side=64)
-    state = EVIHRnet(config).state_dict()
-    if variant == "aligned":
-        state["decoder.4.feature.bias"][3] = -1e4
-    save_file(state, path, metadata=config.metadata())
+def untrained(path: Path) -> Path:
+    """A network as it starts, which leaves the reference as it is."""
+    net = AlignedGenerator(GeneratorConfig((4, 8, 8, 8)))
+    save_file(net.state_dict(), path, metadata=net.config.metadata())
     return path
 
 
@@ -53,7 +50,7 @@ def test_own_weights_are_offered_and_used(
     inputs: dict[str, Path],
     tmp_path: Path,
 ):
-    untrained(models / "mine.safetensors", "aligned")
+    untrained(models / "mine.safetensors")
     offered = json.loads(fetch(f"/object_info/{NODE}"))[NODE]["input"]["required"]["weights"][1]["options"]
     assert offered == ["evi_hrnet", "mine.safetensors"]
 
@@ -70,8 +67,8 @@ def test_own_weights_are_offered_and_used(
         return tuple([await restored(client, graph, tmp_path / str(k)) for k, graph in enumerate(graphs)])
 
     warp, own, shipped = comfy(scenario)
-    assert np.abs(own - warp).max() <= 1
-    assert np.abs(shipped - warp).max() > 4
+    # But for what is remembered of the room.
+    assert np.abs(own - warp).mean() < 0.2 < np.abs(shipped - warp).mean()
 
 
 def foreign(path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hmd_removal.headset.draw import HeadsetArtist, preset
-from hmd_removal.lab.data.face_store import FaceStore, cut
+from hmd_removal.lab.data.face_store import SIDE, FaceStore, cut
 from hmd_removal.lab.training.covered_samples import (
     EXPRESSIONS,
     CoveredSamples,
@@ -33,7 +33,7 @@ def store(talking_head: np.ndarray, talking_head_track: FaceTrack) -> FaceStore:
     cuts = [cut(talking_head[t], talking_head_track.points[t]) for t in range(0, 48, 4)]
     images, points, inside = (np.stack(parts) for parts in zip(*cuts, strict=True))
     wall = np.full((2, 128, 128, 3), 90, np.uint8)
-    return FaceStore(images, points, inside, np.arange(len(cuts)) % 2, wall)
+    return FaceStore.of_photographs(images, points, inside, np.arange(len(cuts)) % 2, wall)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def scene(maker: SampleMaker) -> Scene:
 
 def test_a_stored_crop_shows_46_centimetres_around_the_head(store: FaceStore) -> None:
     pose = head_pose(store.points[0])
-    assert np.allclose(transform(pose, np.array(CROP_CENTRE))[:2], 128, atol=0.1)
+    assert np.allclose(transform(pose, np.array(CROP_CENTRE))[:2], SIDE / 2, atol=0.1)
     assert np.isclose(256 / np.cbrt(np.linalg.det(pose[:3, :3])), 46, rtol=1e-3)
     x0, y0, x1, y1 = store.inside[0]
     assert 0 <= x0 < x1 <= 256 and 0 <= y0 < y1 <= 256
@@ -150,7 +150,7 @@ def test_now_and_then_a_sample_has_no_head_but_perhaps_a_headset_that_nobody_wea
 
 def test_expressions_are_how_a_person_differs_from_their_own_mean(store: FaceStore) -> None:
     """Two people with the same six frames: six frames and their mirror images differ in ten ways at most."""
-    twice = FaceStore(
+    twice = FaceStore.of_photographs(
         store.images, np.concatenate([store.points[:6]] * 2), store.inside, np.repeat([0, 1], 6), store.elsewhere
     )
     found = expressions(twice)
@@ -163,7 +163,7 @@ def test_expressions_are_how_a_person_differs_from_their_own_mean(store: FaceSto
 
 
 def test_without_a_second_frame_of_anybody_there_are_no_expressions(store: FaceStore) -> None:
-    once = FaceStore(store.images, store.points, store.inside, np.arange(len(store)), store.elsewhere)
+    once = FaceStore.of_photographs(store.images, store.points, store.inside, np.arange(len(store)), store.elsewhere)
     assert not expressions(once).any()
 
 

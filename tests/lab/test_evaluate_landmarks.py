@@ -33,7 +33,7 @@ from hmd_removal.tracking.uncovered import UncoveredLandmarker
 def store(talking_head: np.ndarray, talking_head_track: FaceTrack) -> FaceStore:
     cuts = [cut(talking_head[t], talking_head_track.points[t]) for t in (0, 16, 32)]
     images, points, inside = (np.stack(parts) for parts in zip(*cuts, strict=True))
-    return FaceStore(images, points, inside, np.zeros(3, int), np.zeros((0, 128, 128, 3), np.uint8))
+    return FaceStore.of_photographs(images, points, inside, np.zeros(3, int), np.zeros((0, 128, 128, 3), np.uint8))
 
 
 def posed(yaw: float, pitch: float, scale: float = 7.0) -> np.ndarray:

@@ -125,8 +125,8 @@ def test_a_batch_is_the_same_each_time(takes: Path) -> None:
 
 
 def test_shipped_recipes_can_be_read() -> None:
-    assert read_recipe(RECIPES / "evi_paper.json").network() == EVIConfig("paper", 64)
-    assert read_recipe(RECIPES / "evi_table.json").network() == EVIConfig("paper", 64, keys=16)
+    assert read_recipe(RECIPES / "evi_paper.json").network() == EVIConfig(64)
+    assert read_recipe(RECIPES / "evi_table.json").network() == EVIConfig(64, keys=16)
 
 
 def test_a_recipe_with_a_slip_is_refused(tmp_path: Path) -> None:
@@ -184,8 +184,7 @@ def test_the_fer_loss_counts_from_its_step_on(tmp_path: Path, takes: Path) -> No
 def test_training_brings_the_result_nearer_to_the_truth(tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = EVITrainer(replace(RECIPE, width=8, steps=60, adversarial_from=60, reconstruction=10.0), tmp_path, "cpu")
     part = shrunk(take, slice(0, 2), 64)
-    # Without memory, which would leave nothing to learn in two frames.
-    clips = window(replace(part, in_memory=np.zeros_like(part.in_memory)), variant="aligned")
+    clips = window(part, variant="paper")
     losses = [trainer.learn(clips) for _ in range(60)]
     assert losses[-1]["reconstruction"] < 0.95 * losses[0]["reconstruction"]
     assert losses[-1]["perceptual"] < losses[0]["perceptual"]

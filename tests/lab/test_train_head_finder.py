@@ -24,7 +24,7 @@ def maker(talking_head: np.ndarray, talking_head_track: FaceTrack) -> SampleMake
     cuts = [cut(talking_head[t], talking_head_track.points[t]) for t in range(0, 24, 4)]
     images, points, inside = (np.stack(parts) for parts in zip(*cuts, strict=True))
     wall = np.full((2, 128, 128, 3), 90, np.uint8)
-    return SampleMaker(FaceStore(images, points, inside, np.arange(len(cuts)) % 2, wall))
+    return SampleMaker(FaceStore.of_photographs(images, points, inside, np.arange(len(cuts)) % 2, wall))
 
 
 def test_pictures_have_heads_where_the_target_says(maker: SampleMaker) -> None:

@@ -18,12 +18,7 @@ from hmd_removal.models.gated_shift import CausalShift, GatedConv, TemporalShift
 from hmd_removal.models.recall import prior_share
 from hmd_removal.models.self_attention import ChannelAttention, SpatialAttention
 
-VARIANTS = (
-    EVIConfig("paper", 8),
-    EVIConfig("aligned", 8),
-    EVIConfig("aligned", 8, keys=8),
-    EVIConfig("paper", 8, "channel"),
-)
+CONFIGS = (EVIConfig(8), EVIConfig(8, keys=8), EVIConfig(8, "channel"))
 
 
 def clip(frames: int = 5, side: int = 32) -> tuple[torch.Tensor, ...]:
@@ -35,14 +30,6 @@ def clip(frames: int = 5, side: int = 32) -> tuple[torch.Tensor, ...]:
     return frame, mask, torch.rand(2, frames, 1, side, side, generator=generator), reference
 
 
-def memory_of(frame: torch.Tensor) -> torch.Tensor:
-    """Of two clips, in which only the left half was ever in sight, and the face does not move."""
-    memory = torch.rand(*frame.shape[:2], 5, *frame.shape[3:], generator=torch.Generator().manual_seed(1))
-    memory[:, :, 3], memory[:, :, 4] = 1, 0
-    memory[..., frame.shape[-1] // 2 :] = 0
-    return memory
-
-
 def awake(net: EVIHRnet) -> EVIHRnet:
     """With attention at work, and shifts that look further back than at the start."""
     for module in net.modules():
@@ -50,14 +37,11 @@ def awake(net: EVIHRnet) -> EVIHRnet:
             nn.init.constant_(module.weight, 0.7)
         if isinstance(module, CausalShift):
             module.kernel.data = torch.tensor([0.3, 0.6, -0.2])
-    if net.config.variant == "aligned":
-        for layer in (net.displacement, net.decoder[-1].feature):
-            nn.init.normal_(layer.weight, std=0.2)
     return net.eval()
 
 
 def test_size_and_cost_are_those_of_the_docstring() -> None:
-    net = EVIHRnet(EVIConfig("paper", 64)).eval()
+    net = EVIHRnet(EVIConfig(64)).eval()
     assert sum(p.numel() for p in net.parameters()) == 12_248_088
     frame, mask = torch.rand(1, 1, 3, 128, 128), torch.zeros(1, 1, 1, 128, 128)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -66,23 +50,22 @@ def test_size_and_cost_are_those_of_the_docstring() -> None:
     assert sum(p.numel() for p in EVIDiscriminator().parameters()) == 5_948_446
 
 
-@pytest.mark.parametrize("config", VARIANTS)
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("pieces", [(1, 1, 1, 1, 1), (2, 3), (4, 1)])
 def test_a_clip_frame_by_frame_equals_the_clip_at_once(config: EVIConfig, pieces: tuple[int, ...]) -> None:
     torch.manual_seed(1)
     net, inputs = awake(EVIHRnet(config)), clip()
-    inputs = (*inputs, memory_of(inputs[0]))
     with torch.no_grad():
         whole = net(*inputs).picture
         parts, state, start = [], None, 0
         for count in pieces:
-            part, state, _ = net(*(x[:, start : start + count] for x in inputs), state=state)
+            part, state = net(*(x[:, start : start + count] for x in inputs), state=state)
             parts.append(part)
             start += count
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", VARIANTS)
+@pytest.mark.parametrize("config", CONFIGS)
 def test_no_frame_depends_on_a_later_one_but_on_earlier_ones(config: EVIConfig) -> None:
     net, (frame, *others) = awake(EVIHRnet(config)), clip()
     changed = frame.clone()
@@ -93,7 +76,7 @@ def test_no_frame_depends_on_a_later_one_but_on_earlier_ones(config: EVIConfig) 
     assert all(not torch.equal(before[:, t], after[:, t]) for t in (2, 3, 4))
 
 
-@pytest.mark.parametrize("config", VARIANTS)
+@pytest.mark.parametrize("config", CONFIGS)
 def test_what_the_hole_shows_is_not_looked_at(config: EVIConfig) -> None:
     net, (frame, mask, contour, reference) = awake(EVIHRnet(config)), clip()
     plastic = torch.where(mask > 0, torch.rand_like(frame), frame)
@@ -101,30 +84,12 @@ def test_what_the_hole_shows_is_not_looked_at(config: EVIConfig) -> None:
         assert torch.equal(net(frame, mask, contour, reference)[0], net(plastic, mask, contour, reference)[0])
 
 
-def test_the_paper_looks_at_the_reference_in_the_hole_alone_and_the_aligned_variant_starts_as_it() -> None:
+def test_the_reference_is_looked_at_in_the_hole_alone() -> None:
     frame, mask, contour, reference = clip()
     elsewhere = torch.where(mask > 0, reference, torch.rand_like(reference))
     with torch.no_grad():
-        paper = awake(EVIHRnet(EVIConfig("paper", 8)))
-        assert torch.equal(paper(frame, mask, contour, reference)[0], paper(frame, mask, contour, elsewhere)[0])
-        aligned = EVIHRnet(EVIConfig("aligned", 8)).eval()
-        assert torch.allclose(aligned(frame, mask, contour, reference).picture, reference, atol=1e-5)
-        nothing = torch.cat([frame, torch.zeros_like(mask), torch.zeros_like(mask)], 2)
-        assert torch.allclose(aligned(frame, mask, contour, reference, nothing).picture, reference, atol=1e-5)
-
-
-def test_the_aligned_variant_is_told_where_reference_and_memory_are_unlike_the_frame() -> None:
-    frame, mask, contour, reference = clip()
-    memory = memory_of(frame)
-    net, seen = EVIHRnet(EVIConfig("aligned", 4)), []
-    net.encoder[0].feature.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    with torch.no_grad():
-        net(frame, mask, contour, reference, memory)
-    by_reference, by_memory = seen[0][:, 12].view(2, 5, 32, 32), seen[0][:, 13].view(2, 5, 32, 32)
-    assert by_reference[0, 1, 2, 3] == pytest.approx(8 * (frame - reference)[0, 1, :, 2, 3].abs().mean().item())
-    assert by_memory[0, 1, 2, 3] == pytest.approx(8 * (frame - memory[:, :, :3])[0, 1, :, 2, 3].abs().mean().item())
-    hole, never = mask[:, :, 0] > 0, memory[:, :, 3] == 0
-    assert not by_reference[hole].any() and not by_memory[hole | never].any()
+        net = awake(EVIHRnet(EVIConfig(8)))
+        assert torch.equal(net(frame, mask, contour, reference)[0], net(frame, mask, contour, elsewhere)[0])
 
 
 def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
@@ -145,34 +110,6 @@ def test_what_is_fine_comes_from_one_of_the_two() -> None:
         inner = found[..., 8:-8, 8:-8]
         assert inner.amax() - inner.amin() == pytest.approx(0.2 * kept, abs=0.02)
         assert inner.mean() == pytest.approx(0.6 / (1 + np.exp(-logit)), abs=0.01)
-
-
-def test_the_network_adds_to_what_memory_is_worth_by_its_fit() -> None:
-    net, (frame, mask, contour, reference) = EVIHRnet(EVIConfig("aligned", 4)).eval(), clip()
-    memory = memory_of(frame)
-    prior = prior_share(frame, mask, contour, reference, memory)
-    nn.init.zeros_(net.decoder[-1].gate.weight)
-    gate = torch.sigmoid(net.decoder[-1].gate.bias[3])
-    for signal in (0.0, 0.3):
-        nn.init.constant_(net.decoder[-1].feature.bias, signal)
-        with torch.no_grad():
-            correction, _ = net.correct(frame, mask, contour, reference, memory)
-        assert torch.allclose(correction.recall, prior + 10 * signal * gate, atol=1e-4)
-
-
-def test_a_network_that_says_nothing_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, given = EVIHRnet(EVIConfig("aligned", 4)), clip()
-    memory = memory_of(given[0])
-    with torch.no_grad():
-        expected = net(*given, memory).picture
-        net.eval()
-        assert net.silent() and torch.allclose(net(*given, memory).picture, expected, atol=1e-6)
-        monkeypatch.setattr(net, "_run", None)
-        net(*given, memory)
-        nn.init.constant_(net.decoder[-1].feature.bias, 0.1)
-        assert not net.silent()
-        with pytest.raises(TypeError):
-            net(*given, memory)
 
 
 def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_reference() -> None:
@@ -229,11 +166,11 @@ def test_a_correction_found_in_small_serves_a_large_picture() -> None:
 @pytest.mark.parametrize("side", [128, 132, 256])
 def test_the_result_has_the_size_of_the_frames(side: int) -> None:
     with torch.no_grad():
-        assert EVIHRnet(EVIConfig("aligned", 4, keys=8))(*clip(1, side))[0].shape == (2, 1, 3, side, side)
+        assert EVIHRnet(EVIConfig(4, keys=8))(*clip(1, side))[0].shape == (2, 1, 3, side, side)
 
 
 def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() -> None:
-    for config in (*VARIANTS, EVIConfig(), EVIConfig(attention="none", shift="none", landmarks=False)):
+    for config in (*CONFIGS, EVIConfig(), EVIConfig(attention="none", shift="none", landmarks=False)):
         assert EVIConfig.from_metadata({**config.metadata(), "steps": "9"}) == config
     early = {
         name: value for name, value in EVIConfig().metadata().items() if name not in ("shift", "landmarks", "frames")
@@ -241,10 +178,10 @@ def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() 
     assert EVIConfig.from_metadata(early) == EVIConfig()
     with pytest.raises(InputError, match="EVI-HRnet"):
         EVIConfig.from_metadata({"format": "pt"})
-    with pytest.raises(InputError, match="'magic'"):
-        EVIConfig("magic")
+    with pytest.raises(InputError, match="got 'aligned' of an earlier version"):
+        EVIConfig.from_metadata({**EVIConfig().metadata(), "variant": "aligned"})
     with pytest.raises(InputError, match="'axial'"):
-        EVIConfig("paper", 64, "axial")
+        EVIConfig(64, "axial")
     with pytest.raises(InputError, match="Expected as shift one of causal, bidirectional, none, got 'future'"):
         EVIConfig(shift="future")
 
@@ -264,7 +201,7 @@ def seen_by(config: EVIConfig, *, frame: int | None = None) -> list[bool]:
 
 
 def test_what_an_ablation_leaves_out_is_not_there() -> None:
-    paper = EVIConfig("paper", 8)
+    paper = EVIConfig(8)
     assert seen_by(paper, frame=2) == [False, False, True, True, True]
     assert seen_by(replace(paper, shift="none"), frame=2) == [False, False, True, False, False]
     assert seen_by(replace(paper, shift="bidirectional"), frame=2) == [True] * 5
@@ -301,14 +238,13 @@ def test_a_shift_does_not_write_into_its_input() -> None:
 def test_features_keep_their_size_from_layer_to_layer() -> None:
     """A network whose features fade to nothing learns nothing but constants."""
     torch.manual_seed(0)
-    net, sizes = EVIHRnet(EVIConfig("aligned", 16, keys=8)), []
+    net, sizes = EVIHRnet(EVIConfig(16, keys=8)), []
     for module in net.modules():
         if isinstance(module, GatedConv):
             module.register_forward_hook(lambda _, given, made: sizes.append(made[0].std(0).mean().item()))
     with torch.no_grad():
         net(*clip(side=64))
-    assert len(sizes) == 17 and sizes[-1] == 0  # the variant "aligned" starts as its reference
-    assert all(0.01 < size / sizes[0] < 10 for size in sizes[:-1]), sizes
+    assert len(sizes) == 17 and all(0.01 < size / sizes[0] < 10 for size in sizes), sizes
 
 
 def test_the_gate_sees_the_frame_itself() -> None:

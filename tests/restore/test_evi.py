@@ -14,32 +14,41 @@ from torch import nn
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
-from hmd_removal.models.correction import Correction
-from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet, State
+from hmd_removal.models.aligned_generator import AlignedGenerator, Generated, GeneratorConfig, State
+from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
+from hmd_removal.restore import evi
 from hmd_removal.restore.engine import Deoccluder
-from hmd_removal.restore.evi import EVIFiller
+from hmd_removal.restore.evi import EVIFiller, PaperEVIFiller
 from hmd_removal.restore.registry import make_filler
 from hmd_removal.tracking.reference import Reference, make_reference
 from hmd_removal.tracking.track import FaceTrack
 
+SMALL = GeneratorConfig((4, 8, 8, 8))
 
-def forgetful(net: EVIHRnet) -> EVIHRnet:
-    """It recalls nothing, however well memory fits."""
+
+def generator(*, still: bool) -> AlignedGenerator:
+    """A network of random weights; still: such that it corrects nothing."""
+    torch.manual_seed(0)
+    net = AlignedGenerator(SMALL).eval()
     with torch.no_grad():
-        net.decoder[-1].feature.bias[3] = -1e4
+        net.last.bias[3] = -30.0
+        if not still:
+            net.last.bias[3] = 0.0
+            for out in (net.displacement, net.tint, net.last):
+                nn.init.normal_(out.weight, std=0.3)
     return net
 
 
-def weights_of(config: EVIConfig, path: Path, *, still: bool) -> Path:
-    """A file of random weights; still: such that the network's own part is nothing."""
-    torch.manual_seed(0)
-    net = EVIHRnet(config)
-    if not still:  # it starts as one that corrects hardly anything
-        nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
-    elif config.variant == "aligned":
-        forgetful(net)
-    save_file(net.state_dict(), path, metadata=config.metadata())
+def weights_of(net: AlignedGenerator | EVIHRnet, path: Path) -> Path:
+    save_file(net.state_dict(), path, metadata=net.config.metadata())
     return path
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is recalled, however well memory fits."""
+    prior = evi.prior_share
+    monkeypatch.setattr(evi, "prior_share", lambda *given: torch.full_like(prior(*given), -1e4))
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +68,12 @@ def result_of(
     return np.stack(done)
 
 
+@pytest.mark.usefixtures("forgetful")
 def test_a_network_that_corrects_nothing_gives_the_warp(
     tmp_path: Path, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
     frames, masks = wearer
-    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    weights = weights_of(generator(still=True), tmp_path / "w.safetensors")
     found = result_of(weights, wearer, talking_head_track, reference, [0, 5])
     warp = Deoccluder(make_filler("warp", reference), reference)
     expected = warp.process(
@@ -80,7 +90,8 @@ def test_the_result_does_not_depend_on_how_the_clip_is_cut(
     talking_head_track: FaceTrack,
     reference: Reference,
 ) -> None:
-    weights = weights_of(EVIConfig(variant, 4, keys=8), tmp_path / "w.safetensors", still=False)
+    net = generator(still=False) if variant == "aligned" else EVIHRnet(EVIConfig(4, keys=8))
+    weights = weights_of(net, tmp_path / "w.safetensors")
     whole, pieces = (
         result_of(weights, wearer, talking_head_track, reference, cuts) for cuts in ([0, 9], [0, 1, 2, 6, 9])
     )
@@ -93,32 +104,31 @@ def test_foreign_weights_are_refused(tmp_path: Path, reference: Reference) -> No
     with pytest.raises(InputError, match="cannot be read"):
         make_filler("evi-hrnet", reference, weights=tmp_path / "none.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="whose header names variant"):
+    with pytest.raises(InputError, match="whose header names width"):
         make_filler("evi-hrnet", reference, weights=tmp_path / "other.safetensors")
 
 
 def test_a_window_that_does_not_fit_into_memory_is_halved_and_a_frame_that_does_not_is_an_error(
     reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack
 ) -> None:
-    class Small(EVIHRnet):
+    class Small(AlignedGenerator):
         """On a device with room for so many frames."""
 
         room = 2
 
-        def correct(self, frames: torch.Tensor, *others: object) -> tuple[Correction, State]:
-            if frames.shape[1] > self.room:
+        def forward(self, inputs: torch.Tensor, *others: object) -> tuple[Generated, State]:
+            if len(inputs) > self.room:
                 raise torch.OutOfMemoryError
-            return super().correct(frames, *others)
+            return super().forward(inputs, *others)
 
-    torch.manual_seed(0)
-    net = Small(EVIConfig("aligned", 4, keys=8, side=64)).eval()
-    nn.init.normal_(net.decoder[-1].feature.weight, std=0.1)
+    net = Small(SMALL).eval()
+    net.load_state_dict(generator(still=False).state_dict())
     frames, masks = wearer
     faces = [talking_head_track[t].covered_by(masks[t]) for t in range(7)]
     results = {}
     for room in (7, 2, 0):
         net.room = room
-        engine = Deoccluder(EVIFiller(net, reference, "float32"), reference)
+        engine = Deoccluder(EVIFiller(net, "float32"), reference)
         if not room:
             with pytest.raises(torch.OutOfMemoryError):
                 engine.process(list(frames[:7]), list(masks[:7]), faces)
@@ -127,7 +137,8 @@ def test_a_window_that_does_not_fit_into_memory_is_halved_and_a_frame_that_does_
     assert np.abs(results[7].astype(int) - results[2]).max() <= 1  # float rounding
 
 
-def test_what_the_network_adds_leaves_the_details_of_the_reference_as_they_are(
+@pytest.mark.usefixtures("forgetful")
+def test_a_tint_leaves_the_details_of_the_reference_as_they_are(
     wearer: tuple[np.ndarray, np.ndarray], talking_head: np.ndarray, talking_head_track: FaceTrack
 ) -> None:
     """The frame is finer than the grid that the network sees, and so is the picture that it corrects."""
@@ -141,12 +152,12 @@ def test_what_the_network_adds_leaves_the_details_of_the_reference_as_they_are(
     points = talking_head_track.points * scale
     reference = make_reference([picture], points[:1])
     face = replace(talking_head_track[0], points=points[0]).covered_by(mask)
-    net = forgetful(EVIHRnet(EVIConfig("aligned", 4, keys=8))).eval()
+    net = generator(still=True)
     with torch.no_grad():
-        net.decoder[-1].feature.bias[:3] = 0.2
+        net.tint.bias[:] = 0.3
     found, warp = (
         Deoccluder(filler, reference).process([frame], [mask], [face])[0].astype(np.float32)
-        for filler in (EVIFiller(net, reference, "float32"), make_filler("warp", reference))
+        for filler in (EVIFiller(net, "float32"), make_filler("warp", reference))
     )
     inside = cv2.erode((mask > 0).astype(np.uint8), np.ones((9, 9))) > 0
 
@@ -159,31 +170,30 @@ def test_what_the_network_adds_leaves_the_details_of_the_reference_as_they_are(
 
 def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from(reference: Reference) -> None:
     for shift, frames, window in (("bidirectional", 4, 4), ("bidirectional", 64, 32), ("causal", 4, 8)):
-        net = EVIHRnet(EVIConfig("paper", 4, keys=8, side=64, shift=shift, frames=frames))
-        assert EVIFiller(net, reference).window == window
+        net = EVIHRnet(EVIConfig(4, keys=8, side=64, shift=shift, frames=frames))
+        assert PaperEVIFiller(net, reference).window == window
 
 
 def test_precision(reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack) -> None:
-    torch.manual_seed(0)
-    net = EVIHRnet(EVIConfig("aligned", 4, keys=8, side=64)).eval()
-    nn.init.normal_(net.decoder[-1].feature.weight, std=0.3)
+    net = generator(still=False)
     frames, masks = wearer
     face = talking_head_track[0].covered_by(masks[0])
     exact, half = (
-        Deoccluder(EVIFiller(net, reference, precision), reference)
+        Deoccluder(EVIFiller(net, precision), reference)
         .process(list(frames[:1]), list(masks[:1]), [face])[0]
         .astype(int)
         for precision in ("float32", "bfloat16")
     )
     assert 0 < np.abs(exact - half).max() < 12
     with pytest.raises(InputError, match="auto, float32, bfloat16, got 'int8'"):
-        EVIFiller(net, reference, "int8")
+        EVIFiller(net, "int8")
 
 
+@pytest.mark.usefixtures("forgetful")
 def test_the_command_takes_a_file_of_weights(
     tmp_path: Path, carphone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = weights_of(EVIConfig("aligned", 4, keys=8), tmp_path / "w.safetensors", still=True)
+    weights = weights_of(generator(still=True), tmp_path / "w.safetensors")
     command = [
         "lab",
         "evaluate",
