@@ -15,7 +15,7 @@ from ..tracking.reference import Reference
 from ..weights.header import read_weights
 from .baselines import reference_crop
 from .filler import TOGETHER, Filling, Window, fill_in_parts, shown_together
-from .network_inputs import contours, generated, generator_inputs, memory_of, recalled
+from .network_inputs import contours, generated, generator_inputs, memory_of, need, recalled
 from .rim import Evidence
 from .warp import fitted_reference
 
@@ -37,12 +37,17 @@ class _EVIFiller:
         return next(self._net.parameters()).device
 
 
+NEWS = 0.2  # share of a frame in what is known of how much is to be corrected: it must not flicker
+
+
 @dataclass(frozen=True)
 class EVIState:
-    """What has to be remembered of a clip. features: the network's; evidence: of where the reference belongs."""
+    """What has to be remembered of a clip. features: the network's; evidence: of where the reference belongs; needed:
+    (1,), how much of a correction was needed lately."""
 
     features: State
     evidence: Evidence
+    needed: torch.Tensor
 
 
 class EVIFiller(_EVIFiller):
@@ -55,16 +60,26 @@ class EVIFiller(_EVIFiller):
         return fill_in_parts(self._fill, window, state)
 
     def _fill(self, window: Window, state: EVIState | None) -> tuple[Filling, EVIState]:
-        features, evidence = (None, None) if state is None else (state.features, state.evidence)
+        features, evidence, before = (None,) * 3 if state is None else vars(state).values()
         fitted, evidence = fitted_reference(window, evidence)
         kind, memory = window.aligned.kind, memory_of(window)
         inputs = generator_inputs(window.frames, window.holes, kind, fitted).to(self.device)
         with torch.inference_mode(), mixed_precision(self.device, self._precision):
             found, features = self._net(inputs, len(inputs), features)
+        needed = _steadied(need(window.frames, window.holes, kind, fitted), before)
+        filling = generated(fitted, found, kind, needed)
         known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
         share = prior_share(*(x[None] for x in known))[0]
-        drawing = found.drawing.to(memory.device)
-        return recalled(generated(fitted, found, kind), drawing, memory, share), EVIState(features, evidence)
+        return recalled(filling, found.drawing, memory, share), EVIState(features, evidence, needed[-1:])
+
+
+def _steadied(values: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+    """(T,) values that follow each other, each a mean of all so far in which the last ones count most."""
+    out = []
+    for value in values.split(1):
+        before = value if before is None else before + NEWS * (value - before)
+        out.append(before)
+    return torch.cat(out)
 
 
 class PaperEVIFiller(_EVIFiller):
