@@ -43,8 +43,8 @@ WIDTH = 1 / 128  # of a line, by the side of the picture; at twice that, as in L
 # of another day slopes in the hole are 0.87 of the truth's without it, and 0.96 with it, which costs 0.3 dB.
 KEPT_FACE = 0.5
 # Root mean squares of the difference on the face around the hole up to which a reference is right as it is, and from
-# which all is corrected. What is off by less is of the same day and light, of which the generator has seen too little: on 38
-# clips behind `quest` with a reference of their own first second it gains 0.4 dB so, and 0.2 if it always corrects.
+# which all is corrected. What is off by less is of the same day and light, of which the generator has seen too little:
+# on 38 clips behind `quest` with a reference of their own first second it gains 0.4 dB so, and 0.2 correcting always.
 FITTING, UNLIKELY = 4 / 255, 7 / 255
 _FRACTION = 4  # bits of a pixel's fraction that OpenCV draws with
 
@@ -154,7 +154,7 @@ def generated(fitted: Fitted, found: Generated, kind: torch.Tensor, needed: torc
 
 
 def recalled(filling: Filling, drawing: torch.Tensor, memory: torch.Tensor, share: torch.Tensor) -> Filling:
-    """What `generated` made, with what is remembered mixed in. drawing: what was drawn in it, see Generated; memory: see
-    memory_of; share: (T, 1, S, S), the logit of its share."""
+    """What `generated` made, with what is remembered mixed in. drawing: what was drawn in it, see Generated; memory:
+    see memory_of; share: (T, 1, S, S), the logit of its share."""
     seen = filling.drawn - filling.known * (1 - filling.share) * drawing.to(memory)  # as the grid shows it
     return replace(filling, recall=share, coarse=coarse(memory[:, 3:4] * (memory[:, :3] - seen)))

@@ -19,7 +19,10 @@ from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 from hmd_removal.restore import evi
 from hmd_removal.restore.engine import Deoccluder
 from hmd_removal.restore.evi import EVIFiller, PaperEVIFiller
+from hmd_removal.restore.filler import Filling
+from hmd_removal.restore.network_inputs import need
 from hmd_removal.restore.registry import make_filler
+from hmd_removal.restore.warp import Fitted
 from hmd_removal.tracking.reference import Reference, make_reference
 from hmd_removal.tracking.track import FaceTrack
 
@@ -49,6 +52,12 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recalled, however well memory fits."""
     prior = evi.prior_share
     monkeypatch.setattr(evi, "prior_share", lambda *given: torch.full_like(prior(*given), -1e4))
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is corrected, however right the reference is."""
+    monkeypatch.setattr(evi, "need", lambda frames, *_: torch.ones(len(frames)))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,7 @@ def test_a_network_that_corrects_nothing_gives_the_warp(
     assert np.abs(found.astype(int) - np.stack(expected)).max() <= 1
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("variant", ["paper", "aligned"])
 def test_the_result_does_not_depend_on_how_the_clip_is_cut(
     variant: str,
@@ -108,6 +118,7 @@ def test_foreign_weights_are_refused(tmp_path: Path, reference: Reference) -> No
         make_filler("evi-hrnet", reference, weights=tmp_path / "other.safetensors")
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_window_that_does_not_fit_into_memory_is_halved_and_a_frame_that_does_not_is_an_error(
     reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack
 ) -> None:
@@ -137,7 +148,7 @@ def test_a_window_that_does_not_fit_into_memory_is_halved_and_a_frame_that_does_
     assert np.abs(results[7].astype(int) - results[2]).max() <= 1  # float rounding
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("forgetful", "eager")
 def test_a_tint_leaves_the_details_of_the_reference_as_they_are(
     wearer: tuple[np.ndarray, np.ndarray], talking_head: np.ndarray, talking_head_track: FaceTrack
 ) -> None:
@@ -174,6 +185,7 @@ def test_one_that_looks_ahead_is_shown_no_longer_windows_than_it_learnt_from(ref
         assert PaperEVIFiller(net, reference).window == window
 
 
+@pytest.mark.usefixtures("eager")
 def test_precision(reference: Reference, wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack) -> None:
     net = generator(still=False)
     frames, masks = wearer
@@ -210,3 +222,32 @@ def test_the_command_takes_a_file_of_weights(
     assert main(command) == 0
     warp, network = (line.split("|")[4] for line in capsys.readouterr().out.splitlines()[-2:])
     assert float(network) == pytest.approx(float(warp), abs=0.05)
+
+
+def test_a_reference_is_corrected_as_far_as_it_is_off_on_the_face() -> None:
+    frames, holes, kind = torch.full((4, 3, 64, 64), 0.5), torch.zeros(4, 1, 64, 64), torch.ones(4, 1, 64, 64)
+    holes[..., 20:40, 20:44], kind[..., :48, :] = 1, 2
+    off = torch.tensor([2.0, 5.5, 9.0, 2.0]) / 255
+    pictures = frames + off[:, None, None, None]
+    pictures[3, :, 48:] = 1.0  # beside the face it may be what it likes
+    found = need(frames, holes, kind, Fitted(Filling(pictures), pictures))
+    assert torch.allclose(found, torch.tensor([0.0, 0.5, 1.0, 0.0]), atol=1e-3)
+
+
+def test_how_much_is_corrected_changes_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+    reference: Reference,
+    wearer: tuple[np.ndarray, np.ndarray],
+    talking_head_track: FaceTrack,
+) -> None:
+    frames, masks = wearer
+    faces = [talking_head_track[t].covered_by(masks[t]) for t in range(6)]
+    jumps = iter((1.0, 1.0, 0.0, 0.0, 0.0, 0.0))
+    done: list[float] = []
+    made = evi.generated
+    monkeypatch.setattr(evi, "need", lambda frames, *_: torch.tensor([next(jumps) for _ in frames]))
+    monkeypatch.setattr(evi, "generated", lambda *given: done.extend(given[3].tolist()) or made(*given))
+    engine = Deoccluder(EVIFiller(generator(still=False)), reference)
+    for part in (slice(0, 3), slice(3, 6)):
+        engine.process(list(frames[part]), list(masks[part]), faces[part])
+    assert np.allclose(done, [1, 1, 0.8, 0.64, 0.512, 0.4096])
