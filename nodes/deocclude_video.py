@@ -97,8 +97,8 @@ class DeoccludeVideo(io.ComfyNode):
                     options=list(METHODS),
                     default=METHODS[0],
                     tooltip=(
-                        "warp: the reference turned and shaped to the head. evi-hrnet: warp, and what earlier frames "
-                        "showed in the place of the headset, where that fits better. personal: the model of one "
+                        "warp: the reference turned and shaped to the head. evi-hrnet: warp, made to fit by a network, "
+                        "and what earlier frames showed in the place of the headset. personal: the model of one "
                         "person, see personal_model."
                     ),
                 ),

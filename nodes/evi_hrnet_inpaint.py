@@ -35,10 +35,10 @@ class EVIHRnetInpaint(io.ComfyNode):
             display_name="EVIHRnetInpaint",
             category="HMD Removal/Inpaint",
             description=(
-                "Fills the masked part of the face as Warp Reference does, and with what earlier frames or the "
-                "reference showed in the same place of the picture, where that fits better. The network that comes "
-                "with the pack adds nothing of its own so far. Pixels outside the mask and a narrow feather stay bit "
-                "for bit as they were."
+                "Fills the masked part of the face as Warp Reference does, and makes it fit: a network moves and tints "
+                "the reference and draws over what is not there today, and what earlier frames showed in the same "
+                "place is shown where that fits better. Pixels outside the mask and a narrow feather stay bit for bit "
+                "as they were."
             ),
             search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
             inputs=[
