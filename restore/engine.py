@@ -17,7 +17,7 @@ from ..tracking.geometry import MESH_POINT_COUNT
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack, FrameStatus, TrackedFace
 from .align import ReferenceAligner, ReferenceBank
-from .filler import Filler, Remembered, Source, Window, pictures_for
+from .filler import FEATHER, Filler, Remembered, Source, Window, pictures_for
 from .grid import GRID, on_grid
 from .memory import FrameMemory
 from .paste import pasted
@@ -100,7 +100,8 @@ class Scene:
         if face.status == FrameStatus.MISSING:
             return None
         crop = self._crops.push(face)
-        hole = (mask > 0.5).view(np.uint8) * np.uint8(255)
+        hole, place = np.zeros(mask.shape, np.uint8), crop.window(mask.shape, FEATHER)  # no more than is filled
+        hole[place] = (mask[place] > 0.5).view(np.uint8) * np.uint8(255)
         small = on_grid(hole, crop)
         if not small.any():
             return None

@@ -22,6 +22,7 @@ from .scenes import SIDE
 
 ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
 MIRRORED = 0.5
+SAME_LIGHT = 0.7  # share of samples with a reference of the same day in which the light is the same too
 GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
 
 
@@ -95,7 +96,8 @@ class Path:
         """batch: of scenes.collate."""
         count, length = batch["points"].shape[:2]
         picture, model = self._faces.of(batch["reference"])
-        batch = {name: x.to(self.device, non_blocking=True).flatten(0, 1) for name, x in batch.items() if x.ndim > 1}
+        batch = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
+        batch = {name: x.flatten(0, 1) if x.ndim > 1 else x for name, x in batch.items()}
         truth, covered = (batch[name].permute(0, 3, 1, 2).float() / 255 for name in ("truth", "covered"))
         hole = batch["hole"][:, None].float()
         points, deviation = self._seen(batch["seen"], batch["to_cells"])
@@ -111,8 +113,11 @@ class Path:
             true, _, _ = self._mirrored(true, visibility, deviation, each, GRID)
             picture = torch.where(by, picture.flip(3), picture)
             model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1])
-            picture = self._relit(picture)
-            light = [x.repeat_interleave(length, 0) for x in self._light(count)]
+            light = self._light(count)
+            alike = (batch["same_day"][:, None, None, None] & self._random(count, 1, 1, 1).lt(SAME_LIGHT)).float()
+            of_reference = [torch.lerp(x, same, alike) for x, same in zip(self._light(count), light, strict=True)]
+            picture = _lit(picture, *of_reference)
+            light = [x.repeat_interleave(length, 0) for x in light]
             truth, covered = _lit(truth, *light), _lit(covered, *light)
             strength = GRAIN * self._random(count, 1, 1, 1).square().repeat_interleave(length, 0)
             covered = covered + strength * torch.randn(covered.shape, generator=self._chance, device=self.device)
@@ -179,9 +184,6 @@ class Path:
         gains = 0.08 * self._normal(*shape) + 0.04 * self._normal(count, 3, 1, 1)
         ramp = 0.25 * self._normal(count, 2, 1, 1) * self._random(*shape).lt(0.3)
         return 0.12 * self._normal(*shape), gains, ramp
-
-    def _relit(self, pictures: torch.Tensor) -> torch.Tensor:
-        return _lit(pictures, *self._light(len(pictures)))
 
 
 def _lit(pictures: torch.Tensor, power: torch.Tensor, gains: torch.Tensor, ramp: torch.Tensor) -> torch.Tensor:

@@ -36,7 +36,7 @@ class Drawn:
     """T frames of somebody behind a headset. truth, covered: (T, SIDE, SIDE, 3) uint8 crops as they are filled; hole:
     (T, SIDE, SIDE) uint8, 1 where anything of a pixel is hidden. points: (T, 478, 3), the true face in cells of the
     grid. seen: (T, 128, 128, 3) uint8, the crops in which the landmarker looks; to_cells: (T, 4, 4) from those crops'
-    sides to cells. reference: number of the picture in the store."""
+    sides to cells. reference: number of the picture in the store; same_day: whether it is of the same day."""
 
     truth: np.ndarray
     covered: np.ndarray
@@ -45,6 +45,7 @@ class Drawn:
     seen: np.ndarray
     to_cells: np.ndarray
     reference: int
+    same_day: bool
 
 
 class PairMaker:
@@ -117,7 +118,9 @@ class PairMaker:
                     hidden = cv2.dilate(hidden, np.ones((2 * grow + 1,) * 2, np.uint8))
             picture, face = scenes[min(t, len(scenes) - 1)]
             frames.append(_frame(picture, covered, hidden, face, jitter + rng.normal(0, (2e-3, 2e-3, 3e-3, 0.1)), rng))
-        return Drawn(*(np.stack(values) for values in zip(*frames, strict=True)), reference)
+        day = self._store.session
+        same_day = same or bool(day[run[0]] == day[reference])
+        return Drawn(*(np.stack(values) for values in zip(*frames, strict=True)), reference, same_day)
 
     def _as_it_is(self, index: int) -> tuple[np.ndarray, TrackedFace]:
         points = self._store.points[index]
