@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hmd_removal.lab.training.clutter import arm_before, back_of_head, coloured_lamps, hair_over
-from hmd_removal.tracking.geometry import head_pose
+from hmd_removal.lab.training.clutter import arm_before, back_of_head, coloured_lamps, hair_over, headwear
+from hmd_removal.tracking.geometry import FACE_OVAL, head_pose
 from hmd_removal.tracking.track import FaceTrack
 
 GREY = np.full((192, 192, 3), 128, np.uint8)
@@ -50,3 +50,18 @@ def test_the_back_of_a_head_shows_no_face(points: np.ndarray) -> None:
     hair = back_of_head(picture, points, np.random.default_rng(1))
     assert hair[y - 2 : y + 3, x - 2 : x + 3].astype(int).min() < 230
     assert (hair[:10] == picture[:10]).all(), "what is around the head stays"
+
+
+def test_a_hood_a_hat_or_a_scarf_hides_the_edge_of_the_face_and_leaves_its_middle(points: np.ndarray) -> None:
+    pose, shares = head_pose(points), []
+    oval = np.round(points[list(FACE_OVAL), :2]).astype(int)
+    nose = np.round(points[1, :2]).astype(int)
+    for seed in range(30):
+        picture, worn = headwear(GREY, points, pose, np.random.default_rng(seed))
+        assert picture.shape == GREY.shape and 0.02 < worn.mean() < 0.9
+        assert worn[nose[1], nose[0]] == 0
+        assert (picture != GREY).any(2)[worn > 0].mean() > 0.9
+        assert (picture != GREY).any(2)[worn == 0].mean() < 0.2  # but for a soft edge
+        shares.append(worn[oval[:, 1], oval[:, 0]].mean())
+    assert np.mean(shares) > 0.2 and min(shares) < 0.2
+    assert (GREY == 128).all()

@@ -49,9 +49,9 @@ def scene(maker: SampleMaker) -> Scene:
 def test_a_stored_crop_shows_46_centimetres_around_the_head(store: FaceStore) -> None:
     pose = head_pose(store.points[0])
     assert np.allclose(transform(pose, np.array(CROP_CENTRE))[:2], SIDE / 2, atol=0.1)
-    assert np.isclose(256 / np.cbrt(np.linalg.det(pose[:3, :3])), 46, rtol=1e-3)
+    assert np.isclose(SIDE / np.cbrt(np.linalg.det(pose[:3, :3])), 46, rtol=1e-3)
     x0, y0, x1, y1 = store.inside[0]
-    assert 0 <= x0 < x1 <= 256 and 0 <= y0 < y1 <= 256
+    assert 0 <= x0 < x1 <= SIDE and 0 <= y0 < y1 <= SIDE
 
 
 @pytest.mark.parametrize("factor", [0.7, 4.0])
