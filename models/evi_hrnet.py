@@ -71,7 +71,7 @@ class EVIConfig:
         if metadata.get("variant", VARIANT) != VARIANT:
             raise InputError(
                 f"Expected weights of EVI-HRnet's own generator, variant {VARIANT!r}, got {metadata['variant']!r} of "
-                "an earlier version, which corrected nothing; use the file that comes with the pack."
+                "an earlier version, which is not read any more; use the file that comes with the pack."
             )
         try:
             keys = metadata["keys"]

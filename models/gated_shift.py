@@ -39,7 +39,7 @@ class CausalShift(nn.Module):
         moving = rearrange(still[..., : self.shifted], "(b t) h w c -> b t h w c", t=frames)
         if past is None:
             past = moving.new_zeros(len(moving), PAST, *moving.shape[2:])
-        known = torch.cat([past.to(moving.dtype), moving], 1)
+        known = torch.cat([past.to(moving), moving], 1)
         taps = self.kernel.to(moving.dtype)
         mixed = sum(tap * known[:, k : k + frames] for k, tap in enumerate(taps))
         mixed = torch.cat([mixed.flatten(0, 1), still[..., self.shifted :]], -1)

@@ -34,8 +34,8 @@ def prior_share(
     """The logit of the share of memory, (B, T, 1, S, S) float32, by the differences around the hole and how far the
     face has moved.
 
-    frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), see
-    restore.network_inputs; memory: (B, T, 5, S, S), see EVIHRnet. Where nothing near the hole is remembered it is far
+    frames, reference: (B, T, 3, S, S) in [0, 1]; mask: (B, T, 1, S, S), 1 = hole; contour: (B, T, 1, S, S), and
+    memory: (B, T, 5, S, S), see restore.network_inputs. Where nothing near the hole is remembered it is far
     below 0.
     """
     length = frames.shape[1]

@@ -15,7 +15,7 @@ from ..tracking.reference import Reference
 from ..weights.header import read_weights
 from .baselines import reference_crop
 from .filler import TOGETHER, Filling, Window, fill_in_parts, shown_together
-from .network_inputs import contours, generated, generator_inputs, memory_of, need, recalled
+from .network_inputs import contours, generated, generator_inputs, memory_of, need, recalled, restrained
 from .rim import Evidence
 from .warp import fitted_reference
 
@@ -67,16 +67,20 @@ class EVIFiller(_EVIFiller):
         with torch.inference_mode(), mixed_precision(self.device, self._precision):
             found, features = self._net(inputs, len(inputs), features)
         needed = _steadied(need(window.frames, window.holes, kind, fitted), before)
-        filling = generated(fitted, found, kind, needed)
+        found = restrained(found, kind, needed)
         known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
         share = prior_share(*(x[None] for x in known))[0]
-        return recalled(filling, found.drawing, memory, share), EVIState(features, evidence, needed[-1:])
+        filling = recalled(generated(fitted, found), found.drawing, memory, share)
+        return filling, EVIState(features, evidence, needed[-1:])
 
 
 def _steadied(values: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
-    """(T,) values that follow each other, each a mean of all so far in which the last ones count most."""
+    """(T,) values that follow each other, each a mean of all so far in which the last ones count most. One that is NaN
+    says nothing; before any is known it is 1."""
     out = []
     for value in values.split(1):
+        if value.isnan():
+            value = torch.ones_like(value) if before is None else before
         before = value if before is None else before + NEWS * (value - before)
         out.append(before)
     return torch.cat(out)

@@ -15,8 +15,8 @@ from ..models.aligned_generator import UNLIKE, Generated
 from ..models.correction import STEP, Correction, coarse
 from ..models.recall import GUESSED
 from .filler import Filling, Window
-from .grid import grown, membrane, moved
-from .rim import ring_around
+from .grid import blurred, grown, membrane, moved
+from .rim import EDGE, FEWEST_TINTED, ring_around
 from .warp import SEAM, Fitted
 
 # dlib's 68 points (the iBUG 300-W scheme) in MediaPipe's mesh, in dlib's order. At the cheeks MediaPipe's oval runs
@@ -39,13 +39,14 @@ LINES = (
 
 SURE = 1.0  # value of a line between points that are known
 WIDTH = 1 / 128  # of a line, by the side of the picture; at twice that, as in LGTSM, the loop of an eye closes
-# Share of what is drawn on the face that gives way to the photo's own eyes and skin, as a drawing is softer. On photos
-# of another day slopes in the hole are 0.87 of the truth's without it, and 0.96 with it, which costs 0.3 dB.
+# Share of what is drawn on the face that gives way to the photo's own eyes and skin, as a drawing is softer. Chosen on
+# `val` photos of another day: slopes in the hole are 0.87 of the truth's without it, 0.96 with it, which costs 0.3 dB.
 KEPT_FACE = 0.5
 # Root mean squares of the difference on the face around the hole up to which a reference is right as it is, and from
-# which all is corrected. What is off by less is of the same day and light, of which the generator has seen too little:
-# on 38 clips behind `quest` with a reference of their own first second it gains 0.4 dB so, and 0.2 correcting always.
-FITTING, UNLIKELY = 4 / 255, 7 / 255
+# which all is corrected. What is off by less is of the same day and light, of which the generator has seen too little.
+# Chosen on 38 `val` clips behind `quest` with a reference of their own first second: nearer to the truth than warp by
+# 0.4 dB so, and by 0.2 correcting always.
+FITTING, FAR_OFF = 4 / 255, 7 / 255
 _FRACTION = 4  # bits of a pixel's fraction that OpenCV draws with
 
 
@@ -125,20 +126,25 @@ def generator_inputs(frames: torch.Tensor, holes: torch.Tensor, kind: torch.Tens
 
 def need(frames: torch.Tensor, holes: torch.Tensor, kind: torch.Tensor, fitted: Fitted) -> torch.Tensor:
     """How much the fitted reference is in need of correction, (N,) in [0, 1], by how far it is off on the face around
-    the hole. As in `generator_inputs`."""
+    the hole, in light or in place; NaN where next to nothing of the face is seen. As in `generator_inputs`."""
     ring = (ring_around(holes) & (kind == 2)).float()
+    count = ring.sum((1, 2, 3))
     squares = ((frames - fitted.pictures).square().mean(1, keepdim=True) * ring).sum((1, 2, 3))
-    off = (squares / ring.sum((1, 2, 3)).clamp(min=1)).sqrt()
-    return ((off - FITTING) / (UNLIKELY - FITTING)).clamp(0, 1)
+    off = (squares / count.clamp(min=1)).sqrt()
+    return ((off - FITTING) / (FAR_OFF - FITTING)).clamp(0, 1).masked_fill(count < FEWEST_TINTED, torch.nan)
 
 
-def generated(fitted: Fitted, found: Generated, kind: torch.Tensor, needed: torch.Tensor | None = None) -> Filling:
-    """What the aligned generator makes of the fitted reference, without what is remembered. kind: see
-    `generator_inputs`; needed: (N,), how much of it is done, see `need`, None for all."""
-    if needed is not None:
-        by = needed[:, None, None, None]
-        done = {name: getattr(found, name).to(by) * by for name in ("displacement", "tint", "share")}
-        found = found._replace(**done)
+def restrained(found: Generated, kind: torch.Tensor, needed: torch.Tensor) -> Generated:
+    """What of the generator's answer is done: as much as is needed, (N,), and less drawn on the face. What is drawn
+    where the reference shows nothing stays."""
+    by = needed[:, None, None, None]
+    face = blurred((kind == 2).float(), EDGE * kind.shape[-1])
+    displacement, tint, share = (x.to(by) * by for x in (found.displacement, found.tint, found.share))
+    return Generated(displacement, tint, found.drawing, share * (1 - KEPT_FACE * face))
+
+
+def generated(fitted: Fitted, found: Generated) -> Filling:
+    """What the aligned generator makes of the fitted reference, without what is remembered."""
     filling = fitted.filling
     side = filling.places.shape[-1]
     device = filling.places.device
@@ -149,8 +155,7 @@ def generated(fitted: Fitted, found: Generated, kind: torch.Tensor, needed: torc
     places, known, before, ground = fields.split((2, 1, 3, 3), 1)
     drawn = ground + tint + found.drawing.to(device)
     places = places / known.clamp(min=1e-3)
-    share = found.share.to(device) * (1 - KEPT_FACE * (kind == 2))
-    return Filling(drawn, filling.shown, places, known, before + tint, share=share)
+    return Filling(drawn, filling.shown, places, known, before + tint, share=found.share.to(device))
 
 
 def recalled(filling: Filling, drawing: torch.Tensor, memory: torch.Tensor, share: torch.Tensor) -> Filling:

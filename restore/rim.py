@@ -41,7 +41,8 @@ def matching_tint(
     # Half as many cells a side do, smooth as the tint is.
     differences, pictures = _halved(frames - pictures, ring), _halved(pictures, kind > 0)
     on_face, around, face = (F.avg_pool2d(x, 2) for x in (on_face, around, face))
-    away = (differences - _medians(differences, on_face)).square().sum(1, keepdim=True) / OTHER**2
+    usual = _medians(differences.flatten(2), on_face.flatten(2) > 0)[..., None]
+    away = (differences - usual).square().sum(1, keepdim=True) / OTHER**2
     weights = on_face / (1 + away**2)
     inner, outer, colours = membrane(
         torch.cat([differences, differences, pictures]), torch.cat([weights, around, around])
@@ -65,9 +66,12 @@ def ring_around(holes: torch.Tensor) -> torch.Tensor:
 
 
 def _medians(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """(T, C, 1, 1): of (T, C, S, S) values where (T, 1, S, S) is not 0; 0 where nothing is chosen."""
-    medians = values.masked_fill(chosen == 0, torch.nan).flatten(2).nanmedian(2).values
-    return medians.nan_to_num(0.0)[..., None, None]
+    """(..., 1): the lower medians of (..., N) values where `chosen`, bool, of the same shape but for what broadcasts; 0
+    where nothing is. By sorting, which every device can."""
+    ordered = values.masked_fill(~chosen, torch.inf).sort(-1).values
+    middle = ((chosen.sum(-1, keepdim=True) - 1) // 2).clamp(min=0).expand(*values.shape[:-1], 1)
+    found = ordered.gather(-1, middle)
+    return torch.where(found.isinf(), 0, found)
 
 
 GAIN = 2.5  # error inside the hole by what is seen of it at the rim, where the mesh holds on to visible points
@@ -182,8 +186,7 @@ def _normal_equations(
     where = grid[rim] + _steps(start, basis).transpose(1, 2)  # (B, K, 2)
     shown, across, down = sampled(picture, where[:, None])[:, :, 0].chunk(3, 1)  # (B, 3, K) each
     error = seen - shown
-    middle = error.masked_fill(~there[:, None], torch.nan).nanmedian(2, keepdim=True).values.nan_to_num(0.0)
-    weight = there[:, None] * OUTLIER / (error - middle).abs().clamp(min=OUTLIER)
+    weight = there[:, None] * OUTLIER / (error - _medians(error, there[:, None])).abs().clamp(min=OUTLIER)
     slopes = torch.cat([across[:, None] * basis[:, :, None], down[:, None] * basis[:, :, None]], 1)  # (B, 6, 3, K)
     total = weight.sum(2, keepdim=True).clamp(min=1e-6)
     slopes = slopes - (weight[:, None] * slopes).sum(3, keepdim=True) / total[:, None]

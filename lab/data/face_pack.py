@@ -6,21 +6,21 @@ import cv2
 import numpy as np
 
 from ...files import written_whole
-from .face_store import FaceStore
+from .face_store import ELSEWHERE_SIDE, SIDE, FaceStore
 
-STEP = 1 / 64  # pixels: of a landmark's place
-MIDDLE = 160.0  # pixels that are counted from
+STEP = 1 / 64  # pixels: of a landmark's place, counted from the middle
 QUALITY = 88  # of WebP
 WHOLE = ("inside", "person", "session", "clip", "frame")
 
 
 def pack(store: FaceStore, path: Path, chosen: np.ndarray | None = None, quality: int = QUALITY) -> None:
-    """Write some faces of a store, or all, with what is elsewhere in their pictures. chosen: numbers of the faces."""
+    """Write some faces of a store, or all, and all that is elsewhere in its pictures. chosen: numbers of the faces. Of
+    several packs of one store, all but one want a store without `elsewhere`."""
     chosen = np.arange(len(store)) if chosen is None else chosen
     pictures = [_coded(store.images[i], quality) for i in chosen]
     others = [_coded(picture, quality) for picture in store.elsewhere]
     arrays = {name: getattr(store, name)[chosen] for name in WHOLE}
-    arrays["points"] = np.round((store.points[chosen] - MIDDLE) / STEP).astype(np.int16)
+    arrays["points"] = np.round((store.points[chosen] - SIDE / 2) / STEP).clip(-32768, 32767).astype(np.int16)
     for name, coded in (("images", pictures), ("elsewhere", others)):
         arrays[name] = np.concatenate([*coded, np.zeros(0, np.uint8)])
         arrays[f"{name}_length"] = np.array([len(c) for c in coded], np.int64)
@@ -34,10 +34,10 @@ def unpack(paths: list[Path], folder: Path) -> None:
     packs = [dict(np.load(path)) for path in paths]
     for name in ("images", "elsewhere"):
         pictures = [p for pack in packs for p in _decoded(pack.pop(name), pack.pop(f"{name}_length"))]
-        shape = (0, 128, 128, 3)
+        shape = (0, ELSEWHERE_SIDE, ELSEWHERE_SIDE, 3)
         np.save(folder / f"{name}.npy", np.stack(pictures) if pictures else np.zeros(shape, np.uint8))
     for pack in packs:
-        pack["points"] = (pack["points"] * STEP + MIDDLE).astype(np.float32)
+        pack["points"] = (pack["points"] * STEP + SIDE / 2).astype(np.float32)
     np.savez(folder / "faces.npz", **{name: np.concatenate([pack[name] for pack in packs]) for name in packs[0]})
 
 

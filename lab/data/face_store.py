@@ -103,11 +103,17 @@ def list_footage(data: Path, split: str) -> list[Footage]:
 def open_store(
     folder: Path, data: Path, split: str, *, frames_per_clip: int = 24, frames_per_person: int = 480
 ) -> FaceStore:
-    """The store of a split, made on first use; files without a usable face are logged and left out."""
+    """The store of a split, made on first use; files without a usable face are logged and left out.
+
+    Raises InputError for a store of an earlier version."""
     made = folder / split
     if not (made / "faces.npz").is_file():
         _make(made, list_footage(data, split), frames_per_clip, frames_per_person)
     with np.load(made / "faces.npz") as faces:
+        if "session" not in faces:
+            raise InputError(
+                f"The faces in {made} were made by an earlier version; remove the folder to make them anew."
+            )
         images, elsewhere = (np.load(made / f"{name}.npy", mmap_mode="r") for name in ("images", "elsewhere"))
         return FaceStore(images, **faces, elsewhere=elsewhere)
 

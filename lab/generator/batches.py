@@ -58,7 +58,7 @@ class Given:
         """What the network fills in."""
         with mixed_precision(self.truth.device):
             found, _ = net(self.inputs(), self.length)
-        return generated(self.fitted, found, self.kind)
+        return generated(self.fitted, found)
 
 
 class Faces:
@@ -77,7 +77,7 @@ class Faces:
         return self.images[rows].float() / 255, self.points[rows]
 
 
-class Path:
+class SamplePath:
     """The product's path for training samples.
 
     faces: the references. landmarker: sees the covered faces. vary: whether light, mirror, grain and how well the
@@ -108,11 +108,13 @@ class Path:
         if self._vary:
             by = self._random(count, 1, 1, 1).lt(MIRRORED)
             each = by.repeat_interleave(length, 0)
-            truth, covered, hole, holes = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole, holes))
-            points, visibility, deviation = self._mirrored(points, visibility, deviation, each, GRID)
-            true, _, _ = self._mirrored(true, visibility, deviation, each, GRID)
+            truth, covered, hole = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole))
+            holes = _on_grid(hole)
+            last = GRID * (SIDE - 1) / SIDE  # the last pixel of the crop, in cells
+            points, visibility, deviation = self._mirrored(points, visibility, deviation, each, last)
+            true, _, _ = self._mirrored(true, visibility, deviation, each, last)
             picture = torch.where(by, picture.flip(3), picture)
-            model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1])
+            model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1] - 1)
             light = self._light(count)
             alike = (batch["same_day"][:, None, None, None] & self._random(count, 1, 1, 1).lt(SAME_LIGHT)).float()
             of_reference = [torch.lerp(x, same, alike) for x, same in zip(self._light(count), light, strict=True)]
@@ -154,9 +156,10 @@ class Path:
         return points, torch.where(oracle, 1, visibility), torch.where(oracle, 0, deviation)
 
     def _mirrored(
-        self, points: torch.Tensor, visibility: torch.Tensor, deviation: torch.Tensor, by: torch.Tensor, side: int
+        self, points: torch.Tensor, visibility: torch.Tensor, deviation: torch.Tensor, by: torch.Tensor, last: float
     ) -> tuple[torch.Tensor, ...]:
-        flipped = points[:, self._swap] * points.new_tensor([-1.0, 1.0, 1.0]) + points.new_tensor([side - 1.0, 0, 0])
+        """last: where what was at 0 goes."""
+        flipped = points[:, self._swap] * points.new_tensor([-1.0, 1.0, 1.0]) + points.new_tensor([last, 0, 0])
         by = by[:, 0, 0]
         others = (torch.where(by, x[:, self._swap], x) for x in (visibility, deviation))
         return torch.where(by[..., None], flipped, points), *others

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ...errors import InputError
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
 from ...models.covered_landmarks import CROP_CENTRE, INPUT_SIDE
 from ...restore.grid import GRID
@@ -66,6 +67,8 @@ class PairMaker:
             elif store.frame[run[0]] == 0:
                 self._photos.append(int(run[0]))
         self._days = {person: days for person, days in self._days.items() if len(days) > 1}
+        if not self._photos:
+            raise InputError("Expected photographs among the faces to learn from, but there are none, only films.")
 
     def people(self) -> list[int]:
         """Those who are shown on more than one day."""
@@ -118,8 +121,8 @@ class PairMaker:
                     hidden = cv2.dilate(hidden, np.ones((2 * grow + 1,) * 2, np.uint8))
             picture, face = scenes[min(t, len(scenes) - 1)]
             frames.append(_frame(picture, covered, hidden, face, jitter + rng.normal(0, (2e-3, 2e-3, 3e-3, 0.1)), rng))
-        day = self._store.session
-        same_day = same or bool(day[run[0]] == day[reference])
+        day, clip = (values[[run[0], reference]] for values in (self._store.session, self._store.clip))
+        same_day = bool(clip[0] == clip[1] or day[0] == day[1] >= 0)
         return Drawn(*(np.stack(values) for values in zip(*frames, strict=True)), reference, same_day)
 
     def _as_it_is(self, index: int) -> tuple[np.ndarray, TrackedFace]:
@@ -211,7 +214,13 @@ def collate(samples: list[Drawn]) -> dict[str, torch.Tensor]:
 
 
 def other_days(maker: PairMaker, count: int, seed: int = 7) -> list[dict[str, torch.Tensor]]:
-    """Pairs of unlike days, `count` of each person, always the same; a batch a person."""
+    """Pairs of unlike days, `count` of each person, always the same; a batch a person.
+
+    Raises InputError where nobody is shown on two days."""
+    if not maker.people():
+        raise InputError(
+            "Expected people who are shown on two days or more, by the column session of INDEX.tsv; got none."
+        )
     return [
         collate([maker.other_day(person, np.random.default_rng((seed, person, i))) for i in range(count)])
         for person in maker.people()

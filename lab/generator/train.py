@@ -19,8 +19,7 @@ from ...personal.ema import Average
 from ...personal.run_folder import RunFolder
 from ..data.face_store import FaceStore, open_store
 from ..training.landmarks import MOST_STEPS, pace
-from .batches import Faces, Given
-from .batches import Path as FramePath
+from .batches import Faces, Given, SamplePath
 from .losses import WEIGHTS, GeneratorLosses
 from .scenes import PairMaker, PairSamples, other_days
 
@@ -136,13 +135,18 @@ def train(
     recipe = recipes[0]
     device = torch.device(recipe.device)
     losses = GeneratorLosses().to(device)
-    trainers = [GeneratorTrainer(r, work / (r.without or "whole"), losses, start) for r in recipes]
-    first = trainers[0]
     store = open_store(work / "faces", data, "train")
     net = load_landmarker(landmarker).to(device)
-    chance = torch.Generator(device)
-    path = FramePath(Faces(store, device), net, chance)
     held_out = HeldOut(open_store(work / "faces", data, "val"), net, device)
+    # Last of all, as their clocks run from now on.
+    trainers = [GeneratorTrainer(r, work / (r.without or "whole"), losses, start) for r in recipes]
+    first = trainers[0]
+    if len({trainer.step for trainer in trainers}) > 1:
+        raise InputError(f"The runs in {work} stopped at different steps; train the one that is behind alone.")
+    if first.step and first.done >= 1:
+        return [trainer.run.weights_file for trainer in trainers]
+    chance = torch.Generator(device)
+    path = SamplePath(Faces(store, device), net, chance)
     most = recipe.steps if not recipe.minutes else MOST_STEPS
     samples = PairSamples(PairMaker(store), batch=recipe.batch, steps=most, seed=recipe.seed)
     loader = DataLoader(
@@ -182,7 +186,7 @@ class HeldOut:
     def __init__(self, store: FaceStore, landmarker: torch.nn.Module, device: torch.device):
         batches = other_days(PairMaker(store), CHECKED)
         chosen = sorted({int(i) for batch in batches for i in batch["reference"]})
-        path = FramePath(Faces(store, device, chosen), landmarker, torch.Generator(device), vary=False)
+        path = SamplePath(Faces(store, device, chosen), landmarker, torch.Generator(device), vary=False)
         self._given = [path(batch) for batch in batches]
         self._losses = GeneratorLosses().to(device)
 

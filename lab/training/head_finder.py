@@ -70,7 +70,7 @@ def train(data: Path, work: Path, recipe: Recipe) -> Path:
         optimiser.load_state_dict(state["optimiser"])
     loader = DataLoader(samples, batch_size=None, sampler=range(done, recipe.steps), num_workers=recipe.workers)
     for step, batch in enumerate(tqdm(loader, desc="train head-finder", unit="step"), done + 1):
-        optimiser.param_groups[0]["lr"] = recipe.rate * pace(step - 1, step / recipe.steps, recipe.warm_up)
+        optimiser.param_groups[0]["lr"] = recipe.rate * pace(step - 1, (step - 1) / recipe.steps, recipe.warm_up)
         batch = {name: tensor.to(recipe.device) for name, tensor in batch.items()}
         with mixed_precision(recipe.device):
             logits = net.train()(as_float(batch["image"]))

@@ -55,7 +55,10 @@ def train(data: Path, work: Path, recipe: Recipe, start: Path | None = None) -> 
     cv2.setNumThreads(1)
     store = open_store(work / "faces", data, "train")
     maker = SampleMaker(store)
-    trainer = Trainer(store, recipe, work, start)
+    held_out = _held_out(work, data, recipe.check_samples)
+    trainer = Trainer(store, recipe, work, start)  # last of all, as its clock runs from now on
+    if trainer.step and trainer.done >= 1:
+        return trainer.run.weights_file
     most = MOST_STEPS if recipe.minutes else recipe.steps
     batches = CoveredSamples(maker, batch=recipe.batch, steps=most, seed=recipe.seed)
     loader = DataLoader(
@@ -64,7 +67,6 @@ def train(data: Path, work: Path, recipe: Recipe, start: Path | None = None) -> 
         num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None,
     )
-    held_out = _held_out(work, data, recipe.check_samples)
     total = None if recipe.minutes else recipe.steps
     with tqdm(total=total, initial=trainer.step, desc="train landmarks", unit="step") as bar:
         for batch in loader:
@@ -149,7 +151,7 @@ class Trainer:
 def pace(step: int, done: float, warm_up: int) -> float:
     """The share of the highest rate at a step, counted from 0, when so much of a run is done: linear warm-up, and a
     cosine down to a hundredth."""
-    return min((step + 1) / warm_up, 1) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+    return min((step + 1) / max(warm_up, 1), 1) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def load_known(net: CoveredLandmarkNet, file: Path) -> None:

@@ -232,6 +232,8 @@ def test_a_reference_is_corrected_as_far_as_it_is_off_on_the_face() -> None:
     pictures[3, :, 48:] = 1.0  # beside the face it may be what it likes
     found = need(frames, holes, kind, Fitted(Filling(pictures), pictures))
     assert torch.allclose(found, torch.tensor([0.0, 0.5, 1.0, 0.0]), atol=1e-3)
+    unseen = need(frames, holes, torch.ones_like(kind), Fitted(Filling(pictures), pictures))
+    assert unseen.isnan().all(), "of a face that is all hidden nothing can be said"
 
 
 def test_how_much_is_corrected_changes_slowly(
@@ -244,10 +246,17 @@ def test_how_much_is_corrected_changes_slowly(
     faces = [talking_head_track[t].covered_by(masks[t]) for t in range(6)]
     jumps = iter((1.0, 1.0, 0.0, 0.0, 0.0, 0.0))
     done: list[float] = []
-    made = evi.generated
+    made = evi.restrained
     monkeypatch.setattr(evi, "need", lambda frames, *_: torch.tensor([next(jumps) for _ in frames]))
-    monkeypatch.setattr(evi, "generated", lambda *given: done.extend(given[3].tolist()) or made(*given))
+    monkeypatch.setattr(evi, "restrained", lambda *given: done.extend(given[2].tolist()) or made(*given))
     engine = Deoccluder(EVIFiller(generator(still=False)), reference)
     for part in (slice(0, 3), slice(3, 6)):
         engine.process(list(frames[part]), list(masks[part]), faces[part])
     assert np.allclose(done, [1, 1, 0.8, 0.64, 0.512, 0.4096])
+
+
+def test_where_nothing_tells_all_is_corrected_until_something_does() -> None:
+    unknown = float("nan")
+    found = evi._steadied(torch.tensor([unknown, unknown, 0.0, unknown]), None)
+    assert torch.allclose(found, torch.tensor([1.0, 1.0, 0.8, 0.8]))
+    assert torch.allclose(evi._steadied(torch.tensor([unknown]), found[-1:]), torch.tensor([0.8]))

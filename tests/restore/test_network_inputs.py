@@ -9,12 +9,26 @@ import numpy as np
 import pytest
 import torch
 
+from hmd_removal.models.aligned_generator import CHANNELS, Generated
 from hmd_removal.models.correction import STEP, Correction
 from hmd_removal.models.recall import GUESSED
 from hmd_removal.restore.filler import Filling, Remembered, Window
 from hmd_removal.restore.grid import cells
-from hmd_removal.restore.network_inputs import DLIB_68, LINES, WIDTH, contour_image, contours, corrected, memory_of
-from hmd_removal.restore.paste import shown
+from hmd_removal.restore.network_inputs import (
+    DLIB_68,
+    KEPT_FACE,
+    LINES,
+    WIDTH,
+    contour_image,
+    contours,
+    corrected,
+    generated,
+    generator_inputs,
+    memory_of,
+    recalled,
+    restrained,
+)
+from hmd_removal.restore.paste import composed, shown
 from hmd_removal.restore.warp import Fitted
 from hmd_removal.tracking.geometry import canonical_points
 from hmd_removal.tracking.track import FaceTrack
@@ -161,3 +175,73 @@ class TestCorrected:
         where = cells(self.SIDE, torch.device("cpu"))
         found = shown(corrected(fitted, correction, memory), 0, where, bank, 1.0, (remembered, known))
         assert torch.allclose(found, correction.of(ground[None], memory[None])[0], atol=1e-5)
+
+
+def answer(side: int = 64, **values: float) -> Generated:
+    """What a generator says of two frames, the same everywhere."""
+    sizes = {"displacement": (2, side // 4), "tint": (3, side // 4), "drawing": (3, side), "share": (1, side)}
+    return Generated(**{name: torch.full((2, c, n, n), values.get(name, 0.0)) for name, (c, n) in sizes.items()})
+
+
+def a_reference(side: int = 64) -> Fitted:
+    """A ramp, shown where it is but for the lowest quarter, where nothing is known and 0.25 is seen."""
+    y, x = torch.meshgrid(torch.arange(side) / side, torch.arange(side) / side, indexing="ij")
+    known = torch.ones(2, 1, side, side)
+    known[..., 3 * side // 4 :, :] = 0
+    seen = torch.where(known > 0, x, 0.25).expand(2, 3, -1, -1).contiguous()
+    places = torch.stack([x, y]).expand(2, -1, -1, -1).contiguous()
+    return Fitted(Filling(seen, (0, 0), places, known, torch.zeros(2, 3, side, side)), seen)
+
+
+def test_an_answer_of_nothing_leaves_the_reference_and_a_displacement_moves_it() -> None:
+    fitted = a_reference()
+    picture = fitted.pictures[:, :, :1].expand(-1, -1, 64, -1)  # of which the ramp is taken
+    where = cells(64, torch.device("cpu"))
+    still = composed(generated(fitted, answer()), where, picture)
+    assert torch.allclose(still[..., :47, :], fitted.pictures[..., :47, :], atol=1e-3)
+    moved = composed(generated(fitted, answer(displacement=0.05)), where, picture)
+    inner = (..., slice(4, 40), slice(4, 56))
+    assert torch.allclose(moved[inner], still[inner] + 0.05, atol=2e-3)
+    tinted = composed(generated(fitted, answer(tint=0.1)), where, picture)
+    assert torch.allclose(tinted[inner], still[inner] + 0.1, atol=2e-3)
+
+
+def test_a_drawing_is_seen_by_its_share_and_where_the_reference_shows_nothing() -> None:
+    fitted = a_reference()
+    where, picture = cells(64, torch.device("cpu")), fitted.pictures[:, :, :1].expand(-1, -1, 64, -1)
+    drawn = composed(generated(fitted, answer(drawing=0.2, share=0.5)), where, picture)
+    assert torch.allclose(drawn[..., 10:40, 10:50], fitted.pictures[..., 10:40, 10:50] + 0.1, atol=2e-3)
+    assert torch.allclose(drawn[..., 52:, 10:50], torch.tensor(0.45), atol=2e-3)
+
+
+def test_less_is_drawn_on_the_face_and_no_more_done_than_is_needed() -> None:
+    kind = torch.ones(2, 1, 64, 64)
+    kind[..., :32] = 2
+    found = restrained(answer(displacement=0.04, tint=0.2, drawing=0.3, share=0.8), kind, torch.tensor([1.0, 0.25]))
+    assert torch.allclose(found.displacement, torch.tensor([0.04, 0.01])[:, None, None, None])
+    assert torch.allclose(found.tint, torch.tensor([0.2, 0.05])[:, None, None, None])
+    assert (found.drawing == 0.3).all()
+    assert torch.allclose(found.share[:, 0, 5, 5], 0.8 * (1 - KEPT_FACE) * torch.tensor([1.0, 0.25]))
+    assert torch.allclose(found.share[:, 0, 5, -5], 0.8 * torch.tensor([1.0, 0.25]))
+    assert found.share[0, 0, 0].diff().max() < 0.2, "no seam along the face"
+
+
+def test_what_is_remembered_differs_from_what_is_shown() -> None:
+    fitted, found = a_reference(), answer(drawing=0.2, share=0.5)
+    memory = torch.cat([torch.full((2, 3, 64, 64), 0.9), torch.ones(2, 2, 64, 64)], 1)
+    filling = recalled(generated(fitted, found), found.drawing, memory, torch.zeros(2, 1, 64, 64))
+    shown = fitted.pictures + torch.where(fitted.filling.known > 0, 0.1, 0.2)
+    inner = (..., slice(8, 40), slice(8, 56))  # where the ramp is as coarse as itself
+    assert torch.allclose(filling.coarse[inner], (0.9 - shown)[inner], atol=5e-3)
+
+
+def test_a_network_is_not_shown_the_device() -> None:
+    fitted = a_reference()
+    frames, holes = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64)
+    holes[..., 20:40, 20:44] = 1
+    kind = torch.ones(2, 1, 64, 64)
+    plastic = torch.where(holes > 0, 0.0, frames)
+    first, second = (generator_inputs(x, holes, kind, fitted) for x in (frames, plastic))
+    assert first.shape == (2, CHANNELS, 64, 64) and torch.equal(first, second)
+    plastic[..., 19, 20:44] = 0.0  # the device's edge shines through beside the hole
+    assert torch.equal(first, generator_inputs(plastic, holes, kind, fitted))
