@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,7 +14,6 @@ from ..files import written_whole
 from ..headset.draw import HeadsetArtist, draw_headset
 from ..restore.baselines import reference_crop
 from ..restore.engine import Deoccluder
-from ..restore.grid import on_grid
 from ..restore.paste import shown_on_grid
 from ..restore.warp import WarpFiller, fitted_reference
 from ..tracking.follow import track_clip
@@ -24,7 +22,6 @@ from ..tracking.track import FaceTrack, FrameStatus
 
 MODES = ("oracle", "visible")
 FILM, PHOTOGRAPH = "film", "photograph"  # what a take is made from
-WHOLE = 0.999  # share of a place that is remembered from which it counts
 SHORTEST = 8  # frames; a network in time learns nothing from less
 
 
@@ -33,8 +30,7 @@ class Take:
     """T consecutive frames of one person in crops of S x S pixels.
 
     truth, covered, warped: (T, S, S, 3) uint8: without the headset, with it, and what the method "warp" makes of it.
-    remembered: (T, S, S, 3) uint8, what each place showed when it was last in sight; in_memory: (T, S, S) uint8, 1
-    where it ever was; moved: (T, S, S) float16, how far the face has moved since, in sides. hole: (T, S, S) uint8.
+    hole: (T, S, S) uint8.
     points: (T, 478, 2) float32 crop pixels of the true face; seen: the same as the landmarks say; known: (T, 478) bool,
     which of `seen` are in sight. reference: (S, S, 3) uint8, the person as in the reference picture.
     """
@@ -42,9 +38,6 @@ class Take:
     truth: np.ndarray
     covered: np.ndarray
     warped: np.ndarray
-    remembered: np.ndarray
-    in_memory: np.ndarray
-    moved: np.ndarray
     hole: np.ndarray
     points: np.ndarray
     seen: np.ndarray
@@ -63,14 +56,12 @@ def make_take(
     *,
     mode: str,
     side: int,
-    put_on: int = 0,
 ) -> Take | None:
     """Cover a clip, and prepare it as the engine does in use. None where fewer than SHORTEST frames remain.
 
     frames: (T, H, W, 3) uint8 of an uncovered face, and its track. mode: "oracle", the landmarks are the true ones, or
-    "visible", they are what the landmarker for covered faces sees, calibrated on the reference. put_on: the frame from
-    which the headset is on; those before are no part of the take, but are remembered. Of what is left the longest run
-    of frames with a face and a hole is kept.
+    "visible", they are what the landmarker for covered faces sees, calibrated on the reference. The longest run of
+    frames with a face and a hole is kept.
     """
     if mode not in MODES:
         raise InputError(f"Expected a landmark mode out of {', '.join(MODES)}, got {mode!r}.")
@@ -82,9 +73,8 @@ def make_take(
             faces = track_clip(covered, size, masks=masks, reference=reference)
         except InputError:  # the landmarker finds nobody: there is nothing to learn from this one
             return None
-    filler = RememberingWarp()
+    filler = WarpFiller()
     engine = Deoccluder(filler, reference, torch.device("cpu"))
-    covered[:put_on], masks[:put_on] = frames[:put_on], 0
     runs: list[list[dict[str, np.ndarray]]] = [[]]
     evidence = None
     for t in range(len(frames)):
@@ -95,15 +85,10 @@ def make_take(
             continue
         fitted, evidence = fitted_reference(window, evidence)
         (source,) = window.sources
-        there = source.crop.moved(-np.array([s.start for s in source.place][::-1]))
-        picture, known = source.recalled
         frame = {
             "truth": codes(source.on_grid(frames[t], side)),
             "covered": codes(source.on_grid(covered[t], side)),
             "warped": codes(shown_on_grid(fitted.filling, window.sources, window.bank, side)[0]),
-            "remembered": codes(on_grid(picture, there, side)),
-            "in_memory": (on_grid(known.astype(np.float32), there, side)[0].numpy() > WHOLE).astype(np.uint8),
-            "moved": cv2.resize(window.remembered.moved[0, 0].numpy(), (side, side)).astype(np.float16),
             "hole": (source.on_grid(source.hole, side)[0].numpy() > 0).astype(np.uint8),
             "points": source.crop.to_crop(track.points[t], side)[:, :2].astype(np.float32),
             "seen": source.crop.to_crop(face.points, side)[:, :2].astype(np.float32),
@@ -120,12 +105,6 @@ def make_take(
 def codes(picture: torch.Tensor) -> np.ndarray:
     """(3, S, S) in [0, 1] to (S, S, 3) uint8."""
     return (picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-
-
-class RememberingWarp(WarpFiller):
-    """Asks for all that a network may see."""
-
-    needs_memory = True
 
 
 class TakeStore:

@@ -38,7 +38,6 @@ PIECE = 75  # frames of a take at most
 APART = 25  # frames that a reference is away from its take where both come from one clip
 LOOKED_AT = 40  # frames in which a reference is looked for
 PORTRAIT_SIDE, PORTRAIT_FRAMES = 360, 16  # pixels and frames of a moving portrait
-LATEST_PUT_ON = 15  # frames of a clip in which the headset is not on yet, at most
 TOO_SMALL = f"no face of at least {SMALLEST_FACE:.0f} pixels"
 
 
@@ -175,10 +174,7 @@ def _variants(
         seed = int(rng.integers(1 << 31))
         artist = HeadsetArtist(randomised(HEADSETS[kind], rng), seed=seed, look=Look.random(rng))
         lit = Reference(tuple(relight(image, rng) for image in reference.images), reference.points, reference.angles)
-        # Half of the clips begin before the headset is put on.
-        latest = min(LATEST_PUT_ON, len(frames) - SHORTEST)
-        put_on = int(rng.integers(1, latest + 1)) if latest > 0 and rng.random() < 0.5 else 0
-        take = make_take(frames, track, artist, lit, mode=mode, side=how.side, put_on=put_on)
+        take = make_take(frames, track, artist, lit, mode=mode, side=how.side)
         if take is not None:
             made_from = FILM if footage.is_video else PHOTOGRAPH
             about = {"person": footage.person, "kind": made_from, "headset": kind, "landmarks": mode}

@@ -16,24 +16,18 @@ from ..evaluation.driven import driven_points
 DRIVEN = 0.3  # share of windows in which the headset's own cameras tell what lids and brows do
 FILMED = 0.6  # share of windows of people who were filmed, where there are moved photographs as well
 UNKNOWN = 0.1  # share of windows without any hidden point
-FORGOTTEN, SHAKEN = 0.15, 0.15  # shares of windows without memory, and with a camera that was knocked against
-KNOCK = 0.04  # of the side: how far at most
 
 
 @dataclass(frozen=True)
 class Clips:
     """B windows of T frames. frames, truth, reference: (B, T, 3, S, S) uint8; hole: (B, T, 1, S, S) uint8; contour:
-    (B, T, 1, S, S) float32; memory: (B, T, 4, S, S) uint8, what each place showed when it was last in sight, and 255
-    where it ever was; moved: (B, T, 1, S, S) float32, how far the face has moved since, in sides; points: (B, T,
-    478, 2) float32 pixels of the true face."""
+    (B, T, 1, S, S) float32; points: (B, T, 478, 2) float32 pixels of the true face."""
 
     frames: torch.Tensor
     truth: torch.Tensor
     reference: torch.Tensor
     hole: torch.Tensor
     contour: torch.Tensor
-    memory: torch.Tensor
-    moved: torch.Tensor
     points: torch.Tensor
 
     @classmethod
@@ -43,23 +37,20 @@ class Clips:
 
 @dataclass(frozen=True)
 class Given:
-    """Clips as networks take them: float32, pictures in [0, 1]. memory: (B, T, 5, S, S), with `moved`."""
+    """Clips as networks take them: float32, pictures in [0, 1]."""
 
     frames: torch.Tensor
     truth: torch.Tensor
     reference: torch.Tensor
     hole: torch.Tensor
     contour: torch.Tensor
-    memory: torch.Tensor
     points: torch.Tensor
 
     @classmethod
     def of(cls, clips: Clips, device: str) -> "Given":
-        pictures = (clips.frames, clips.truth, clips.reference, clips.memory)
-        frames, truth, reference, memory = (x.to(device).float() / 255 for x in pictures)
-        memory = torch.cat([memory, clips.moved.to(device)], 2)
+        frames, truth, reference = (x.to(device).float() / 255 for x in (clips.frames, clips.truth, clips.reference))
         hole, contour, points = (x.to(device).float() for x in (clips.hole, clips.contour, clips.points))
-        return cls(frames, truth, reference, hole, contour, memory, points)
+        return cls(frames, truth, reference, hole, contour, points)
 
     def composite(self, picture: torch.Tensor) -> torch.Tensor:
         """The truth with a picture in its hole, float32."""
@@ -69,15 +60,13 @@ class Given:
 class ClipSamples(Dataset):
     """Batch k of a training run, the same whatever was drawn before.
 
-    store: the takes. variant: of the network; "paper" gets the reference picture as it is, "aligned" the warped one.
-    side: pixels of the crops, no more than the takes have. batch: windows of a step.
+    store: the takes. side: pixels of the crops, no more than the takes have. batch: windows of a step.
     """
 
     def __init__(
         self,
         store: TakeStore,
         *,
-        variant: str,
         side: int,
         frames: int,
         batch: int,
@@ -98,7 +87,7 @@ class ClipSamples(Dataset):
         for group, share in ((filmed, FILMED), (~filmed, 1 - FILMED)):
             counts[group] *= share / max(counts[group].sum(), 1)
         self._chances = counts / counts.sum()
-        self._store, self._variant, self._side, self._frames = store, variant, side, frames
+        self._store, self._side, self._frames = store, side, frames
         self._batch, self._steps, self._seed = batch, steps, seed
 
     def __len__(self) -> int:
@@ -114,7 +103,7 @@ class ClipSamples(Dataset):
         chance, mirrored = rng.random(), rng.random() < 0.5
         landmarks = "driven" if chance < DRIVEN else "none" if chance < DRIVEN + UNKNOWN else "as they are"
         part = shrunk(take, slice(start, start + self._frames), self._side)
-        return window(_misremembered(part, rng), variant=self._variant, landmarks=landmarks, mirrored=mirrored)
+        return window(part, landmarks=landmarks, mirrored=mirrored)
 
 
 def shrunk(take: Take, frames: slice, side: int) -> Take:
@@ -132,33 +121,29 @@ def shrunk(take: Take, frames: slice, side: int) -> Take:
 
     return replace(
         part,
-        **{name: small(getattr(part, name)) for name in ("truth", "covered", "warped", "remembered")},
+        **{name: small(getattr(part, name)) for name in ("truth", "covered", "warped")},
         hole=(small(part.hole * np.uint8(255)) > 0).astype(np.uint8),
-        in_memory=(small(part.in_memory * np.uint8(255)) == 255).astype(np.uint8),
         points=(part.points + 0.5) * scale - 0.5,
         seen=(part.seen + 0.5) * scale - 0.5,
-        moved=np.stack([cv2.resize(m, size, interpolation=cv2.INTER_NEAREST) for m in part.moved.astype(np.float32)]),
         reference=small(part.reference[None])[0],
     )
 
 
-def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored: bool = False) -> Clips:
+def window(take: Take, *, landmarks: str = "as they are", mirrored: bool = False) -> Clips:
     """A take as the network sees it, B = 1. landmarks: "as they are"; "driven", the shape of lids, brows and irises is
     known too, though not quite where they are; or "none", without the lines in the hole."""
     side = take.truth.shape[1]
     points, seen, known = (np.array(a) for a in (take.points, take.seen, take.known))
-    reference = np.broadcast_to(take.reference, take.truth.shape) if variant == "paper" else take.warped
-    known_before = take.in_memory[..., None]
-    memory = np.concatenate([take.remembered * known_before, known_before * np.uint8(255)], 3)
-    pictures = {"frames": take.covered, "truth": take.truth, "reference": reference, "memory": memory}
+    reference = np.broadcast_to(take.reference, take.truth.shape)
+    pictures = {"frames": take.covered, "truth": take.truth, "reference": reference}
     pictures = {name: np.asarray(a) for name, a in pictures.items()}
-    hole, moved = np.asarray(take.hole), np.asarray(take.moved, np.float32)
+    hole = np.asarray(take.hole)
     if landmarks == "driven":
         seen, known = driven_points(points, seen, known)
     if mirrored:
         swap = mirrored_points()
         points, seen = (p[:, swap] * (-1, 1) + (side - 1, 0) for p in (points, seen))
-        known, hole, moved = known[:, swap], hole[:, :, ::-1], moved[:, :, ::-1]
+        known, hole = known[:, swap], hole[:, :, ::-1]
         pictures = {name: picture[:, :, ::-1] for name, picture in pictures.items()}
     contour = np.stack([contour_image(p, side, k) for p, k in zip(seen, known, strict=True)])
     if landmarks == "none":
@@ -167,18 +152,5 @@ def window(take: Take, *, variant: str, landmarks: str = "as they are", mirrored
         **{name: torch.from_numpy(picture.transpose(0, 3, 1, 2).copy())[None] for name, picture in pictures.items()},
         hole=torch.from_numpy(hole.copy())[None, :, None],
         contour=torch.from_numpy(contour)[None, :, None],
-        moved=torch.from_numpy(moved.copy())[None, :, None],
         points=torch.from_numpy(points.astype(np.float32))[None],
     )
-
-
-def _misremembered(take: Take, rng: np.random.Generator) -> Take:
-    """The take as it is, without memory, or with one that lies somewhere else."""
-    chance = rng.random()
-    if chance < FORGOTTEN:
-        return replace(take, in_memory=np.zeros_like(take.in_memory))
-    if chance < FORGOTTEN + SHAKEN:
-        by = np.round(rng.uniform(-KNOCK, KNOCK, 2) * take.truth.shape[1]).astype(int)
-        moved = {name: np.roll(getattr(take, name), by, (1, 2)) for name in ("remembered", "in_memory", "moved")}
-        return replace(take, **moved)
-    return take

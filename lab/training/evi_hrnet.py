@@ -76,7 +76,6 @@ class EVITrainer(InpaintingTrainer):
     """See `train`."""
 
     recipe: EVIRecipe
-    variant = "paper"
 
     def __init__(
         self,

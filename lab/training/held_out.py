@@ -17,7 +17,6 @@ def check(
     fill: Callable[[Given], torch.Tensor],
     store: TakeStore,
     *,
-    variant: str,
     side: int,
     frames: int,
     windows: int,
@@ -25,7 +24,7 @@ def check(
 ) -> tuple[dict[str, float], np.ndarray]:
     """PSNR in the hole, in dB, of the network and of the warp, by what the takes are made from and their landmarks.
 
-    And a sheet of some of the results: covered, warp, network, truth. fill: the network; variant, side, frames: see
+    And a sheet of some of the results: covered, warp, network, truth. fill: the network; side, frames: see
     ClipSamples; windows: how many are looked at.
     """
     errors: dict[str, list[float]] = {}
@@ -39,11 +38,10 @@ def check(
     shown = {chosen[i][1] for i in _spread(len(chosen), SHEET)}
     for kind, name in chosen:
         take = store.open(name)
-        # Not its first frames: what is remembered there has hardly had the time to become wrong.
         length = min(frames, len(take))
         start = (len(take) - length) // 2
         take = shrunk(take, slice(start, start + length), side)
-        given = Given.of(window(take, variant=variant), device)
+        given = Given.of(window(take), device)
         with mixed_precision(device):
             result = given.composite(fill(given)).clamp(0, 1)
         warped = torch.from_numpy(np.array(take.warped)).to(device).permute(0, 3, 1, 2)[None].float() / 255

@@ -84,7 +84,6 @@ class InpaintingTrainer(ABC):
     train, evaluations included, in which case the recipe's steps are stretched to fill the time.
     """
 
-    variant = "aligned"  # of the windows' reference, see ClipSamples
     sees_time = True  # or it judges and is judged frame by frame
 
     def __init__(
@@ -187,7 +186,6 @@ class InpaintingTrainer(ABC):
         return check(
             lambda given: net(*self.told(given)).picture,
             store,
-            variant=self.variant,
             side=recipe.side,
             frames=recipe.frames,
             windows=recipe.check_windows,
@@ -223,7 +221,6 @@ def fit(trainer: InpaintingTrainer, takes: Path, held_out: Path, *, name: str) -
     most = recipe.steps if trainer.minutes is None else MOST_STEPS
     samples = ClipSamples(
         store,
-        variant=trainer.variant,
         side=recipe.side,
         frames=recipe.frames,
         batch=recipe.batch,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -94,7 +93,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_training_brings_the_result_nearer_to_the_truth(name: str, tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = ComparedTrainer(replace(RECIPE, network=name, steps=16, adversarial_from=16), tmp_path, "cpu")
-    clips = window(shrunk(take, slice(0, 2), 64), variant="aligned")
+    clips = window(shrunk(take, slice(0, 2), 64))
     losses = [trainer.learn(clips) for _ in range(16)]
     assert losses[-1]["hole"] < 0.9 * losses[0]["hole"]
     assert losses[-1]["critic"] == losses[-1]["adversarial"] == 0
@@ -102,7 +101,7 @@ def test_training_brings_the_result_nearer_to_the_truth(name: str, tmp_path: Pat
 
 def test_combcn_has_one_loss_for_each_of_its_networks_and_no_critic(tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = ComparedTrainer(replace(RECIPE, network="combcn", adversarial_from=0), tmp_path, "cpu")
-    given = Given.of(window(shrunk(take, slice(0, 2), 64), variant="aligned"), "cpu")
+    given = Given.of(window(shrunk(take, slice(0, 2), 64)), "cpu")
     hole = torch.zeros_like(given.hole)
     hole[..., 3:5, 8:10] = 1  # two by two places, in two by one of half the size
     given = replace(given, hole=hole, truth=torch.full_like(given.truth, 0.5))
@@ -112,7 +111,7 @@ def test_combcn_has_one_loss_for_each_of_its_networks_and_no_critic(tmp_path: Pa
     losses = trainer.losses(given, Filled(picture, small), given.composite(picture))
     assert losses.keys() == trainer.weights().keys()
     assert losses["hole"].item() == pytest.approx(0.25) and losses["small"].item() == pytest.approx((0.1 + 0.4) / 2)
-    assert trainer.learn(window(shrunk(take, slice(0, 2), 64), variant="aligned"))["critic"] == 0
+    assert trainer.learn(window(shrunk(take, slice(0, 2), 64)))["critic"] == 0
 
 
 @pytest.mark.parametrize(("name", "own"), [("lgtsm", {"reconstruction"}), ("lafin", {"hole", "variation"})])
@@ -121,7 +120,7 @@ def test_lgtsm_and_lafin_are_judged_by_pictures_and_a_critic_but_not_by_expressi
 ) -> None:
     trainer = ComparedTrainer(replace(RECIPE, network=name, adversarial_from=0), tmp_path, "cpu")
     assert trainer.weights().keys() == own | {"perceptual", "style", "adversarial"}
-    losses = trainer.learn(window(shrunk(take, slice(0, 2), 64), variant="aligned"))
+    losses = trainer.learn(window(shrunk(take, slice(0, 2), 64)))
     assert trainer.weights().keys() <= losses.keys() and "expression" not in losses
     assert losses["critic"] > 0 and losses["adversarial"] > 0
 
@@ -155,7 +154,7 @@ def test_a_file_of_combcn_has_the_statistics_of_its_weights(tmp_path: Path, take
     """The network of the file says in evaluation what it says of a batch, as nearly as batches are alike."""
     written = train(takes, takes, tmp_path, replace(RECIPE, network="combcn", steps=8, average=0.99), "cpu")
     net = load(written, "combcn")
-    samples = ClipSamples(TakeStore(takes), variant="aligned", side=64, frames=2, batch=4, steps=1, seed=9)
+    samples = ClipSamples(TakeStore(takes), side=64, frames=2, batch=4, steps=1, seed=9)
     given = Given.of(samples[0], "cpu")
     with torch.no_grad():
         used = net(given.frames, given.hole, given.contour).picture
@@ -185,13 +184,6 @@ def test_other_recipes_and_empty_folders_are_refused(tmp_path: Path, takes: Path
         train(takes, takes, tmp_path / "run", replace(RECIPE, steps=2), "cpu")
     with pytest.raises(InputError, match="hmd-removal lab prepare-data"):
         train(tmp_path / "run", takes, tmp_path / "other", RECIPE, "cpu")
-
-
-def test_windows_are_the_same_whatever_is_trained(take: Take) -> None:
-    """The compared networks see the frames, holes and lines that EVI-HRnet sees."""
-    own, paper = (window(shrunk(take, slice(0, 2), 64), variant=variant) for variant in ("aligned", "paper"))
-    for name in ("frames", "truth", "hole", "contour"):
-        assert np.array_equal(getattr(own, name), getattr(paper, name))
 
 
 def test_a_run_of_a_version_with_fewer_fields_goes_on(tmp_path: Path) -> None:

@@ -49,13 +49,11 @@ def takes(tmp_path_factory: pytest.TempPathFactory, take: Take) -> Path:
 
 
 def test_a_window_is_a_part_of_its_take(take: Take) -> None:
-    clips = window(shrunk(take, slice(2, 5), 64), variant="aligned")
+    clips = window(shrunk(take, slice(2, 5), 64))
     assert clips.truth.shape == (1, 3, 3, 64, 64) and clips.contour.shape == clips.hole.shape == (1, 3, 1, 64, 64)
     assert np.array_equal(clips.truth[0, 0].permute(1, 2, 0), take.truth[2])
-    assert np.array_equal(clips.reference[0, 2].permute(1, 2, 0), take.warped[4])
-    paper = window(shrunk(take, slice(2, 5), 64), variant="paper")
-    assert np.array_equal(paper.reference[0, 0].permute(1, 2, 0), take.reference)
-    assert torch.equal(paper.reference[0, 0], paper.reference[0, 2])
+    assert np.array_equal(clips.reference[0, 0].permute(1, 2, 0), take.reference)
+    assert torch.equal(clips.reference[0, 0], clips.reference[0, 2])
 
 
 def test_a_smaller_window_shows_the_same_in_the_same_places(take: Take) -> None:
@@ -70,42 +68,16 @@ def test_a_smaller_window_shows_the_same_in_the_same_places(take: Take) -> None:
 
 
 def test_a_mirrored_window_is_the_mirror_image_of_its_pictures_and_lines(take: Take) -> None:
-    straight, mirrored = (window(shrunk(take, slice(0, 2), 64), variant="aligned", mirrored=m) for m in (False, True))
-    for name in ("frames", "truth", "reference", "hole", "memory"):
+    straight, mirrored = (window(shrunk(take, slice(0, 2), 64), mirrored=m) for m in (False, True))
+    for name in ("frames", "truth", "reference", "hole"):
         assert torch.equal(getattr(mirrored, name), getattr(straight, name).flip(-1))
     assert (mirrored.contour - straight.contour.flip(-1)).abs().mean() < 0.01
     assert mirrored.points[0, 0, 61, 0].item() == pytest.approx(63 - straight.points[0, 0, 291, 0].item(), abs=1e-3)
 
 
-def test_a_window_remembers_what_its_take_does(take: Take) -> None:
-    in_memory = take.in_memory.copy()
-    in_memory[:, :, 40:] = 0
-    memory = window(shrunk(replace(take, in_memory=in_memory), slice(0, 2), 32), variant="aligned").memory
-    assert memory.shape == (1, 2, 4, 32, 32)
-    assert (memory[:, :, 3, :, :20] == 255).all() and not memory[..., 20:].any()
-    whole = shrunk(take, slice(0, 2), 32).remembered[1, :, :20]
-    assert np.array_equal(memory[0, 1, :3, :, :20].permute(1, 2, 0), whole)
-
-
-def test_some_windows_remember_nothing_and_some_what_was_elsewhere(
-    takes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or the network would trust its memory blindly."""
-    samples = ClipSamples(TakeStore(takes), variant="aligned", side=64, frames=2, batch=60, steps=1, seed=0)
-    memory = samples[0].memory
-    forgotten = [not clip.any() for clip in memory]
-    assert 3 < sum(forgotten) < 20
-    different = {clip[:, :3, 5, 5].numpy().tobytes() for clip in memory}
-    assert len(different) > 10
-    monkeypatch.setattr("hmd_removal.lab.training.clip_samples.SHAKEN", 0.0)
-    still = {clip[:, :3, 5, 5].numpy().tobytes() for clip in samples[0].memory}
-    assert len(different - still) >= 3
-
-
 def test_a_headset_that_tracks_the_eyes_knows_their_shape(take: Take) -> None:
     plain, driven, none = (
-        window(shrunk(take, slice(0, 1), 64), variant="aligned", landmarks=mode)
-        for mode in ("as they are", "driven", "none")
+        window(shrunk(take, slice(0, 1), 64), landmarks=mode) for mode in ("as they are", "driven", "none")
     )
     hole = plain.hole.float()
     assert (driven.contour * hole).sum() > 1.3 * (plain.contour * hole).sum() > 0
@@ -116,7 +88,7 @@ def test_a_headset_that_tracks_the_eyes_knows_their_shape(take: Take) -> None:
 def test_a_batch_is_the_same_each_time(takes: Path) -> None:
     def drawn(step: int) -> Clips:
         store = TakeStore(takes)
-        return ClipSamples(store, variant="aligned", side=64, frames=3, batch=4, steps=9, seed=5)[step]
+        return ClipSamples(store, side=64, frames=3, batch=4, steps=9, seed=5)[step]
 
     first, second = drawn(7), drawn(7)
     assert first.truth.shape == (4, 3, 3, 64, 64)
@@ -184,7 +156,7 @@ def test_the_fer_loss_counts_from_its_step_on(tmp_path: Path, takes: Path) -> No
 def test_training_brings_the_result_nearer_to_the_truth(tmp_path: Path, take: Take, takes: Path) -> None:
     trainer = EVITrainer(replace(RECIPE, width=8, steps=60, adversarial_from=60, reconstruction=10.0), tmp_path, "cpu")
     part = shrunk(take, slice(0, 2), 64)
-    clips = window(part, variant="paper")
+    clips = window(part)
     losses = [trainer.learn(clips) for _ in range(60)]
     assert losses[-1]["reconstruction"] < 0.95 * losses[0]["reconstruction"]
     assert losses[-1]["perceptual"] < losses[0]["perceptual"]

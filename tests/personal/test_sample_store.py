@@ -81,21 +81,6 @@ def test_a_frame_without_a_face_ends_a_take(
     assert take_of(talking_head[: SHORTEST - 1], few, reference, "oracle") is None
 
 
-def test_frames_before_the_headset_is_put_on_are_remembered(
-    talking_head: np.ndarray, talking_head_track: FaceTrack, reference: Reference
-) -> None:
-    """The reference is as large as the frames: until a place is seen again, it shows what the reference does."""
-    part, artist = talking_head[20:34], HeadsetArtist(preset("quest"))
-    track = FaceTrack.stack([talking_head_track[t] for t in range(20, 34)], talking_head_track.size)
-    errors = {}
-    for put_on in (0, 3):
-        take = make_take(part, track, artist, reference, mode="oracle", side=SIDE, put_on=put_on)
-        assert len(take) == 14 - put_on and take.in_memory.all()
-        hole = take.hole[0] > 0
-        errors[put_on] = np.abs(take.remembered[0][hole].astype(int) - take.truth[0][hole]).mean()
-    assert errors[3] < 0.5 * errors[0]
-
-
 def test_unknown_modes_are_refused(
     talking_head: np.ndarray, talking_head_track: FaceTrack, reference: Reference
 ) -> None:
