@@ -105,8 +105,8 @@ def test_takes_come_back_as_they_were_kept_and_unfinished_ones_do_not_count(
 def test_takes_of_an_earlier_version_are_told_apart(tmp_path: Path, takes: dict[str, Take]) -> None:
     store = TakeStore(tmp_path)
     store.add("old", takes["oracle"], {"person": "a"})
-    (tmp_path / "old" / "moved.npy").unlink()
-    with pytest.raises(InputError, match=r"lacks moved.npy: it was made by an earlier version"):
+    (tmp_path / "old" / "warped.npy").unlink()
+    with pytest.raises(InputError, match=r"lacks warped.npy: it was made by an earlier version"):
         store.open("old")
 
 
