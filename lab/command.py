@@ -3,10 +3,10 @@
 import argparse
 
 from .compare import command as compare_command
-from .data import prepare_command
+from .data import pack_command, prepare_command
 from .evaluation import command as evaluation_command
 from .speed import command as speed_command
-from .tracking import enlarged, landmarks_command, sightings_command, tracking_command
+from .tracking import enlarged_command, landmarks_command, sightings_command, tracking_command
 from .training import command as training_command
 
 
@@ -18,9 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         landmarks_command,
         sightings_command,
         tracking_command,
-        enlarged,
+        enlarged_command,
         compare_command,
         prepare_command,
+        pack_command,
         training_command,
         speed_command,
     ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.lab.data.face_pack import pack, unpack
 from hmd_removal.lab.data.face_store import FaceStore, cut, open_store
@@ -204,6 +207,30 @@ def test_a_pack_holds_what_a_store_does(tmp_path: Path, store: FaceStore) -> Non
     assert np.abs(again.images.astype(int) - store.images).mean() < 4
     for name in ("person", "session", "clip", "frame", "inside"):
         assert np.array_equal(getattr(again, name), getattr(store, name))
+
+
+def test_a_run_moves_to_another_machine_by_two_commands(
+    tmp_path: Path, store: FaceStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = folder_of(store, tmp_path / "here")
+    assert main(["lab", "pack-faces", str(tmp_path), str(tmp_path / "packed"), "--work", str(work)]) == 0
+    assert len(list((tmp_path / "packed").iterdir())) == 3 and "faces" in capsys.readouterr().out
+    assert main(["lab", "unpack-faces", str(tmp_path / "packed"), "--work", str(tmp_path / "there")]) == 0
+    again = open_store(tmp_path / "there" / "faces", tmp_path, "train")
+    assert len(again) == len(store) and len(again.elsewhere) == len(store.elsewhere)
+    assert main(["lab", "unpack-faces", str(tmp_path), "--work", str(tmp_path / "there")]) == 1
+    assert "Expected files train_*.npz" in capsys.readouterr().err
+
+
+def test_a_machine_that_trains_needs_neither_pyav_nor_mediapipe() -> None:
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('av', 'mediapipe')));"
+        "from hmd_removal.cli import main;"
+        "import hmd_removal.lab.generator.train, hmd_removal.lab.training.landmarks;"
+        "main(['lab', 'train', 'generator', '--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0 and "--minutes" in done.stdout, done.stderr
 
 
 @pytest.mark.slow
