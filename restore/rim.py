@@ -41,7 +41,8 @@ def matching_tint(
     # Half as many cells a side do, smooth as the tint is.
     differences, pictures = _halved(frames - pictures, ring), _halved(pictures, kind > 0)
     on_face, around, face = (F.avg_pool2d(x, 2) for x in (on_face, around, face))
-    usual = _medians(differences.flatten(2), on_face.flatten(2) > 0)[..., None]
+    where, there = _places_of(on_face.flatten(1) > 0)
+    usual = _medians(differences.flatten(2).gather(2, where[:, None].expand(-1, 3, -1)), there[:, None])[..., None]
     away = (differences - usual).square().sum(1, keepdim=True) / OTHER**2
     weights = on_face / (1 + away**2)
     inner, outer, colours = membrane(
