@@ -99,9 +99,9 @@ def composed(
     places = (found[:, :2] / known.clamp(min=1e-3)).permute(0, 2, 3, 1)
     tint = found[:, -3:] if same else sampled(filling.tint, where)
     result = sampled(picture, places) + tint
-    drawn = known.new_zeros(()) if filling.share is None else sampled(filling.share, where)
-    if filling.share is not None or float(known.min()) < 1 - 1e-3:
-        result = torch.lerp(sampled(filling.drawn, where), result, known * (1 - drawn))
+    seen = known if filling.share is None else known * (1 - sampled(filling.share, where))
+    if float(seen.min()) < 1 - 1e-3:
+        result = torch.lerp(sampled(filling.drawn, where), result, seen)
     if filling.recall is not None:
         remembered, whether = recalled
         share, coarse = found[:, 3:4], found[:, 4:7]

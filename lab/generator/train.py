@@ -23,7 +23,6 @@ from .batches import Faces, Given, SamplePath
 from .losses import WEIGHTS, GeneratorLosses
 from .scenes import PairMaker, PairSamples, other_days
 
-FASTEST = 1e-3  # a step's rate, at its highest
 SHEET = 8  # people on the sheet of results
 CHECKED = 2  # pairs of each held-out person
 
@@ -39,7 +38,7 @@ class GeneratorRecipe:
     without: str = ""
     steps: int = 20000
     batch: int = 24
-    rate: float = FASTEST
+    rate: float = 1e-3
     warm_up: int = 200
     decay: float = 1e-4
     average: float = 0.999
@@ -137,7 +136,7 @@ def train(
     losses = GeneratorLosses().to(device)
     store = open_store(work / "faces", data, "train")
     net = load_landmarker(landmarker).to(device)
-    held_out = HeldOut(open_store(work / "faces", data, "val"), net, device)
+    held_out = HeldOut(open_store(work / "faces", data, "val"), net, losses, device)
     # Last of all, as their clocks run from now on.
     trainers = [GeneratorTrainer(r, work / (r.without or "whole"), losses, start) for r in recipes]
     first = trainers[0]
@@ -183,12 +182,12 @@ def train(
 class HeldOut:
     """Photographs of another day of people who are not trained on, always behind the same headsets."""
 
-    def __init__(self, store: FaceStore, landmarker: torch.nn.Module, device: torch.device):
+    def __init__(self, store: FaceStore, landmarker: torch.nn.Module, losses: GeneratorLosses, device: torch.device):
         batches = other_days(PairMaker(store), CHECKED)
         chosen = sorted({int(i) for batch in batches for i in batch["reference"]})
         path = SamplePath(Faces(store, device, chosen), landmarker, torch.Generator(device), vary=False)
         self._given = [path(batch) for batch in batches]
-        self._losses = GeneratorLosses().to(device)
+        self._losses = losses
 
     @torch.inference_mode()
     def check(self, net: AlignedGenerator) -> tuple[dict[str, float], np.ndarray]:
