@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from .correction import Correction
 
 CODE = 99  # numbers that the encoder leaves of a face
 SIDE = 256  # pixels
@@ -19,41 +18,37 @@ MEAN = (0.518, 0.418, 0.361)  # colour of the mean face, which the networks see 
 FUSED = 64  # channels, and pixels of a side, of the features that attention mixes
 # Channels of the three inner layers of the attention module, in units of FUSED. Inside, the paper spends four fifths of
 # all calculations of the network.
-VARIANTS = ("paper", "aligned")
+VARIANT = "paper"  # what the header of a file calls it
 ATTENTIONS = {"none": (), "slim": (2, 2, 2), "paper": (4, 4, 8)}
 
 
 @dataclass(frozen=True)
 class PersonalConfig:
-    """variant: "paper", which draws the whole picture from the covered one; or "aligned", which is given the person's
-    re-posed reference (restore.align) in the hole, and corrects it: what is known of the face need not pass through 99
-    numbers. attention: "paper"; "slim", two ninths of its parameters; or "none", which is the paper's baseline
-    (3FabRec). mask: whether the encoder sees the mask as a fourth channel, and in the variant "paper" black in the
-    hole. Raises InputError for an unknown name."""
+    """attention: "paper"; "slim", two ninths of its parameters; or "none", which is the paper's baseline (3FabRec).
+    mask: whether the encoder sees the mask as a fourth channel, and black in the hole. Raises InputError for an unknown
+    name."""
 
-    variant: str = "paper"
     attention: str = "paper"
     mask: bool = False
 
     def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise InputError(f"Expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}.")
         if self.attention not in ATTENTIONS:
             raise InputError(f"Expected an attention out of {', '.join(ATTENTIONS)}, got {self.attention!r}.")
 
     def metadata(self) -> dict[str, str]:
         """As text, for the header of a safetensors file."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        return {"variant": VARIANT, **{name: str(value) for name, value in asdict(self).items()}}
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> "PersonalConfig":
         """From `metadata`; other entries are left alone. Raises InputError for a file that does not say."""
         try:
             mask = {"True": True, "False": False}[metadata["mask"]]
-            return cls(metadata["variant"], metadata["attention"], mask)
+            return {VARIANT: cls}[metadata["variant"]](metadata["attention"], mask)
         except KeyError as error:
             raise InputError(
-                f"Expected a personal model, whose header names variant, attention and mask, got {metadata}."
+                f"Expected a personal model of the variant {VARIANT!r}, whose header names attention and mask, got "
+                f"{metadata}."
             ) from error
 
 
@@ -181,57 +176,25 @@ class PersonalDeocclusion(nn.Module):
         widths = ATTENTIONS[config.attention]
         self.attention = FusingAttention(widths) if widths else None
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        if config.variant == "aligned":
-            self.displacement = nn.Conv2d(FUSED, 2, 3, padding=1)
-            nn.init.zeros_(self.displacement.weight), nn.init.zeros_(self.displacement.bias)
-            nn.init.zeros_(self.decoder.late[1].weight)  # it starts as the reference
 
-    def forward(
-        self,
-        frames: torch.Tensor,
-        mask: torch.Tensor | None = None,
-        reference: torch.Tensor | None = None,
-        *,
-        attend: bool = True,
-    ) -> torch.Tensor:
-        """The frames without what covers the face.
+    def forward(self, frames: torch.Tensor, mask: torch.Tensor | None = None, *, attend: bool = True) -> torch.Tensor:
+        """The frames without what covers the face, drawn anew as a whole.
 
-        frames: (N, 3, 256, 256) in [0, 1]; mask: (N, 1, 256, 256), 1 = hole, for a network that asks for it, and for
-        "aligned"; reference: (N, 3, 256, 256), for "aligned" alone. attend: False leaves attention out, as the first
-        step of the training does. Returns (N, 3, 256, 256), not clamped; in "paper" drawn anew as a whole, where the
+        frames: (N, 3, 256, 256) in [0, 1]; mask: (N, 1, 256, 256), 1 = hole, for a network that asks for it. attend:
+        False leaves attention out, as the first step of the training does. Returns (N, 3, 256, 256), not clamped: the
         tanh spans from MEAN - 1 to MEAN + 1.
         """
-        if self.config.variant == "aligned":
-            filled = torch.lerp(frames, reference, mask)
-            correction = self.correct(frames, mask, reference, attend=attend)
-            return correction.of(filled[:, None])[:, 0]
-        return self.draw(frames, mask, attend=attend)[1] + self.mean
-
-    def correct(
-        self, frames: torch.Tensor, mask: torch.Tensor, reference: torch.Tensor, *, attend: bool = True
-    ) -> Correction:
-        """What the variant "aligned" does to the frames with the reference in their hole, which may be larger than what
-        the network sees: (N, 1, ...) each."""
-        features, addition = self.draw(torch.lerp(frames, reference, mask), mask, attend=attend)
-        return Correction(self.displacement(features)[:, None], addition[:, None])
-
-    def draw(
-        self, frames: torch.Tensor, mask: torch.Tensor | None = None, *, attend: bool = True
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The features that pictures are drawn from, (N, 64, 64, 64), and what is drawn, (N, 3, 256, 256) in
-        [-1, 1]."""
         code, seen = self.encode(frames, mask)
         features = self.decoder.features(code)
         if self.attention is not None and attend:
             features = self.attention(seen, features)
-        return features, self.decoder.late(features)
+        return self.decoder.late(features) + self.mean
 
     def encode(self, frames: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The code (N, 99) and F_enc, (N, 64, 64, 64)."""
         x = frames - self.mean
         if self.config.mask:
-            shown = x if self.config.variant == "aligned" else x * (1 - mask)
-            x = torch.cat([shown, mask], 1)
+            x = torch.cat([x * (1 - mask), mask], 1)
         return self.encoder(x)
 
 

@@ -8,7 +8,7 @@ the face has moved is known besides, from its landmarks.
 
 import torch
 
-from .correction import box_mean
+from .box import box_mean
 from .device import full_precision
 
 RING = 0.08  # of the side: width of what is compared, around the hole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import folder_paths
@@ -15,7 +14,7 @@ from comfy_api.input import VideoInput
 from comfy_api.latest import io, ui
 from PIL import Image
 
-from ..personal.recipe import RECIPES
+from ..personal.person import RECIPES
 from .frames import image_of
 from .networks import personal_target
 from .schema import known
@@ -93,8 +92,7 @@ class TrainPersonal(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..personal.enrolment import Enrolment
         from ..personal.enrolment_sheet import enrolment_sheet
-        from ..personal.person import described, train_person
-        from ..personal.recipe import read_recipe
+        from ..personal.person import described, recipe_named, train_person
 
         target = personal_target(name)
         work = Path(folder_paths.get_output_directory()) / "hmd_removal" / f"{target.stem}_training"
@@ -114,10 +112,10 @@ class TrainPersonal(io.ComfyNode):
                 clips,
                 target,
                 work,
-                # Processes of its own would start ComfyUI once more where they are not forked.
-                replace(read_recipe(RECIPES[recipe]), workers=0),
+                recipe_named(recipe),
                 model_management.get_torch_device(),
                 minutes=minutes,
+                workers=0,  # processes of its own would start ComfyUI once more where they are not forked
                 progress=prepared,
                 tick=learnt,
             )

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import Dataset
 
 from ..errors import InputError
+from ..learning.photometry import relight
 from ..models.personal_deocclusion import SIDE
-from .photometry import relight
 from .sample_store import Take, TakeStore
 
 # How a frame is turned, scaled and moved, with its truth. 3FabRec turns by up to 45 degrees and mirrors; a person's two

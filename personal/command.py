@@ -18,11 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video of the person without a headset")
     parser.add_argument("--out", type=Path, required=True, help="file of the model; usable as soon as it is there")
     parser.add_argument("--minutes", type=float, help="how long to train (default: as the recipe says)")
-    parser.add_argument("--recipe", default="fast", help="fast, paper, or a JSON file (default: %(default)s)")
+    parser.add_argument(
+        "--recipe",
+        default="fast",
+        help="fast: the network for everybody, made this person's own; paper: the paper's network; or a JSON file of "
+        "other stages for that one (default: %(default)s)",
+    )
     parser.add_argument(
         "--work", type=Path, help="folder for what a stopped run goes on from (default: beside the model's file)"
     )
-    parser.add_argument("--start", type=Path, help="weights to begin with (default: none, it learns from nothing)")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="weights to begin with (default: those that come with the pack; none for the paper's network)",
+    )
     add_device(parser)
 
 
@@ -42,8 +51,7 @@ def _train(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .enrolment import Enrolment
-    from .person import described, train_person
-    from .recipe import RECIPES, read_recipe
+    from .person import described, recipe_named, train_person
 
     if args.minutes is not None and args.minutes <= 0:
         raise InputError(f"Expected a time in minutes over 0, got {args.minutes}.")
@@ -54,9 +62,16 @@ def _train(args: argparse.Namespace) -> int:
         bar = bars.setdefault(what, tqdm(total=most, desc=what, unit="piece"))
         bar.update(done - bar.n)
 
-    recipe = read_recipe(RECIPES.get(args.recipe, Path(args.recipe)))
     run = train_person(
-        args.clips, args.out, work, recipe, device_of(args), start=args.start, minutes=args.minutes, progress=progress
+        args.clips,
+        args.out,
+        work,
+        recipe_named(args.recipe),
+        device_of(args),
+        start=args.start,
+        minutes=args.minutes,
+        progress=progress,
+        tick=lambda done: progress("training", round(1000 * done), 1000),
     )
     for news in run:
         if isinstance(news, Enrolment):

@@ -2,55 +2,101 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+import cv2
 import torch
 
+from .. import weights
 from ..errors import InputError
 from ..files import write_json, write_png
-from ..models.personal_deocclusion import PersonalDeocclusion
-from ..restore.personal import PersonalModel, write_personal
+from ..learning.generator import GeneratorRecipe
+from ..models.aligned_generator import AlignedGenerator, load
+from ..restore.personal import Network, PersonalModel, write_personal
+from ..restore.registry import EVI_WEIGHTS
 from ..video.source import Source
 from ..weights.header import read_weights
 from .enrolment import Enrolment, enrol
 from .enrolment_sheet import enrolment_sheet
-from .recipe import PersonalRecipe
+from .fine_tuning import RECIPE, fine_tune
+from .reached import Reached
+from .recipe import PAPER, PersonalRecipe, read_recipe
 from .sample_store import TakeStore
 from .samples import make_personal_takes
-from .trainer import Look, train
+from .trainer import train
 
 Progress = Callable[[str, int, int], None]
+FAST = "fast"
+RECIPES = (FAST, "paper")
+
+
+def recipe_named(name: str) -> GeneratorRecipe | PersonalRecipe:
+    """ "fast", the generator that is for everybody made this person's own; "paper", the paper's network by the paper's
+    stages; or a JSON file of other stages. Raises InputError for a file that is none."""
+    return RECIPE if name == FAST else read_recipe({"paper": PAPER}.get(name, Path(name)))
 
 
 def train_person(
     clips: Sequence[Source],
     out: Path,
     work: Path,
-    recipe: PersonalRecipe,
+    recipe: GeneratorRecipe | PersonalRecipe,
     device: str | torch.device,
     *,
     start: Path | None = None,
     minutes: float | None = None,
+    workers: int = 1,
     progress: Progress = lambda *_: None,
     tick: Callable[[float], None] = lambda _: None,
-) -> Iterator[Enrolment | Look]:
-    """Yields the enrolment, then every look at the held-out part of the footage; see personal.trainer.train.
+) -> Iterator[Enrolment | Reached]:
+    """Yields the enrolment, then what is reached on the part of the footage that is held back.
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
-    first look on, and again whenever there are better weights. work: keeps what is needed to go on after a stop. start:
-    weights to begin with. minutes: how long to train. progress: called with (what
-    is being done, done, in all) before the training; tick: with the share that is done, at every step of it. What they
-    raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other footage.
+    first time on, and again whenever there are better weights. work: keeps what is needed to go on after a stop.
+    recipe: decides which network it is. start: weights to begin with, None for those that come with the pack, or for
+    nothing with the paper's network. minutes: how long to train. workers: processes that draw samples. progress: called
+    with (what is being done, done, in all) before the training; tick: with the share that is done, at every step of it.
+    What they raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other
+    footage.
     """
+    with _calculating_settings():
+        yield from _train_person(clips, out, work, recipe, device, start, minutes, workers, progress, tick)
+
+
+@contextmanager
+def _calculating_settings() -> Iterator[None]:
+    """Settings of the whole process that a training is faster with, taken back at its end: others run in it too."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # PyTorch's own threads keep the cores busy
+    torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+        torch.set_flush_denormal(False)
+
+
+def _train_person(
+    clips: Sequence[Source],
+    out: Path,
+    work: Path,
+    recipe: GeneratorRecipe | PersonalRecipe,
+    device: str | torch.device,
+    start: Path | None,
+    minutes: float | None,
+    workers: int,
+    progress: Progress,
+    tick: Callable[[float], None],
+) -> Iterator[Enrolment | Reached]:
+    """`train_person`, within its settings."""
     enrolment = enrol(clips, lambda done, most: progress("reading", done, most))
     work.mkdir(parents=True, exist_ok=True)
     _same_footage(work / "enrolment.json", enrolment)
     write_png(work / "enrolment.png", enrolment_sheet(enrolment))
     yield enrolment
-    learning, held_out = TakeStore(work / "takes"), TakeStore(work / "held_out")
-    make_personal_takes(enrolment, learning, held_out, progress=lambda done, most: progress("covering", done, most))
     about = {
         "trained": date.today().isoformat(),
         "footage": enrolment.digest,
@@ -58,25 +104,35 @@ def train_person(
         "recipe": json.dumps(asdict(recipe)),
     }
 
-    def keep(net: PersonalDeocclusion, found: dict[str, str]) -> None:
+    def keep(net: Network, found: dict[str, str]) -> None:
         write_personal(out, PersonalModel(net, enrolment.reference, enrolment.identity, {**about, **found}))
 
+    if isinstance(recipe, GeneratorRecipe):
+        begin = start_generator(start)
+        yield from fine_tune(
+            enrolment, work, recipe, device, begin, minutes=minutes, workers=workers, keep=keep, tick=tick
+        )
+        return
+    learning, held_out = TakeStore(work / "takes"), TakeStore(work / "held_out")
+    make_personal_takes(enrolment, learning, held_out, progress=lambda done, most: progress("covering", done, most))
+    begin = None if start is None else start_from(start)
     yield from train(
         learning.folder,
         held_out.folder,
         work,
         recipe,
         device,
-        start=None if start is None else start_from(start),
+        start=begin,
         minutes=minutes,
+        workers=workers,
         keep=keep,
         tick=tick,
     )
 
 
-def described(enrolment: Enrolment, last: Look, out: Path) -> str:
-    """What came of a training, in sentences. last: the look at its end."""
-    model, warp = last.best, last.scores["warp_hole_psnr"]
+def described(enrolment: Enrolment, last: Reached, out: Path) -> str:
+    """What came of a training, in sentences. last: what was reached at its end."""
+    model, warp = last.best["hole_psnr"], last.scores["warp_hole_psnr"]
     lines = [
         f"{out}: learnt from {enrolment.frames} frames. On footage that was held back it comes as near to the truth as "
         f"{model:.1f} dB in the hole; the warped reference alone to {warp:.1f} dB.",
@@ -85,6 +141,11 @@ def described(enrolment: Enrolment, last: Look, out: Path) -> str:
     if model < warp:
         lines.append("The warped reference alone is better: train longer, or on more footage, before you use it.")
     return "\n".join(lines)
+
+
+def start_generator(path: Path | None) -> AlignedGenerator:
+    """The generator of a file, or the one that comes with the pack. Raises InputError for a file of another one."""
+    return load(weights.resolve(EVI_WEIGHTS) if path is None else path)
 
 
 def start_from(path: Path) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""How a personal model is trained: stages, as in arXiv 2112.01098, section III-C, or fewer."""
+"""How the variant "paper" is trained: stages, as in arXiv 2112.01098, section III-C, or fewer."""
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..learning.run_folder import known_fields, recipe_fields
 from ..models.personal_deocclusion import PersonalConfig
-from .run_folder import known_fields, recipe_fields
 
-RECIPES = {name: Path(__file__).with_name("recipes") / f"{name}.json" for name in ("fast", "paper")}
+PAPER = Path(__file__).with_name("recipes") / "paper.json"
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class PersonalRecipe:
-    """A training run. variant, attention, mask: of the network (models.personal_deocclusion). mask_loss: whether
-    equation 5 counts. batch: frames of a step. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end.
-    average: decay of the
-    averaged weights. check_every: steps between two looks at held-out takes."""
+    """A training run. attention, mask: of the network (models.personal_deocclusion). mask_loss: whether equation 5
+    counts. batch: frames of a step. rate: 2e-5 in the paper; cosine: whether it falls to nothing at the end. average:
+    decay of the averaged weights. check_every: steps between two looks at held-out takes."""
 
     stages: tuple[Stage, ...]
-    variant: str = "paper"
     attention: str = "paper"
     mask: bool = False
     mask_loss: bool = True
@@ -42,7 +40,6 @@ class PersonalRecipe:
     average: float = 0.999
     clip: float = 10.0
     seed: int = 0
-    workers: int = 1
     check_every: int = 500
     check_frames: int = 48
 
@@ -53,7 +50,7 @@ class PersonalRecipe:
 
     def network(self) -> PersonalConfig:
         """The configuration of the generator."""
-        return PersonalConfig(self.variant, self.attention, self.mask)
+        return PersonalConfig(self.attention, self.mask)
 
     @property
     def steps(self) -> int:

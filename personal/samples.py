@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..headset.draw import HEADSETS, HeadsetArtist, Look, randomised
+from ..learning.photometry import relight
 from ..models.personal_deocclusion import SIDE
 from ..tracking.reference import Reference
 from .enrolment import Enrolment, Piece, reference_of
-from .photometry import relight
 from .sample_store import FILM, MODES, TakeStore, make_take
 
 HELD_OUT = 0.12  # share of the pieces, the last ones, by which the training is measured

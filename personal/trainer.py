@@ -1,24 +1,22 @@
-"""Training a personal model: arXiv 2112.01098, section III-C."""
+"""Training the variant "paper" of a personal model: arXiv 2112.01098, section III-C."""
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Subset
-from tqdm import tqdm
 
 from ..files import write_png
+from ..learning.ema import Average, settled
+from ..learning.pace import MOST_STEPS
+from ..learning.run_folder import RunFolder
 from ..models.device import mixed_precision
 from ..models.personal_deocclusion import PersonalDeocclusion, PictureDiscriminator
 from .batches import Frames, PersonalSamples
-from .ema import Average, settled
 from .losses import (
     PersonalLossWeights,
     discriminator_loss,
@@ -27,29 +25,13 @@ from .losses import (
     reconstruction_loss,
     structure_loss,
 )
+from .reached import Keep, Reached
 from .recipe import PersonalRecipe, Stage
-from .run_folder import RunFolder
 from .sample_store import TakeStore
 
 BETAS = (0.0, 0.999)  # of Adam, as in 3FabRec
 CRITIC_EVERY, CRITIC_RATE = 2, 0.5  # steps between two of the discriminator's, and its learning rate by the generator's
 SHEET = 6  # rows of the sheet
-MOST_STEPS = 1_000_000  # of a run that ends by the clock
-
-
-Keep = Callable[[PersonalDeocclusion, dict[str, str]], None]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a run has reached. done: share of it; scores: of `check`; sheet: (H, W, 3) uint8, results on held-out takes;
-    kept: whether these weights are the best so far; best: hole PSNR in dB of those that are."""
-
-    done: float
-    scores: dict[str, float]
-    sheet: np.ndarray
-    kept: bool
-    best: float
 
 
 def train(
@@ -61,70 +43,39 @@ def train(
     *,
     start: dict[str, torch.Tensor] | None = None,
     minutes: float | None = None,
+    workers: int = 1,
     keep: Keep | None = None,
     tick: Callable[[float], None] = lambda _: None,
-) -> Iterator[Look]:
-    """Train on prepared takes, yielding every look at the held-out ones, the first before anything is learnt.
+) -> Iterator[Reached]:
+    """Train on prepared takes, yielding what is reached on the held-out ones, the first time before anything is learnt.
 
     takes, held_out: folders of takes of 256 pixels: of many people for the part that is common to all users, or of one.
     work: keeps checkpoint, log, the best weights so far (personal.safetensors) and a sheet of results; called again
     after a stop the run goes on from its last checkpoint. start: weights to begin with. minutes: how long to train, in
-    which case the recipe's stages are stretched to fill the time. keep: called with each network that is better than
-    those before and what is to be said of it, to write it elsewhere too. tick: called with the share that is done after
-    every step. The run may be left at any time. Raises InputError for folders without takes.
+    which case the recipe's stages are stretched to fill the time. workers: processes that draw samples. keep: called
+    with each network that is better than those before and what is to be said of it, to write it elsewhere too. tick:
+    called with the share that is done after every step. The run may be left at any time. Raises InputError for folders
+    without takes.
     """
-    with _calculating_settings():
-        yield from _train(takes, held_out, work, recipe, device, start, minutes, keep, tick)
-
-
-@contextmanager
-def _calculating_settings() -> Iterator[None]:
-    """Settings of the whole process that a training is faster with, taken back at its end: others run in it too."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # PyTorch's own threads keep the cores busy
-    torch.set_flush_denormal(True)  # gates that are nearly shut leave such numbers behind, which CPUs are slow at
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-        torch.set_flush_denormal(False)
-
-
-def _train(
-    takes: Path,
-    held_out: Path,
-    work: Path,
-    recipe: PersonalRecipe,
-    device: str | torch.device,
-    start: dict[str, torch.Tensor] | None,
-    minutes: float | None,
-    keep: Keep | None,
-    tick: Callable[[float], None],
-) -> Iterator[Look]:
-    """`train`, within its settings."""
     trainer = PersonalTrainer(recipe, work, device, start, minutes)
     store, validation = TakeStore.filled(takes), TakeStore.filled(held_out)
     most = recipe.steps if minutes is None else MOST_STEPS
     samples = PersonalSamples(store, batch=recipe.batch, steps=most, seed=recipe.seed)
-    yield trainer.look(samples, validation, keep)
+    yield trainer.reached(samples, validation, keep)
     loader = DataLoader(
         Subset(samples, range(trainer.step, most)),
         batch_size=None,
-        num_workers=recipe.workers,
-        prefetch_factor=4 if recipe.workers else None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
     )
-    with tqdm(total=100, desc="train personal", unit="%") as bar:
-        for batch in loader:
-            trainer.learn(batch)
-            bar.update(int(100 * trainer.done) - bar.n)
-            tick(trainer.done)
-            ended = trainer.done >= 1
-            if ended or trainer.step % recipe.check_every == 0:
-                look = trainer.look(samples, validation, keep)
-                bar.set_postfix({name: f"{value:.2f}" for name, value in look.scores.items()})
-                yield look
-            if ended:
-                return
+    for batch in loader:
+        trainer.learn(batch)
+        tick(trainer.done)
+        ended = trainer.done >= 1
+        if ended or trainer.step % recipe.check_every == 0:
+            yield trainer.reached(samples, validation, keep)
+        if ended:
+            return
 
 
 @torch.inference_mode()
@@ -147,7 +98,7 @@ def check(
             Frames.stack([(take.covered[t], take.truth[t], take.warped[t], take.hole[t])]), device
         )
         with mixed_precision(device):
-            drawn = net(covered, hole, warp).float().clamp(0, 1)
+            drawn = net(covered, hole).float().clamp(0, 1)
         filled = torch.lerp(truth, drawn, hole)
         everywhere = torch.ones_like(hole)
         for name, picture, where in (
@@ -178,9 +129,10 @@ class PersonalTrainer:
         minutes: float | None = None,
     ):
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device, self.step, self.best = recipe, device, 0, -math.inf
+        self.recipe, self.device, self.step = recipe, device, 0
+        self.best: dict[str, float] = {}
         self._minutes = minutes
-        self._losses: list[dict[str, float]] = []  # since the last look
+        self._losses: list[dict[str, float]] = []  # since it was last measured
         self.run = RunFolder(work, recipe, "personal.safetensors")
         net = PersonalDeocclusion(recipe.network())
         if start is not None:
@@ -207,10 +159,10 @@ class PersonalTrainer:
         for optimiser, share in ((self._optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
             for group in optimiser.param_groups:
                 group["lr"] = share * rate
-        shown, truth, hole, warped = _shown(frames, stage, self.device)
+        shown, truth, hole = _shown(frames, stage, self.device)
         self.net.train()
         with mixed_precision(self.device):
-            result = self.net(shown, hole, warped, attend=stage.covered).float()
+            result = self.net(shown, hole, attend=stage.covered).float()
             losses = {"reconstruction": reconstruction_loss(result, truth)}
             if stage.structure:
                 losses["structure"] = structure_loss(result, truth)
@@ -231,7 +183,7 @@ class PersonalTrainer:
         self._losses.append(found)
         return found
 
-    def look(self, samples: PersonalSamples, validation: TakeStore, keep: Keep | None = None) -> Look:
+    def reached(self, samples: PersonalSamples, validation: TakeStore, keep: Keep | None = None) -> Reached:
         """Measure the averaged network, and keep its weights where they are the best so far."""
         # Weights that a run begins with have statistics of their own.
         net = self.settled(samples) if self.step else self.average.network()
@@ -241,23 +193,23 @@ class PersonalTrainer:
         self._losses.clear()
         self.run.record(self.step, {**losses, **scores})
         write_png(self.run.folder / "sheet.png", sheet)
-        kept = scores["hole_psnr"] > self.best
+        kept = not self.best or scores["hole_psnr"] > self.best["hole_psnr"]
         if kept:
-            self.best = scores["hole_psnr"]
+            self.best = scores
             about = {name: f"{value:.2f}" for name, value in scores.items()}
             self.run.save_weights(net.state_dict(), self.step, {**about, **net.config.metadata()})
             if keep is not None:
                 keep(net, {"step": str(self.step), **about})
         self.save()
-        return Look(self.done, scores, sheet, kept, self.best)
+        return Reached(self.done, scores, sheet, kept, self.best)
 
     def settled(self, samples: PersonalSamples) -> PersonalDeocclusion:
         """The averaged network, see ema.settled."""
 
         def show(net: PersonalDeocclusion, frames: Frames) -> None:
-            covered, _, warped, hole = inputs(frames, self.device)
+            covered, _, _, hole = inputs(frames, self.device)
             with mixed_precision(self.device):
-                net(covered, hole, warped)
+                net(covered, hole)
 
         return settled(self.average.network(), samples, show)
 
@@ -301,19 +253,12 @@ def inputs(frames: Frames, device: str | torch.device) -> tuple[torch.Tensor, ..
 
 
 def _fitting(start: dict[str, torch.Tensor], net: PersonalDeocclusion) -> dict[str, torch.Tensor]:
-    """Those of the weights that the network can begin with. One that corrects takes the features of one that draws,
-    but not the layer by which that draws: what is drawn would be added to a reference that is right already."""
+    """Those of the weights that the network can begin with."""
     own = net.state_dict()
-    draws = "displacement.weight" not in start
-    other = {"decoder.late.1.weight"} if draws and net.config.variant == "aligned" else set()
-    return {
-        name: value
-        for name, value in start.items()
-        if name in own and value.shape == own[name].shape and name not in other
-    }
+    return {name: value for name, value in start.items() if name in own and value.shape == own[name].shape}
 
 
 def _shown(frames: Frames, stage: Stage, device: str | torch.device) -> tuple[torch.Tensor, ...]:
-    """What the network sees in a stage, the truth, the hole and the warp."""
-    covered, truth, warped, hole = inputs(frames, device)
-    return (covered, truth, hole, warped) if stage.covered else (truth, truth, torch.zeros_like(hole), truth)
+    """What the network sees in a stage, the truth, and the hole."""
+    covered, truth, _, hole = inputs(frames, device)
+    return (covered, truth, hole) if stage.covered else (truth, truth, torch.zeros_like(hole))

@@ -109,9 +109,8 @@ class Filling:
     its sides, valid where known, (T, 1, S, S), is 1; None where none is shown. tint: (T, 3, s, s), what is added to
     that. drawn: (T, 3, s, s) in [0, 1], what is seen where no picture is, and by `share`, (T, 1, s, s), in place of it,
     None for nowhere. recall: (T, 1, S, S), the logit of the share that the memory of a place gets, and coarse: (T, 3,
-    S, S), what is coarse in the difference of the memory from the rest; None for methods without memory. added: (T, 3,
-    s, s), what is added to all of these in the end, None for methods that add nothing. Sizes may differ from
-    field to field.
+    S, S), what is coarse in the difference of the memory from the rest; None for methods without memory. Sizes may
+    differ from field to field.
     """
 
     drawn: torch.Tensor | None = None
@@ -121,7 +120,6 @@ class Filling:
     tint: torch.Tensor | None = None
     recall: torch.Tensor | None = None
     coarse: torch.Tensor | None = None
-    added: torch.Tensor | None = None
     share: torch.Tensor | None = None
 
     def frame(self, t: int) -> "Filling":

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from ..models.aligned_generator import UNLIKE, Generated
-from ..models.correction import STEP, Correction, coarse
+from ..models.box import coarse
 from ..models.recall import GUESSED
 from .filler import Filling, Window
 from .grid import blurred, grown, membrane, moved
@@ -94,22 +94,6 @@ def memory_of(window: Window) -> torch.Tensor:
     remembered = window.remembered
     whole = (remembered.known > 1 - 1e-3).float()
     return torch.cat([remembered.pictures * whole, whole, remembered.moved * whole], 1)
-
-
-def corrected(fitted: Fitted, correction: Correction, memory: torch.Tensor) -> Filling:
-    """What a network's correction, of one clip of T frames, makes of the fitted reference. memory: see memory_of."""
-    filling, pictures = fitted.filling, fitted.pictures
-    device = pictures.device
-    steps, added = (x[0].float().to(device) for x in (correction.displacement, correction.addition))
-    places, known, tint, ground = filling.places, filling.known, filling.tint, filling.drawn
-    if steps.any():
-        steps = F.interpolate(STEP / 2 * steps, size=pictures.shape[-1], mode="bilinear", align_corners=False)
-        fields = moved(torch.cat([places * known, known, tint, ground, pictures], 1), steps)
-        places, known, tint, ground, pictures = fields.split((2, 1, 3, 3, 3), 1)
-        places = places / known.clamp(min=1e-3)
-    recall = correction.recall[0].float().to(device)
-    difference = memory[:, 3:4] * (memory[:, :3] - pictures)
-    return Filling(ground, filling.shown, places, known, tint, recall, coarse(difference), added)
 
 
 def generator_inputs(frames: torch.Tensor, holes: torch.Tensor, kind: torch.Tensor, fitted: Fitted) -> torch.Tensor:

@@ -5,11 +5,12 @@ import cv2
 import numpy as np
 import torch
 
-from ..models.correction import DECIDED
 from ..tracking.crop import FILLED, Crop
 from .align import ReferenceBank
 from .filler import FEATHER, Filling, Source
 from .grid import cells, sampled
+
+DECIDED = 10.0  # how much steeper the share of memory is for what is fine
 
 
 def feather_width(crop: Crop) -> int:
@@ -107,8 +108,6 @@ def composed(
         share, coarse = found[:, 3:4], found[:, 4:7]
         fine = torch.sigmoid(DECIDED * share)
         result = result + fine * whether * (remembered - result) + (torch.sigmoid(share) - fine) * coarse
-    if filling.added is not None and filling.added.any():
-        result = result + sampled(filling.added, where)
     return result.clamp(0, 1)
 
 

@@ -1,44 +1,54 @@
-"""The method "personal": a network of one person fills the crops, frame by frame."""
+"""The method "personal": a network of one person, and their pictures."""
 
 import logging
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import InputError
 from ..files import written_whole
-from ..models.correction import Correction
+from ..models.aligned_generator import AlignedGenerator, GeneratorConfig
 from ..models.device import Precision, check_precision, mixed_precision
 from ..models.face_embedding import FaceEmbedding
-from ..models.personal_deocclusion import SIDE, PersonalConfig, PersonalDeocclusion
-from ..models.recall import prior_share
+from ..models.personal_deocclusion import SIDE, VARIANT, PersonalConfig, PersonalDeocclusion
 from ..tracking.reference import Reference, make_reference
 from ..weights import WeightsMissing
 from ..weights.header import read_weights
+from .evi import EVIFiller
 from .filler import Filling, Window, fill_in_parts
 from .grid import GRID
-from .network_inputs import contours, corrected, memory_of
 from .paste import shown_on_grid
-from .rim import Evidence
-from .warp import fitted_reference
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
+Network = AlignedGenerator | PersonalDeocclusion
 AROUND = 1.0  # how much of a picture is kept on each side of the face, in sizes of the face
 
 
 @dataclass(frozen=True)
 class PersonalModel:
-    """network: in evaluation mode. reference: pictures of the enrolment. identity: (128,) of length 1, the mean of the
-    person's face descriptors (models.face_embedding), None where that network was not at hand. about: what the file
-    says of itself: when and on what it was trained, and how good it is."""
+    """network: in evaluation mode; the aligned generator, or the paper's, which draws. reference: pictures of the
+    enrolment. identity: (128,) of length 1, the mean of the person's face descriptors (models.face_embedding), None
+    where that network was not at hand. about: what the file says of itself: when and on what it was trained, and how
+    good it is."""
 
-    network: PersonalDeocclusion
+    network: Network
     reference: Reference
     identity: np.ndarray | None
     about: dict[str, str]
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is of the variant "paper"."""
+        return isinstance(self.network, PersonalDeocclusion)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether training brought anything: the network of step 0 is the one that is for everybody."""
+        return self.about.get("step", "0") != "0"
 
 
 def write_personal(path: Path, model: PersonalModel) -> None:
@@ -63,7 +73,15 @@ def write_personal(path: Path, model: PersonalModel) -> None:
 def read_personal(path: Path) -> PersonalModel:
     """What `write_personal` wrote. Raises InputError when there is no such file, or it holds something else."""
     about, tensors = read_weights(path, "a personal model")
-    network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
+    if about.get("variant") == VARIANT:
+        network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
+    elif "widths" in about:
+        network = AlignedGenerator(GeneratorConfig.from_metadata(about))
+    else:
+        raise InputError(
+            f"Expected a personal model in {path}, got something else, or one of an earlier version: train it anew "
+            "with Train Personal or hmd-removal train personal."
+        )
     if POINTS not in tensors:
         raise InputError(
             f"{path} holds a network that is nobody's yet, without pictures of a person; "
@@ -76,7 +94,7 @@ def read_personal(path: Path) -> PersonalModel:
     return PersonalModel(in_use(network), reference, identity, about)
 
 
-def in_use(network: PersonalDeocclusion) -> PersonalDeocclusion:
+def in_use(network: Network) -> Network:
     """The network ready to be asked and not to learn."""
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
@@ -98,32 +116,33 @@ log = logging.getLogger(__name__)
 # Cosine of the descriptors of the restored face and of the person. With one person's pictures in another's frames: of
 # 9 people at most 0.967, most below 0.93; of the same person 0.981 and more, but 0.966 with the head far down.
 LIKENESS = 0.96
-WINDOW = 4  # frames that share one pass; the result does not depend on it
+WINDOW = 4  # frames of the variant "paper" that share one pass; the result does not depend on it
 
 
 class PersonalFiller:
-    """Fills holes with a personal model, whose pictures of the person serve beside those of a reference. Where the
-    network corrects the aligned reference, what each place showed before takes part as in evi-hrnet (models.recall).
+    """Fills holes with a personal model, whose pictures of the person serve beside those of a reference.
 
     precision: "auto" is bfloat16 where the device calculates faster in it. anyone: whether the model may be used on
     somebody else. Raises InputError for an unknown precision.
     """
 
     name = "personal"
-    window = WINDOW
 
     def __init__(self, model: PersonalModel, precision: Precision = "auto", *, anyone: bool = False):
-        check_precision(precision)
-        self.model, self._net, self.own_reference = model, model.network, model.reference
-        self.needs_alignment = self.needs_memory = self._net.config.variant == "aligned"
-        self._precision, self._anyone = precision, anyone
+        self.model, self.own_reference, self._anyone = model, model.reference, anyone
+        if model.draws:
+            self._method = _DrawingFiller(model.network, precision)
+        else:
+            self._method = EVIFiller(model.network, precision, everybodys=not model.learnt)
+        self.needs_alignment = self.needs_memory = not model.draws
+        self.window = self._method.window
 
     @property
     def device(self) -> torch.device:
-        return next(self._net.parameters()).device
+        return next(self.model.network.parameters()).device
 
-    def fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence | None]:
-        filling, state = fill_in_parts(self._fill if self.needs_alignment else self._draw, window, state)
+    def fill(self, window: Window, state: Any) -> tuple[Filling, Any]:
+        filling, state = self._method.fill(window, state)
         if window.begins and not self._anyone:
             self._refuse_others(window, filling)
         return filling, state
@@ -139,32 +158,31 @@ class PersonalFiller:
             faces = network.embed(restored, torch.from_numpy(window.points * (SIDE / GRID)).float())
         likeness = float((faces @ torch.from_numpy(self.model.identity)).median())
         if likeness < LIKENESS:
-            little = "" if self.needs_alignment else ", or train it longer if it is theirs, as it draws somebody else"
+            little = ", or train it longer if it is theirs, as it draws somebody else" if self.model.draws else ""
             raise InputError(
                 f"The face in the video does not seem to be the person whose model this is (likeness {likeness:.3f}, "
                 f"at least {LIKENESS} of one person): choose that person's model{little}, or allow anyone."
             )
 
-    def _draw(self, window: Window, state: None) -> tuple[Filling, None]:
-        """The variant "paper"."""
-        frames, holes = window.at(SIDE)
-        with torch.inference_mode(), mixed_precision(self.device, self._precision):
-            _, drawn = self._net.draw(*(x.to(self.device) for x in (frames, (holes > 0).float())))
-        return Filling((drawn.float() + self._net.mean).clamp(0, 1).to(frames.device)), None
 
-    def _fill(self, window: Window, state: Evidence | None) -> tuple[Filling, Evidence | None]:
-        """The variant "aligned"."""
-        fitted, evidence = fitted_reference(window, state)
-        memory = memory_of(window)
+class _DrawingFiller:
+    """The variant "paper", which draws each frame anew."""
+
+    window = WINDOW
+
+    def __init__(self, network: PersonalDeocclusion, precision: Precision):
+        check_precision(precision)
+        self._net, self._precision = network, precision
+
+    def fill(self, window: Window, state: None) -> tuple[Filling, None]:
+        return fill_in_parts(self._fill, window, state)
+
+    def _fill(self, window: Window, state: None) -> tuple[Filling, None]:
         frames, holes = window.at(SIDE)
-        reference = shown_on_grid(fitted.filling, window.sources, window.bank, SIDE)
-        known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
-        with torch.inference_mode(), mixed_precision(self.device, self._precision):
-            found = self._net.correct(*(x.to(self.device) for x in (frames, (holes > 0).float(), reference)))
-        # Each frame is one of its own for this network, and the next one for the frame path.
-        clip = {name: value.transpose(0, 1) for name, value in vars(found).items() if value is not None}
-        recall = prior_share(*(x[None] for x in known))
-        return corrected(fitted, Correction(**clip | {"recall": recall}), memory), evidence
+        device = next(self._net.parameters()).device
+        with torch.inference_mode(), mixed_precision(device, self._precision):
+            drawn = self._net(*(x.to(device) for x in (frames, (holes > 0).float())))
+        return Filling(drawn.float().clamp(0, 1).to(frames.device)), None
 
 
 @lru_cache(maxsize=1)

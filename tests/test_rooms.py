@@ -20,6 +20,7 @@ ORDER = (
     ("lab",),
     ("telepresence", "comfyui", "demo"),
     ("personal",),
+    ("learning",),
     ("restore",),
     ("headset",),
     ("driving",),

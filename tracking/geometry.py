@@ -55,6 +55,15 @@ def mesh_triangles() -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
+def mirrored_points() -> np.ndarray:
+    """(478,) which point of the mesh is where point i is in a mirror."""
+    points = canonical_points()
+    distance = np.linalg.norm(points[:, None] * (-1, 1, 1) - points[None], axis=2)
+    # The irises run: centre, right, top, left, bottom, for one eye and then the other.
+    return np.concatenate([distance.argmin(1), [473, 476, 475, 474, 477, 468, 471, 470, 469, 472]])
+
+
+@lru_cache(maxsize=1)
 def rigidity() -> np.ndarray:
     """(468,) weight of each point in a rigid fit: 1 on bone, little on lips, chin and cheeks, which speech moves."""
     x, y, _ = canonical_points().T

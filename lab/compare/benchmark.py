@@ -14,14 +14,13 @@ import torch
 from ...errors import InputError
 from ...files import write_json
 from ...personal.person import train_person
-from ...personal.recipe import PersonalRecipe
 from ...restore.registry import EVI_WEIGHTS
 from ...weights import resolve
 from ...weights.cache import sha256_of
 from ..evaluation.evaluate import Evaluation, Protocol, evaluate
 from ..evaluation.people import Person, owners
 from ..training.curves import read_log
-from .config import TRAINERS, System, TableConfig, as_file_name
+from .config import TRAINERS, Recipe, System, TableConfig, as_file_name
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,7 @@ def _once(train: Callable[[], Path], folder: Path, terms: dict[str, Any], device
     return folder / done["weights"], {key: done[key] for key in ("steps", "seconds", "device", "threads", "date")}
 
 
-def _train_person(
-    enrolled: Sequence[Path], folder: Path, recipe: PersonalRecipe, device: str, minutes: float | None
-) -> Path:
+def _train_person(enrolled: Sequence[Path], folder: Path, recipe: Recipe, device: str, minutes: float | None) -> Path:
     """The file of the model, in a folder of the person's name. Raises InputError for footage that will not do."""
     model = folder / "model.safetensors"
     try:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...learning.generator import GeneratorRecipe
+from ...learning.run_folder import known_fields, recipe_fields
+from ...personal.person import FAST, recipe_named
 from ...personal.recipe import PersonalRecipe, recipe_of
-from ...personal.run_folder import known_fields, recipe_fields
 from ..evaluation.evaluate import Protocol
 from ..evaluation.people import Person, people_of
 from ..training import compared, evi_hrnet
@@ -16,6 +18,7 @@ from ..training.inpainting import InpaintingRecipe
 from .registry import COMPARED, check_method
 
 TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.train)}
+Recipe = InpaintingRecipe | PersonalRecipe | GeneratorRecipe
 RECIPES = {
     "evi-hrnet": evi_hrnet.EVIRecipe,
     **dict.fromkeys(COMPARED, compared.ComparedRecipe),
@@ -40,7 +43,7 @@ class Budget:
     def __str__(self) -> str:
         return f"{self.minutes:g} minutes" if self.steps is None else f"{self.steps} steps"
 
-    def of(self, recipe: InpaintingRecipe | PersonalRecipe) -> InpaintingRecipe | PersonalRecipe:
+    def of(self, recipe: Recipe) -> Recipe:
         """The recipe shortened or stretched to the budget; its stages keep their shares of it."""
         return recipe if self.steps is None else recipe.lasting(self.steps)
 
@@ -56,7 +59,7 @@ class System:
 
     name: str
     method: str
-    recipe: InpaintingRecipe | PersonalRecipe | None = None
+    recipe: Recipe | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     paper: Mapping[str, Any] = field(default_factory=dict)
 
@@ -178,6 +181,8 @@ def _system(entry: _System, file: _File, path: Path, budget: Budget) -> System:
         return System(entry.name, entry.method, paper=entry.paper)
     if entry.method not in RECIPES:
         raise InputError(f"Expected a recipe for {', '.join(RECIPES)} alone, got one for {entry.method!r} in {path}.")
+    if (entry.method, entry.recipe) == ("personal", FAST):
+        return System(entry.name, entry.method, budget.of(recipe_named(FAST)), paper=entry.paper)
     kind, recipe_file = RECIPES[entry.method], path.parent / entry.recipe
     values, where = recipe_fields(recipe_file, kind), f"the system {entry.name!r} in {path}"
     if kind is PersonalRecipe:

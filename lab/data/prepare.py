@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...files import written_whole
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
-from ...personal.photometry import relight
+from ...learning.photometry import relight
 from ...personal.sample_store import FILM, MODES, PHOTOGRAPH, SHORTEST, TakeStore, make_take
 from ...tracking.enrol import reference_from_frames
 from ...tracking.follow import Wearer, track_clip

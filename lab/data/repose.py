@@ -2,7 +2,6 @@
 "Face alignment across large poses", whose meshing of the background this follows in spirit)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from ...tracking.geometry import (
     FACE_OVAL,
     MESH_POINT_COUNT,
-    canonical_points,
     head_pose,
     pose_angles,
     pose_scale,
@@ -39,15 +37,6 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     right = np.array([np.cos(r), np.sin(r), -(np.cos(r) * away[0] + np.sin(r) * away[1]) / away[2]])
     right /= np.linalg.norm(right)
     return np.column_stack([right, np.cross(away, right), away])
-
-
-@lru_cache(maxsize=1)
-def mirrored_points() -> np.ndarray:
-    """(478,) which point of the mesh is where point i is in a mirror."""
-    points = canonical_points()
-    distance = np.linalg.norm(points[:, None] * (-1, 1, 1) - points[None], axis=2)
-    # The irises run: centre, right, top, left, bottom, for one eye and then the other.
-    return np.concatenate([distance.argmin(1), [473, 476, 475, 474, 477, 468, 471, 470, 469, 472]])
 
 
 def repose(

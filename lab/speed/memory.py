@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from ...demo import demo_clip
-from ...models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from ...models.aligned_generator import AlignedGenerator
 from ...restore.personal import PersonalModel, write_personal
 from ...tracking.enrol import load_reference
 from .footage import write_footage
@@ -22,8 +22,8 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = folder / "personal.safetensors"
-        network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
-        write_personal(model, PersonalModel(network, load_reference(demo_clip(), count=20), None, {}))
+        pictures = load_reference(demo_clip(), count=20)
+        write_personal(model, PersonalModel(AlignedGenerator(), pictures, None, {}))
         methods = {"evi-hrnet": ("--reference", str(demo_clip())), "personal": ("--personal", str(model))}
         runs = [("evi-hrnet", size, FEW) for size in LARGE]
         runs += [(method, SIZE, length) for method in methods for length in LENGTHS]

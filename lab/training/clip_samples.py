@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from ...errors import InputError
 from ...personal.sample_store import FILM, Take, TakeStore
 from ...restore.network_inputs import contour_image
-from ..data.repose import mirrored_points
+from ...tracking.geometry import mirrored_points
 from ..evaluation.driven import driven_points
 
 DRIVEN = 0.3  # share of windows in which the headset's own cameras tell what lids and brows do

@@ -72,7 +72,7 @@ def _add_generator(networks: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_generator)
     parser.add_argument("data", type=Path, help="folder of photos and clips whose INDEX.tsv names persons and sessions")
     _add_work(parser)
-    parser.add_argument("--minutes", type=float, default=0.0, help="how long to train, in place of --steps")
+    parser.add_argument("--minutes", type=float, help="how long to train, in place of --steps")
     parser.add_argument("--steps", type=int, default=20000, help="default: %(default)s")
     parser.add_argument(
         "--batch", type=int, default=24, help="samples a step, three frames each (default: %(default)s)"
@@ -95,19 +95,13 @@ def _add_generator(networks: argparse._SubParsersAction) -> None:
 
 
 def _generator(args: argparse.Namespace) -> int:
-    from ..generator.train import GeneratorRecipe, train
+    from ...learning.generator import GeneratorRecipe
+    from ..generator.train import train
 
-    whole = GeneratorRecipe(
-        steps=args.steps,
-        batch=args.batch,
-        rate=args.rate,
-        minutes=args.minutes,
-        workers=args.workers,
-        device=device_of(args),
-        check_every=args.check_every,
-    )
+    whole = GeneratorRecipe(steps=args.steps, batch=args.batch, rate=args.rate, check_every=args.check_every)
     recipes = [whole, *(replace(whole, without=parts) for parts in args.without)]
-    for written in train(args.data, args.work, recipes, args.landmarker, args.start):
+    options = {name: getattr(args, name) for name in ("landmarker", "start", "minutes", "workers")}
+    for written in train(args.data, args.work, recipes, device_of(args), **options):
         _say_what_was_written(written, written.parent)
     return 0
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
+from ...learning.run_folder import recipe_fields
 from ...personal.losses import hole_loss
-from ...personal.run_folder import recipe_fields
 from ..networks.compared import ComparedConfig, ComparedNetwork, Filled
 from .clip_samples import Given
 from .inpainting import InpaintingRecipe, InpaintingTrainer, fit

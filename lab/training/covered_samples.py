@@ -11,12 +11,12 @@ from torch.utils.data import Dataset
 
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
 from ...headset.hand import SKIN_POINTS, UNKNOWN_SKIN
+from ...learning.photometry import degrade
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE, INPUT_SIDE, MASK_SIDE, POINTS, SHAPES
-from ...personal.photometry import degrade
-from ...tracking.geometry import head_pose, pose_scale, transform
+from ...tracking.geometry import head_pose, mirrored_points, pose_scale, transform
 from ...tracking.track import FrameStatus, TrackedFace, visibility_under
 from ..data.face_store import FaceStore
-from ..data.repose import angles_of, mirrored_points, repose, rotation
+from ..data.repose import angles_of, repose, rotation
 from .clutter import arm_before, back_of_head, coloured_lamps, hair_over, headwear
 
 UNCOVERED = 0.12  # share of scenes without a headset

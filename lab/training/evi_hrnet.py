@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from tqdm import tqdm
 
+from ...learning.run_folder import recipe_fields
 from ...models.evi_hrnet import EVIConfig, EVIHRnet, Inpainted, load
-from ...personal.run_folder import recipe_fields
 from ..networks.face_expression import FaceExpression
 from .clip_samples import Given
 from .inpainting import InpaintingRecipe, InpaintingTrainer, fit

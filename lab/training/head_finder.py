@@ -11,17 +11,18 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from ...learning.ema import Average
+from ...learning.pace import pace
+from ...learning.run_folder import RunFolder
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ...models.device import mixed_precision
 from ...models.head_finder import CELL, HEAD_SIDE, TOLERANCE, HeadFinder
-from ...personal.ema import Average
-from ...personal.run_folder import RunFolder
 from ...tracking.geometry import pose_scale, transform
 from ...tracking.head_search import LIKELY, peaks
 from ..data.face_store import open_store
 from .clutter import back_of_head
 from .covered_samples import SCENE_SIDE, SampleMaker, Scene, mirror, taken
-from .landmarks import as_float, pace
+from .landmarks import as_float
 
 SIDE = 160  # pixels of a training picture
 HEADS = (0.15, 0.5, 0.25, 0.1)  # chances of none, one, two and three heads in it

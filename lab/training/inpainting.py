@@ -15,17 +15,16 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import write_png
+from ...learning.ema import Average, settled
+from ...learning.pace import MOST_STEPS
+from ...learning.run_folder import RunFolder
 from ...models.device import mixed_precision
-from ...personal.ema import Average, settled
-from ...personal.run_folder import RunFolder
 from ...personal.sample_store import TakeStore
 from ..networks.evi_discriminator import EVIDiscriminator
 from .clip_samples import Clips, ClipSamples, Given
 from .critic import Critic
 from .held_out import check
 from .losses import GAN_LOSSES
-
-MOST_STEPS = 10**9  # of a run that ends by the clock
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Training the covered-face landmarker: `hmd-removal lab train landmarks`."""
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,16 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ...errors import InputError
+from ...learning.ema import Average
+from ...learning.pace import MOST_STEPS, pace
+from ...learning.run_folder import RunFolder
 from ...models.covered_landmarks import CoveredLandmarkNet
 from ...models.device import mixed_precision
-from ...personal.ema import Average
-from ...personal.run_folder import RunFolder
 from ..data.face_store import FaceStore, open_store
 from .covered_samples import CoveredSamples, SampleMaker, draw_batch, face_shapes
 from .landmark_loss import EYE_DISTANCE, landmark_losses, negative_log_likelihood, total
 
 log = logging.getLogger(__name__)
-
-MOST_STEPS = 10**9  # of a run that ends by the clock
 
 
 @dataclass(frozen=True)
@@ -146,12 +144,6 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
-
-
-def pace(step: int, done: float, warm_up: int) -> float:
-    """The share of the highest rate at a step, counted from 0, when so much of a run is done: linear warm-up, and a
-    cosine down to a hundredth."""
-    return min((step + 1) / max(warm_up, 1), 1) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def load_known(net: CoveredLandmarkNet, file: Path) -> None:

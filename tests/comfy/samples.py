@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
-from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
+from hmd_removal.models.aligned_generator import AlignedGenerator
 from hmd_removal.restore.personal import PersonalModel, in_use
 from hmd_removal.tracking.enrol import reference_from_frames
 from hmd_removal.tracking.follow import Wearer, track_clip
@@ -115,5 +115,4 @@ def blank_model(clip: Path) -> PersonalModel:
     """Of the man in `carphone`, a personal model as it starts: it corrects nothing."""
     frames = carphone_frames(clip, LONG)[ENROLMENT]
     reference = reference_from_frames(frames[:3], still=True)[0]
-    network = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True))
-    return PersonalModel(in_use(network), reference, None, {})
+    return PersonalModel(in_use(AlignedGenerator()), reference, None, {})

@@ -96,7 +96,7 @@ def of_people(tmp_path: Path, carphone: Path) -> Path:
     (tmp_path / "cem").mkdir()
     for day in (1, 2):
         shutil.copy(carphone, tmp_path / "cem" / f"day{day}.mp4")
-    recipe = {"stages": [{"steps": 90}, {"steps": 30, "structure": True}], "mask": True, "batch": 1, "workers": 0}
+    recipe = {"stages": [{"steps": 90}, {"steps": 30, "structure": True}], "mask": True, "batch": 1}
     (tmp_path / "personal.json").write_text(json.dumps(recipe | {"check_frames": 2}))
     (tmp_path / "small.json").write_text(json.dumps(PERSONAL))
     return tmp_path

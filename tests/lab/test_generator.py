@@ -18,23 +18,24 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.lab.data.face_pack import pack, unpack
 from hmd_removal.lab.data.face_store import FaceStore, cut, open_store
-from hmd_removal.lab.data.repose import mirrored_points
-from hmd_removal.lab.generator import batches
-from hmd_removal.lab.generator.batches import Faces, Given, SamplePath
-from hmd_removal.lab.generator.losses import WEIGHTS, GeneratorLosses, around_eyes
-from hmd_removal.lab.generator.posing import completed, extended
-from hmd_removal.lab.generator.scenes import SIDE, PairMaker, collate
-from hmd_removal.lab.generator.train import GeneratorRecipe, GeneratorTrainer, train
+from hmd_removal.lab.generator.pairs import PairMaker
+from hmd_removal.lab.generator.train import train
+from hmd_removal.learning import sample_path
+from hmd_removal.learning.generator import GeneratorRecipe, GeneratorTrainer
+from hmd_removal.learning.losses import WEIGHTS, GeneratorLosses, around_eyes
+from hmd_removal.learning.posing import completed, extended
+from hmd_removal.learning.sample_path import Given, Pictures, SamplePath
+from hmd_removal.learning.scenes import SIDE, collate
 from hmd_removal.models import covered_landmarks
 from hmd_removal.models.aligned_generator import CHANNELS, AlignedGenerator, load
 from hmd_removal.restore.align import complete_points
 from hmd_removal.restore.grid import GRID, mesh_maps, mesh_maps_by_trying
-from hmd_removal.tracking.geometry import head_pose
+from hmd_removal.tracking.geometry import head_pose, mirrored_points
 from hmd_removal.tracking.mesh import extend_points
 from hmd_removal.tracking.track import FaceTrack
 from hmd_removal.weights import WeightsMissing
 
-RECIPE = GeneratorRecipe(widths="4,8,8,8", steps=4, batch=2, warm_up=1, workers=0, check_every=2)
+RECIPE = GeneratorRecipe(widths="4,8,8,8", steps=4, batch=2, warm_up=1, check_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +66,11 @@ def losses() -> GeneratorLosses:
         pytest.skip(str(missing))
 
 
-def given(store: FaceStore, seeds: range, *, vary: bool) -> Given:
+def given(store: FaceStore, seeds: range, **how: bool | float) -> Given:
     maker = PairMaker(store)
     batch = collate([maker.draw(np.random.default_rng(seed)) for seed in seeds])
-    faces = Faces(store, torch.device("cpu"))
-    return SamplePath(faces, covered_landmarks.shared(), torch.Generator().manual_seed(0), vary=vary)(batch)
+    pictures = Pictures(store.images, store.points, torch.device("cpu"))
+    return SamplePath(pictures, covered_landmarks.shared(), torch.Generator().manual_seed(0), **how)(batch)
 
 
 def test_another_day_is_another_day(store: FaceStore) -> None:
@@ -145,13 +146,12 @@ def test_a_sample_is_given_as_in_use(store: FaceStore) -> None:
 
 def test_a_mirrored_sample_is_as_exact_as_the_others(store: FaceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same sample straight and mirrored: the reference lies as near to the truth, and left stays left."""
-    monkeypatch.setattr(batches, "ORACLE", 1.0)
-    monkeypatch.setattr(batches, "GRAIN", 0.0)
+    monkeypatch.setattr(sample_path, "ORACLE", 1.0)
+    monkeypatch.setattr(sample_path, "GRAIN", 0.0)
     monkeypatch.setattr(SamplePath, "_light", lambda _, count: [torch.zeros(count, n, 1, 1) for n in (1, 3, 2)])
     samples = []
     for share in (0.0, 1.0):
-        monkeypatch.setattr(batches, "MIRRORED", share)
-        samples.append(given(store, range(20, 26), vary=True))
+        samples.append(given(store, range(20, 26), vary=True, mirrored=share))
     straight, mirrored = samples
     assert torch.equal(mirrored.truth, straight.truth.flip(3)) and torch.equal(mirrored.hole, straight.hole.flip(3))
     assert (mirrored.points[:, 50, 0] < mirrored.points[:, 280, 0]).all()
@@ -173,7 +173,7 @@ def test_eyes_count_more(losses: GeneratorLosses, store: FaceStore, monkeypatch:
     assert set(exact) == set(WEIGHTS) and all(abs(float(value)) < 1e-4 for value in exact.values())
     wrong = sample.truth + 0.1 * eyes
     found = losses(wrong, sample.truth, sample.hole, sample.points)
-    monkeypatch.setattr("hmd_removal.lab.generator.losses.EYES", 0.0)
+    monkeypatch.setattr("hmd_removal.learning.losses.EYES", 0.0)
     alike = losses(wrong, sample.truth, sample.hole, sample.points)
     for name in ("pixels", "squares", "perceptual", "texture"):
         assert found[name] > 1.5 * alike[name]
@@ -240,7 +240,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     work = folder_of(store, tmp_path)
     stopped = tmp_path / "stopped"
     shutil.copytree(work / "faces", stopped / "faces")
-    whole, slim = train(tmp_path, work, [RECIPE, replace(RECIPE, without="drawing,shift")])
+    whole, slim = train(tmp_path, work, [RECIPE, replace(RECIPE, without="drawing,shift")], "cpu", workers=0)
     assert load(whole).config.drawing and not load(slim).config.drawing
 
     class Stopped(Exception):
@@ -255,9 +255,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
     monkeypatch.setattr(GeneratorTrainer, "learn", stop_at_three)
     with pytest.raises(Stopped):
-        train(tmp_path, stopped, [RECIPE])
+        train(tmp_path, stopped, [RECIPE], "cpu", workers=0)
     monkeypatch.setattr(GeneratorTrainer, "learn", learn)
-    (again,) = train(tmp_path, stopped, [RECIPE])
+    (again,) = train(tmp_path, stopped, [RECIPE], "cpu", workers=0)
     lines = (stopped / "whole" / "log.csv").read_text().splitlines()
     assert len(lines) == 3 and "psnr_warp" in lines[0] and "identity_net" in lines[0]
     assert (stopped / "whole" / "sheet.png").stat().st_size > 1000
@@ -267,7 +267,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 def test_training_brings_it_nearer_to_the_truth(tmp_path: Path, store: FaceStore, losses: GeneratorLosses) -> None:
     sample = given(store, range(2), vary=False)
-    trainer = GeneratorTrainer(replace(RECIPE, widths="8,8,8,8", steps=12, rate=3e-3), tmp_path, losses)
+    trainer = GeneratorTrainer(replace(RECIPE, widths="8,8,8,8", steps=12, rate=3e-3), tmp_path, losses, "cpu")
     found = [trainer.learn(sample) for _ in range(12)]
     assert found[-1]["pixels"] < 0.97 * found[0]["pixels"]
 

@@ -7,8 +7,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from hmd_removal.lab.data.repose import mirrored_points, repose, rotation
-from hmd_removal.tracking.geometry import eye_distance, head_pose, pose_angles
+from hmd_removal.lab.data.repose import repose, rotation
+from hmd_removal.tracking.geometry import eye_distance, head_pose, mirrored_points, pose_angles
 from hmd_removal.tracking.heads import HeadDetector
 from hmd_removal.tracking.track import FaceTrack
 

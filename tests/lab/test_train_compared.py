@@ -17,8 +17,8 @@ from hmd_removal.lab.networks.compared import NETWORKS, ComparedConfig, Filled, 
 from hmd_removal.lab.networks.evi_discriminator import EVIDiscriminator
 from hmd_removal.lab.training.clip_samples import Clips, ClipSamples, Given, shrunk, window
 from hmd_removal.lab.training.compared import ComparedRecipe, ComparedTrainer, read_recipe, train
-from hmd_removal.personal.ema import settled
-from hmd_removal.personal.run_folder import RunFolder
+from hmd_removal.learning.ema import settled
+from hmd_removal.learning.run_folder import RunFolder
 from hmd_removal.personal.sample_store import Take, TakeStore
 from hmd_removal.weights import WeightsMissing, resolve
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hmd_removal.models.correction import box_mean
+from hmd_removal.models.box import box_mean
 
 
 @pytest.mark.parametrize("side", [1, 3, 15])

@@ -12,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hmd_removal.errors import InputError
 from hmd_removal.lab.networks.evi_discriminator import EVIDiscriminator
-from hmd_removal.models.correction import Correction
 from hmd_removal.models.evi_hrnet import EVIConfig, EVIHRnet
 from hmd_removal.models.gated_shift import CausalShift, GatedConv, TemporalShift
 from hmd_removal.models.recall import prior_share
@@ -92,26 +91,6 @@ def test_the_reference_is_looked_at_in_the_hole_alone() -> None:
         assert torch.equal(net(frame, mask, contour, reference)[0], net(frame, mask, contour, elsewhere)[0])
 
 
-def test_a_correction_recalls_what_is_remembered_where_anything_is() -> None:
-    picture, memory = torch.full((1, 1, 3, 64, 64), 0.2), torch.zeros(1, 1, 4, 64, 64)
-    memory[..., :3, :, :32], memory[..., 3, :, :32] = 0.6, 1.0
-    logit = torch.full((1, 1, 1, 16, 16), -1.0986)  # of a share of a quarter
-    found = Correction(torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 16, 16), logit).of(picture, memory)
-    assert torch.allclose(found[..., :29], torch.tensor(0.3), atol=1e-4)
-    assert torch.allclose(found[..., 35:], torch.tensor(0.2), atol=1e-4)  # but for an edge as wide as the grain
-
-
-def test_what_is_fine_comes_from_one_of_the_two() -> None:
-    stripes = (torch.arange(64) % 2).float().expand(1, 1, 3, 64, 64)  # a pixel wide, without a coarse part
-    memory = torch.cat([0.5 + 0.2 * stripes, torch.ones(1, 1, 1, 64, 64)], 2)
-    nothing = torch.zeros(1, 1, 2, 4, 4), torch.zeros(1, 1, 3, 64, 64)
-    for logit, kept in ((-1.0, 0.0), (1.0, 1.0)):
-        found = Correction(*nothing, torch.full((1, 1, 1, 64, 64), logit)).of(torch.zeros_like(stripes), memory)
-        inner = found[..., 8:-8, 8:-8]
-        assert inner.amax() - inner.amin() == pytest.approx(0.2 * kept, abs=0.02)
-        assert inner.mean() == pytest.approx(0.6 / (1 + np.exp(-logit)), abs=0.01)
-
-
 def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_reference() -> None:
     rng = torch.Generator().manual_seed(3)
     truth = torch.rand(1, 1, 3, 64, 64, generator=rng)
@@ -140,27 +119,6 @@ def test_memory_is_believed_as_far_as_it_fits_around_the_hole_better_than_the_re
     assert logit(0.1, 0.02, moved=0.004) == still and (still - restless).item() == pytest.approx(600 * 0.005, abs=1e-3)
     assert logit(0.1, 0.02, moved=1.0) < -500
     assert logit(0.1, 0.0, known=0.0) == -10  # nothing is remembered around the hole
-
-
-def test_a_correction_moves_what_is_shown_and_adds_to_it() -> None:
-    picture, steps, nothing = torch.rand(1, 2, 3, 50, 100), torch.zeros(1, 2, 2, 5, 10), torch.zeros(1, 2, 3, 50, 100)
-    assert torch.allclose(Correction(steps, nothing).of(picture), picture, atol=1e-5)
-    steps[0, 1] = 2.0  # 2 * 0.02 half sides: of 50 pixels to the right, and of 25 downwards
-    added = nothing.clone()
-    added[0, 1, 1] = 0.25
-    with torch.autocast("cpu", torch.bfloat16):  # in which places would not be exact enough
-        found = Correction(steps, added).of(picture)
-    assert torch.allclose(found[0, 0], picture[0, 0], atol=1e-5)
-    expected = picture[0, 1, :, 1:, 2:] + torch.tensor([0, 0.25, 0])[:, None, None]
-    assert torch.allclose(found[0, 1, :, :-1, :-2], expected, atol=1e-4)
-
-
-def test_a_correction_found_in_small_serves_a_large_picture() -> None:
-    rows = torch.linspace(0, 1, 256)[:, None].expand(1, 1, 3, 256, 256)
-    steps = torch.full((1, 1, 2, 32, 32), 1.0)
-    large = Correction(steps, torch.zeros(1, 1, 3, 128, 128)).of(rows)
-    moved_by = 0.02 * 128 / 255  # 2.56 pixels of a ramp
-    assert torch.allclose(large[..., :250, :], rows[..., :250, :] + moved_by, atol=1e-4)
 
 
 @pytest.mark.parametrize("side", [128, 132, 256])

@@ -75,25 +75,10 @@ def test_a_network_that_is_told_the_mask_does_not_look_at_the_device() -> None:
     assert torch.equal(found, other)
 
 
-def test_the_aligned_variant_starts_as_the_reference_in_the_hole_and_learns_to_move_it() -> None:
-    net = PersonalDeocclusion(PersonalConfig("aligned", "slim", mask=True)).eval()
-    frames, reference, mask = torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
-    mask[..., 60:120, 40:210] = 1
-    with torch.no_grad():
-        assert torch.allclose(net(frames, mask, reference), torch.lerp(frames, reference, mask), atol=1e-4)
-        torch.nn.init.constant_(net.displacement.bias, 1.0)
-        moved = net(frames, mask, reference)
-        large = torch.rand(1, 1, 3, 512, 512)
-        assert net.correct(frames, mask, reference).of(large).shape == large.shape
-    assert not torch.allclose(moved, torch.lerp(frames, reference, mask), atol=0.1)
-
-
 def test_a_configuration_survives_a_file_header_and_unknown_names_are_refused() -> None:
-    for config in (PersonalConfig(), PersonalConfig("aligned", "slim", mask=True), PersonalConfig(attention="none")):
+    for config in (PersonalConfig(), PersonalConfig("slim", mask=True), PersonalConfig("none")):
         assert PersonalConfig.from_metadata({**config.metadata(), "person": "me"}) == config
     with pytest.raises(InputError, match="personal model"):
         PersonalConfig.from_metadata({"variant": "aligned"})
-    with pytest.raises(InputError, match="'wide'"):
-        PersonalConfig("wide")
     with pytest.raises(InputError, match="'huge'"):
-        PersonalConfig("paper", "huge")
+        PersonalConfig("huge")

@@ -20,7 +20,7 @@ from hmd_removal.personal.samples import make_personal_takes
 from hmd_removal.restore.personal import read_personal
 from hmd_removal.tracking.track import FaceTrack, FrameStatus
 
-RECIPE = {"variant": "aligned", "attention": "slim", "mask": True, "batch": 1, "workers": 0, "check_frames": 2}
+SLIM = {"attention": "slim", "mask": True, "batch": 1, "check_frames": 2}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,9 @@ def _shortened(piece):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
 def test_the_command_writes_a_model_that_says_what_it_is(
+    recipe: str,
     tmp_path: Path,
     carphone: Path,
     talking_head: np.ndarray,
@@ -96,15 +98,20 @@ def test_the_command_writes_a_model_that_says_what_it_is(
 ) -> None:
     monkeypatch.setattr("hmd_removal.personal.enrolment.PIECE", 30)
     monkeypatch.setattr("hmd_removal.personal.samples.VARIANTS", 1)
-    (tmp_path / "recipe.json").write_text(json.dumps({**RECIPE, "stages": [{"steps": 2, "structure": True}]}))
+    monkeypatch.setattr("hmd_removal.personal.fine_tuning.CHECKED", 1)
+    if recipe == "paper":
+        recipe = str(tmp_path / "recipe.json")
+        Path(recipe).write_text(json.dumps({**SLIM, "stages": [{"steps": 2, "structure": True}]}))
     arguments = ["train", "personal", str(carphone), "--out", str(tmp_path / "me.safetensors"), "--device", "cpu"]
-    assert main([*arguments, "--recipe", str(tmp_path / "recipe.json")]) == 0
+    arguments += ["--recipe", recipe, "--minutes", "0.02"]
+    assert main(arguments) == 0
     assert "learnt from 120 frames" in capsys.readouterr().out
     model = read_personal(tmp_path / "me.safetensors")
     assert model.about["frames"] == "120" and float(model.about["hole_psnr"]) > 0
+    assert model.draws == (recipe != "fast")
     assert model.identity is None or np.linalg.norm(model.identity) == pytest.approx(1, abs=1e-4)
     assert (tmp_path / "me_training" / "enrolment.png").is_file()
     other = write_clip(tmp_path / "other.mp4", np.concatenate([talking_head, talking_head]))
     arguments[2] = str(other)
-    assert main([*arguments, "--recipe", str(tmp_path / "recipe.json")]) == 1
+    assert main(arguments) == 1
     assert "training on other footage" in capsys.readouterr().err

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from hmd_removal.models.aligned_generator import CHANNELS, Generated
-from hmd_removal.models.correction import STEP, Correction
 from hmd_removal.models.recall import GUESSED
 from hmd_removal.restore.filler import Filling, Remembered, Window
 from hmd_removal.restore.grid import cells
@@ -21,14 +19,13 @@ from hmd_removal.restore.network_inputs import (
     WIDTH,
     contour_image,
     contours,
-    corrected,
     generated,
     generator_inputs,
     memory_of,
     recalled,
     restrained,
 )
-from hmd_removal.restore.paste import composed, shown
+from hmd_removal.restore.paste import composed
 from hmd_removal.restore.warp import Fitted
 from hmd_removal.tracking.geometry import canonical_points
 from hmd_removal.tracking.track import FaceTrack
@@ -113,70 +110,6 @@ def test_cells_of_which_only_a_part_is_remembered_do_not_count(face: np.ndarray)
     assert not torch.stack(others).any()
 
 
-class TestCorrected:
-    """What a correction makes of a reference that lies in the crop as it is."""
-
-    SIDE = 32
-
-    def fitted(self) -> Fitted:
-        places = cells(self.SIDE, torch.device("cpu")).permute(0, 3, 1, 2)
-        ground = torch.rand(1, 3, self.SIDE, self.SIDE, generator=torch.Generator().manual_seed(0))
-        return Fitted(Filling(ground, (0,), places, torch.ones_like(places[:, :1]), torch.zeros_like(ground)), ground)
-
-    def of(
-        self, displacement: float = 0.0, addition: float = 0.0, size: int = 32, memory: torch.Tensor | None = None
-    ) -> Filling:
-        correction = Correction(
-            torch.full((1, 1, 2, 8, 8), displacement),
-            torch.full((1, 1, 3, size, size), addition),
-            torch.full((1, 1, 1, self.SIDE, self.SIDE), 0.5),
-        )
-        return corrected(
-            self.fitted(), correction, torch.zeros(1, 5, self.SIDE, self.SIDE) if memory is None else memory
-        )
-
-    def test_one_that_says_nothing_leaves_it_as_it_is(self) -> None:
-        before, after = self.fitted().filling, self.of()
-        for name in ("drawn", "places", "known", "tint"):
-            assert torch.equal(getattr(before, name), getattr(after, name))
-        assert after.shown == (0,) and not after.coarse.any() and (after.recall == 0.5).all()
-
-    def test_a_displacement_counts_in_half_sides(self) -> None:
-        steps = self.of(displacement=3.0).places - self.fitted().filling.places
-        assert torch.allclose(steps[..., :-4, :-4], torch.tensor(3 * STEP / 2), atol=1e-5)
-
-    @pytest.mark.parametrize("size", [16, 32, 64])
-    def test_an_addition_keeps_its_size_and_is_no_part_of_what_memory_is_compared_with(self, size: int) -> None:
-        known = torch.ones(1, 1, self.SIDE, self.SIDE)
-        memory = torch.cat([self.fitted().pictures + 0.1, known, 0 * known], 1)
-        found = self.of(addition=0.25, size=size, memory=memory)
-        assert found.added.shape == (1, 3, size, size) and (found.added == 0.25).all()
-        assert torch.equal(found.drawn, self.fitted().filling.drawn) and not found.tint.any()
-        assert torch.allclose(found.coarse, torch.tensor(0.1), atol=1e-5)
-
-    def test_what_is_not_remembered_does_not_count(self) -> None:
-        assert not self.of(memory=torch.zeros(1, 5, self.SIDE, self.SIDE)).coarse.any()
-
-    @pytest.mark.parametrize("logit", [-5.0, -0.5, 0.0, 5.0])
-    @pytest.mark.parametrize("addition", [0.0, 0.2])
-    def test_what_is_shown_is_what_the_network_learnt_from(self, logit: float, addition: float) -> None:
-        """Networks are trained through `Correction.of`."""
-        rng = torch.Generator().manual_seed(0)
-        ground, remembered = (0.3 + 0.2 * torch.rand(1, 3, self.SIDE, self.SIDE, generator=rng) for _ in range(2))
-        known = torch.ones(1, 1, self.SIDE, self.SIDE)
-        memory = torch.cat([remembered, known, 0 * known], 1)
-        correction = Correction(
-            torch.zeros(1, 1, 2, 8, 8),
-            torch.full((1, 1, 3, self.SIDE, self.SIDE), addition),
-            torch.full((1, 1, 1, self.SIDE, self.SIDE), logit),
-        )
-        fitted = Fitted(replace(self.fitted().filling, drawn=ground), ground)
-        bank = SimpleNamespace(sharp=lambda number, density: ground)  # of one picture, as sharp as the crop
-        where = cells(self.SIDE, torch.device("cpu"))
-        found = shown(corrected(fitted, correction, memory), 0, where, bank, 1.0, (remembered, known))
-        assert torch.allclose(found, correction.of(ground[None], memory[None])[0], atol=1e-5)
-
-
 def answer(side: int = 64, **values: float) -> Generated:
     """What a generator says of two frames, the same everywhere."""
     sizes = {"displacement": (2, side // 4), "tint": (3, side // 4), "drawing": (3, side), "share": (1, side)}
@@ -245,3 +178,23 @@ def test_a_network_is_not_shown_the_device() -> None:
     assert first.shape == (2, CHANNELS, 64, 64) and torch.equal(first, second)
     plastic[..., 19, 20:44] = 0.0  # the device's edge shines through beside the hole
     assert torch.equal(first, generator_inputs(plastic, holes, kind, fitted))
+
+
+@pytest.mark.parametrize(("logit", "kept"), [(-1.0, 0.0), (1.0, 1.0)])
+def test_what_is_coarse_is_mixed_with_the_memory_and_what_is_fine_comes_from_one_of_them(
+    logit: float, kept: float
+) -> None:
+    """The mean of two that do not quite meet is nearer to the truth than a wrong choice, but blurred."""
+    stripes = (torch.arange(64) % 2).float().expand(2, 3, 64, 64)  # a cell wide, without a coarse part
+    black = torch.zeros(2, 3, 64, 64)
+    fitted = a_reference()
+    fitted = Fitted(replace(fitted.filling, drawn=black), black)
+    remembered, known = 0.5 + 0.2 * stripes, torch.ones(2, 1, 64, 64)
+    memory, share = torch.cat([remembered, known, known], 1), torch.full((2, 1, 64, 64), logit)
+    filling = recalled(generated(fitted, answer()), answer().drawing, memory, share)
+    found = composed(filling, cells(64, torch.device("cpu")), black, (remembered, known))
+    inner = found[..., 8:40, 8:-8]
+    assert inner.amax() - inner.amin() == pytest.approx(0.2 * kept, abs=0.02)
+    assert inner.mean() == pytest.approx(0.6 / (1 + np.exp(-logit)), abs=0.01)
+    nothing = composed(filling, cells(64, torch.device("cpu")), black, (remembered, 0 * known))
+    assert (nothing[..., 8:40, 8:-8].amax() - nothing[..., 8:40, 8:-8].amin()) < 0.02, "nothing fine is remembered"

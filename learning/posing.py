@@ -7,14 +7,26 @@ from functools import lru_cache
 
 import torch
 
-from ...restore.align import nearness
-from ...tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, SURE, canonical_points, rigidity
-from ...tracking.mesh import RINGS
+from ..restore.align import nearness
+from ..tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, SURE, canonical_points, rigidity
+from ..tracking.mesh import RINGS
 
 
 @lru_cache(maxsize=4)
-def _constants(device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return tuple(torch.from_numpy(x).float().to(device) for x in (canonical_points(), rigidity(), nearness()))
+def canonical(device: torch.device) -> torch.Tensor:
+    """(468, 3): tracking.geometry.canonical_points."""
+    return torch.from_numpy(canonical_points()).float().to(device)
+
+
+@lru_cache(maxsize=4)
+def rigid_weights(device: torch.device) -> torch.Tensor:
+    """(468,): tracking.geometry.rigidity."""
+    return torch.from_numpy(rigidity()).float().to(device)
+
+
+@lru_cache(maxsize=4)
+def _near(device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(nearness()).float().to(device)
 
 
 def similarities(source: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -37,11 +49,11 @@ def completed(
 
     deviation: (N, 478), over 0 everywhere, or 0 everywhere for points that are true.
     """
-    canonical, bone, near = _constants(points.device)
+    mean, bone, near = canonical(points.device), rigid_weights(points.device), _near(points.device)
     seen = visibility > 0.5
     mesh, frame = points[:, :MESH_POINT_COUNT], model[:, :MESH_POINT_COUNT]
     spread = (mesh - mesh.mean(1, keepdim=True)).square().sum((1, 2))
-    pixels = (spread / (canonical - canonical.mean(0)).square().sum()).sqrt()
+    pixels = (spread / (mean - mean.mean(0)).square().sum()).sqrt()
     sure = (SURE * pixels[:, None]).square()
     sure = (sure / (sure + deviation.square()))[:, :MESH_POINT_COUNT]
     linear, shift = similarities(frame, mesh, bone * sure)
@@ -54,9 +66,8 @@ def completed(
 
 def extended(points: torch.Tensor) -> torch.Tensor:
     """`tracking.mesh.extend_points` with each face's own head pose: (N, 468 + 36 * rings, 3)."""
-    canonical, _, _ = _constants(points.device)
     mesh = points[:, :MESH_POINT_COUNT]
-    linear, shift = similarities(canonical.expand_as(mesh), mesh, torch.ones_like(mesh[..., 0]))
+    linear, shift = similarities(canonical(points.device).expand_as(mesh), mesh, torch.ones_like(mesh[..., 0]))
     centre, back, oval = shift[:, None], linear[:, None, :, 2], mesh[:, list(FACE_OVAL)]
     rings = [centre + k * (oval - centre) + (k - 1) * 4.0 * back for k in RINGS]
     return torch.cat([mesh, *rings], 1)

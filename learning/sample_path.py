@@ -1,27 +1,29 @@
 """From drawn samples to what the aligned generator is given, in batches on one device, by the product's own path."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ...models.aligned_generator import AlignedGenerator
-from ...models.covered_landmarks import CoveredLandmarkNet
-from ...models.device import mixed_precision
-from ...restore.align import BEYOND, SMALL, Aligned
-from ...restore.filler import Filling
-from ...restore.grid import GRID, cells, grown, mesh_maps, sampled
-from ...restore.network_inputs import generated, generator_inputs
-from ...restore.paste import composed
-from ...restore.rim import RING
-from ...restore.warp import Fitted, fitted
-from ..data.face_store import FaceStore
-from ..data.repose import mirrored_points
+from ..models.aligned_generator import AlignedGenerator
+from ..models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
+from ..models.device import mixed_precision
+from ..restore.align import BEYOND, SMALL, Aligned
+from ..restore.filler import Filling
+from ..restore.grid import GRID, cells, grown, mesh_maps, sampled
+from ..restore.network_inputs import generated, generator_inputs
+from ..restore.paste import composed
+from ..restore.rim import RING
+from ..restore.warp import Fitted, fitted
+from ..tracking.geometry import mirrored_points
+from .calibrating import calibrated
 from .posing import completed, extended
 from .scenes import SIDE
 
 ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
-MIRRORED = 0.5
+MIRRORED = 0.5  # share of samples that are mirrored
 SAME_LIGHT = 0.7  # share of samples with a reference of the same day in which the light is the same too
 GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
 
@@ -61,15 +63,20 @@ class Given:
         return generated(self.fitted, found)
 
 
-class Faces:
-    """The store's pictures on the device, from which references are taken."""
+class Pictures:
+    """N pictures on the device, of which some are given as references.
 
-    def __init__(self, store: FaceStore, device: torch.device, chosen: list[int] | None = None):
-        index = torch.arange(len(store)) if chosen is None else torch.tensor(chosen)
-        self._row = {int(i): k for k, i in enumerate(index)}
-        self.images = torch.stack([torch.from_numpy(store.images[i].copy()) for i in index]).permute(0, 3, 1, 2)
+    images: (N, R, R, 3) uint8; points: (N, 478, 3) pixels; chosen: those that are needed, all if none are named.
+    """
+
+    def __init__(
+        self, images: np.ndarray, points: np.ndarray, device: torch.device, chosen: Sequence[int] | None = None
+    ) -> None:
+        index = list(range(len(images)) if chosen is None else chosen)
+        self._row = {i: k for k, i in enumerate(index)}
+        self.images = torch.stack([torch.from_numpy(images[i].copy()) for i in index]).permute(0, 3, 1, 2)
         self.images = self.images.contiguous().to(device)
-        self.points = torch.from_numpy(store.points)[index].float().to(device)
+        self.points = torch.from_numpy(points[index]).float().to(device)
 
     def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 3, R, R) in [0, 1] and (B, 478, 3) pixels."""
@@ -80,33 +87,40 @@ class Faces:
 class SamplePath:
     """The product's path for training samples.
 
-    faces: the references. landmarker: sees the covered faces. vary: whether light, mirror, grain and how well the
-    landmarks are known are left to chance, of `generator`.
+    pictures: the references. landmarker: sees the covered faces. vary: whether light, mirror, grain and how well the
+    landmarks are known are left to chance, of `generator`. mirrored: share of samples that are, then.
     """
 
     def __init__(
-        self, faces: Faces, landmarker: CoveredLandmarkNet, generator: torch.Generator, *, vary: bool = True
+        self,
+        pictures: Pictures,
+        landmarker: CoveredLandmarkNet,
+        generator: torch.Generator,
+        *,
+        vary: bool = True,
+        mirrored: float = MIRRORED,
     ) -> None:
-        self._faces, self._net, self._chance, self._vary = faces, landmarker, generator, vary
-        self.device = faces.images.device
+        self._pictures, self._net, self._chance, self._vary = pictures, landmarker, generator, vary
+        self._mirror = mirrored
+        self.device = pictures.images.device
         self._swap = torch.from_numpy(mirrored_points()).to(self.device)
 
     @torch.no_grad()
     def __call__(self, batch: dict[str, torch.Tensor]) -> Given:
         """batch: of scenes.collate."""
         count, length = batch["points"].shape[:2]
-        picture, model = self._faces.of(batch["reference"])
+        picture, model = self._pictures.of(batch["reference"])
         batch = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
         batch = {name: x.flatten(0, 1) if x.ndim > 1 else x for name, x in batch.items()}
         truth, covered = (batch[name].permute(0, 3, 1, 2).float() / 255 for name in ("truth", "covered"))
         hole = batch["hole"][:, None].float()
-        points, deviation = self._seen(batch["seen"], batch["to_cells"])
         holes = _on_grid(hole)
+        points, deviation = self._seen(batch["seen"], batch["to_cells"], holes, picture, model)
         visibility = 1 - _at(holes, points)
         true = batch["points"]
         points, visibility, deviation = self._known(points, visibility, deviation, true, length)
         if self._vary:
-            by = self._random(count, 1, 1, 1).lt(MIRRORED)
+            by = self._random(count, 1, 1, 1).lt(self._mirror)
             each = by.repeat_interleave(length, 0)
             truth, covered, hole = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole))
             holes = _on_grid(hole)
@@ -129,12 +143,26 @@ class SamplePath:
         found, _ = fitted(aligned, frames, holes, None, scenes=count)
         return Given(truth, hole, frames, holes, aligned.kind, found, picture, SIDE / GRID * true, length)
 
-    def _seen(self, pictures: torch.Tensor, to_cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Points in cells, (N, 478, 3), and their deviations, (N, 478), by the landmarker."""
-        pictures = pictures.permute(0, 3, 1, 2).float() / 255
+    def _seen(
+        self,
+        crops: torch.Tensor,
+        to_cells: torch.Tensor,
+        holes: torch.Tensor,
+        picture: torch.Tensor,
+        model: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Points in cells, (N, 478, 3), and their deviations, (N, 478), by the landmarker, calibrated on the picture
+        that is given."""
+        crops = crops.permute(0, 3, 1, 2).float() / 255
         with mixed_precision(self.device):
-            found = self._net(pictures.contiguous(memory_format=torch.channels_last))
-        points = found.points @ to_cells[:, :3, :3].transpose(1, 2) + to_cells[:, None, :3, 3]
+            found = self._net(crops.contiguous(memory_format=torch.channels_last))
+        first = slice(None, None, len(crops) // len(picture))
+        where = cells(INPUT_SIDE, self.device) @ to_cells[first, None, :2, :2].transpose(2, 3)
+        where = (where + to_cells[first, None, None, :2, 3]) / GRID
+        inside = ((where >= 0) & (where < 1)).all(3)[:, None]
+        devices = (sampled(holes[first], where) > 0.5) & inside
+        points = calibrated(self._net, crops[first], found.points.float(), devices, picture, model)
+        points = points @ to_cells[:, :3, :3].transpose(1, 2) + to_cells[:, None, :3, 3]
         cells_a_side = torch.linalg.vector_norm(to_cells[:, :2, 0], dim=1)
         return points, cells_a_side[:, None] * (found.spread.square().sum(2) / 2).sqrt()
 
