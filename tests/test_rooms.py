@@ -28,7 +28,7 @@ ORDER = (
     ("models",),
     ("weights",),
     ("video",),
-    ("files", "terminal"),
+    ("batch", "files", "terminal"),
     ("errors",),
     ("",),  # the package itself, of which only the version is wanted
 )
