@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from ..batch import Clip, as_json, clips_in, table
+from ..batch.clips import Clip, clips_in
+from ..batch.outcome import as_json, table
 from ..errors import InputError
 from ..files import write_json
 

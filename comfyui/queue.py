@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..batch import Clip, Outcome, results_in
+from ..batch.clips import Clip, results_in
+from ..batch.outcome import Outcome
 from ..errors import InputError
 from .client import ComfyClient, ComfyError, Event, Interrupted, Lost, Workflow, files_of
 from .journal import Journal
@@ -146,7 +147,7 @@ class ComfyQueue:
             return
         job = _Job(clip, {CLIP: str(clip.source.resolve()), NAME: clip.name, **values})
         if last.get("event") == QUEUED and last["where"] in (server.url for server in self._servers):
-            job.left = (last["where"], last["prompt"])
+            job.left, job.attempts = (last["where"], last["prompt"]), 1
         self._waiting.append(job)
 
     async def _probe(self) -> None:

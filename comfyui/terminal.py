@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from ..batch import Clip, Outcome
+from ..batch.clips import Clip
+from ..batch.outcome import Outcome
 from .client import Event
 from .queue import Display
 

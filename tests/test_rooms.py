@@ -28,7 +28,8 @@ ORDER = (
     ("models",),
     ("weights",),
     ("video",),
-    ("batch", "files", "terminal"),
+    ("batch",),
+    ("files", "terminal"),
     ("errors",),
     ("",),  # the package itself, of which only the version is wanted
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fake_comfyui import MODEL, SAVE, WORKFLOW, FakeComfyUI
 
-from hmd_removal.batch import Clip, Outcome, clips_in
+from hmd_removal.batch.clips import Clip, clips_in
+from hmd_removal.batch.outcome import Outcome
 from hmd_removal.comfyui import client as comfy_client
 from hmd_removal.comfyui import queue as comfy_queue
 from hmd_removal.comfyui.client import ComfyClient
@@ -315,8 +316,9 @@ class TestARunThatIsStopped:
                 queue = ComfyQueue(WORKFLOW, [], [server.url], folder.out, journal)
                 return await queue.run([(clip, {}) for clip in clips_in(folder.clips, folder.out)])
 
-        asyncio.run(asyncio.wait_for(scenario(), 20))
+        outcomes = asyncio.run(asyncio.wait_for(scenario(), 20))
         assert folder.all_done("ab") and sorted(server.started) == ["a", "b"]
+        assert [outcome.attempts for outcome in outcomes] == [1, 1]
 
     def test_what_it_left_on_a_server_that_is_gone_is_run_by_another(self, folder: Folder) -> None:
         gone, server = FakeComfyUI(), FakeComfyUI()

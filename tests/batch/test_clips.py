@@ -1,4 +1,4 @@
-"""Clips of a folder, the names of their results, and the table."""
+"""Clips of a folder and the names of their results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hmd_removal.batch import Clip, Outcome, as_json, clips_in, results_in, table
+from hmd_removal.batch.clips import Clip, clips_in, results_in
 from hmd_removal.errors import InputError
 
 
@@ -48,13 +48,3 @@ def test_results_are_found_by_the_names_of_their_clips(tmp_path: Path) -> None:
     assert {"day 1/a", "x.final", "talk.mov", "several"} <= found.keys() and "c" not in found
     assert found["day 1/a"] == tmp_path / "day 1/a.mp4"
     assert results_in(tmp_path / "nothing") == {}
-
-
-def test_the_table_says_what_became_of_each(tmp_path: Path) -> None:
-    done = Outcome("a", tmp_path / "a.mp4", "http://one:8188", 12.34, 2)
-    failed = Outcome("day 1/b", None, "http://two:8188", attempts=1, error="No headset was found.")
-    lines = table([done, failed]).splitlines()
-    assert lines[1].split() == ["a", "http://one:8188", "12.3", "2", str(tmp_path / "a.mp4")]
-    assert lines[2].startswith("day 1/b") and lines[2].endswith("failed: No headset was found.")
-    assert lines[3] == "1 of 2 clips have a result."
-    assert as_json([failed])["clips"][0]["error"] == failed.error and as_json([failed])["clips"][0]["result"] is None
