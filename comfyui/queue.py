@@ -17,7 +17,7 @@ from ..batch.outcome import Outcome
 from ..errors import InputError
 from .client import ComfyClient, ComfyError, Event, Interrupted, Lost, Workflow, files_of
 from .journal import Journal
-from .workflow import CLIP, NAME, Setting, clip_setting, is_text, with_values
+from .workflow import CLIP, NAME, Setting, is_text, with_clip, with_values
 
 MOST_ATTEMPTS = 3  # of a clip: one that makes servers crash must not make all of them crash again and again
 PAUSES = (2, 5, 10, 30, 60)  # seconds before a server is tried again; the last one from then on
@@ -156,8 +156,7 @@ class ComfyQueue:
         errors = await asyncio.gather(*map(self._schemas_of, self._servers))
         if all(errors):
             raise InputError(" ".join(dict.fromkeys(errors)))
-        if not any(CLIP in setting.placeholders for setting in self._settings):
-            self._settings.append(clip_setting(self._workflow, self._schemas))
+        self._settings = with_clip(self._workflow, self._schemas, self._settings)
 
     async def _schemas_of(self, server: _Server) -> str:
         """Learn the schemas of one server; why that was not possible."""

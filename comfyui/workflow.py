@@ -93,24 +93,29 @@ def check_settings(workflow: Workflow, settings: Sequence[Setting], known: Seque
                 raise InputError(f"There is nothing for {{{name}}} in {setting.value!r}: choose one of {choices}.")
 
 
-def clip_setting(workflow: Workflow, schemas: Mapping[str, Any]) -> Setting:
-    """That which puts the clip into the one input of the workflow to which a video is uploaded.
+def with_clip(workflow: Workflow, schemas: Mapping[str, Any], settings: Sequence[Setting]) -> list[Setting]:
+    """The settings, with one that puts the clip into the one input to which a video is uploaded, unless they say what
+    becomes of it.
 
-    schemas: of the node classes, as ComfyUI's object_info gives them. Raises InputError where there is none or several.
+    schemas: of the node classes, as ComfyUI's object_info gives them. Raises InputError where no input is left for the
+    clip, or several are.
     """
+    said = {(setting.node, setting.input) for setting in settings if setting.placeholders}
     found = [
         (number, name)
         for number, node in workflow.items()
         for name, value in node["inputs"].items()
         if not isinstance(value, list) and _spec(schemas, node["class_type"], name)[1].get("video_upload")
     ]
+    if any(CLIP in setting.placeholders for setting in settings) or said & set(found):
+        return list(settings)
     if len(found) != 1:
         these = ", ".join(f"{number}.{name} ({_title(workflow[number])})" for number, name in found)
         raise InputError(
             f"The workflow has {len(found) or 'no'} inputs to which a video is uploaded{': ' if these else ''}{these}. "
             "Say which gets the clip by --set NODE.INPUT={clip}."
         )
-    return Setting(*found[0], f"{{{CLIP}}}")
+    return [*settings, Setting(*found[0], f"{{{CLIP}}}")]
 
 
 def is_text(schemas: Mapping[str, Any], class_type: str, name: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from examples import EXAMPLES
+from examples import EXAMPLES, ROOT
 from samples import write_video
 
 from hmd_removal.cli import main
@@ -58,3 +59,24 @@ def test_a_workflow_that_the_server_refuses_is_a_failure_of_each_clip(
     assert main(["queue", str(workflow), str(folder), *settings]) == 1
     shown = capsys.readouterr().out
     assert shown.count("failed. ComfyUI refused the workflow: node 2 (LoadImage)") == 3
+
+
+def test_the_script_of_the_docs_does_what_it_says(
+    inputs: dict[str, Path], server: ComfyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "batch.md").read_text(), flags=re.DOTALL)
+    assert script.count("\n") <= 40
+    for theirs, ours in {
+        "http://127.0.0.1:8188": server.url,
+        "example_workflows": str(EXAMPLES),
+        "talk.mp4": str(inputs["headset.mp4"]),
+        "me.jpg": str(inputs["reference.png"]),
+        '"restored"': repr(str(tmp_path)),
+    }.items():
+        assert theirs in script
+        script = script.replace(theirs, ours)
+    exec(compile(script, "batch.md", "exec"), {})  # noqa: S102, it is our own
+    shown = capsys.readouterr().out
+    (result,) = tmp_path.glob("*.mp4")
+    assert str(result) in shown and "node 5: " in shown
+    assert probe(result).frame_count == probe(inputs["headset.mp4"]).frame_count

@@ -12,9 +12,9 @@ from fake_comfyui import SCHEMAS, WORKFLOW
 from hmd_removal.comfyui.workflow import (
     Setting,
     check_settings,
-    clip_setting,
     is_text,
     read_workflow,
+    with_clip,
     with_values,
 )
 from hmd_removal.errors import InputError
@@ -80,15 +80,22 @@ def test_an_empty_cell_leaves_what_the_workflow_says() -> None:
 
 
 def test_the_clip_goes_to_the_one_node_that_loads_a_video() -> None:
-    assert clip_setting(WORKFLOW, SCHEMAS) == Setting("1", "file", "{clip}")
+    quality = Setting("3", "name", "small")
+    assert with_clip(WORKFLOW, SCHEMAS, [quality]) == [quality, Setting("1", "file", "{clip}")]
+
+
+@pytest.mark.parametrize("setting", ["3.note={clip}", "1.file=shared/{name}.mp4"])
+def test_a_setting_that_says_where_the_clip_is_stands_alone(setting: str) -> None:
+    settings = [Setting.parse(setting)]
+    assert with_clip(WORKFLOW, SCHEMAS, settings) == settings
 
 
 def test_where_several_nodes_load_one_the_user_is_asked() -> None:
     two = WORKFLOW | {"7": {"class_type": "LoadVideo", "inputs": {"file": "b.mp4"}, "_meta": {"title": "The mask"}}}
     with pytest.raises(InputError, match=r"has 2 .*: 1.file \(LoadVideo\), 7.file \(The mask\). Say which"):
-        clip_setting(two, SCHEMAS)
+        with_clip(two, SCHEMAS, [])
     with pytest.raises(InputError, match="has no inputs to which a video is uploaded. Say which"):
-        clip_setting({"3": WORKFLOW["3"]}, SCHEMAS)
+        with_clip({"3": WORKFLOW["3"]}, SCHEMAS, [])
 
 
 def test_text_fields_are_told_from_names_of_files() -> None:
