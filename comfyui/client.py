@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -87,8 +87,10 @@ class ComfyClient:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._socket.close()
-        await self._session.close()
+        try:
+            await self._socket.close()
+        finally:
+            await self._session.close()
 
     async def object_info(self, node_id: str | None = None) -> dict[str, Any]:
         """The schemas of all nodes, or of one: node id -> schema."""
@@ -106,7 +108,7 @@ class ComfyClient:
         return f"{answer['subfolder']}/{answer['name']}" if answer["subfolder"] else answer["name"]
 
     async def _upload(self, form: aiohttp.FormData, name: str) -> dict[str, str]:
-        async with self._session.post(f"{self._address}/upload/image", data=form) as response:
+        async with self._request("POST", "/upload/image", data=form) as response:
             if response.status == 413:
                 raise ComfyError(
                     f"{name} is larger than this ComfyUI accepts; start it with a higher "
@@ -124,9 +126,8 @@ class ComfyClient:
             ComfyError: an input is refused. ComfyUI alone would still run the sound parts of the graph.
         """
         request = {"prompt": workflow, "client_id": self._id, "prompt_id": prompt_id or str(uuid.uuid4())}
-        limit = aiohttp.ClientTimeout(total=ANSWER)
         with self._reaching():
-            async with self._session.post(f"{self._address}/prompt", json=request, timeout=limit) as response:
+            async with self._request("POST", "/prompt", json=request, timeout=_within(ANSWER)) as response:
                 if response.status != 400:
                     await self._check(response)
                 answer = await response.json()
@@ -197,9 +198,10 @@ class ComfyClient:
     async def _waits_or_runs(self, prompt_id: str) -> bool:
         """Whether /api/jobs says so. False as well where there is no such thing, which is before ComfyUI 0.6."""
         with self._reaching():
-            limit = aiohttp.ClientTimeout(total=QUIET)
-            async with self._session.get(f"{self._address}/api/jobs/{prompt_id}", timeout=limit) as response:
-                return response.ok and (await response.json())["status"] in ("pending", "in_progress")
+            async with self._request("GET", f"/api/jobs/{prompt_id}", timeout=_within(QUIET)) as response:
+                if response.status != 200 or response.content_type != "application/json":
+                    return False
+                return (await response.json())["status"] in ("pending", "in_progress")
 
     async def _connect(self) -> None:
         # Previews can be large. A heartbeat notices a connection that is dead without having been closed. A process
@@ -254,7 +256,7 @@ class ComfyClient:
         """Copy one of `files_of` the outputs to `path`, which it returns."""
         query = {key: file[key] for key in ("filename", "subfolder", "type")}
         with written_whole(path) as part, part.open("wb") as target, self._reaching():
-            async with self._session.get(f"{self._address}/view", params=query) as response:
+            async with self._request("GET", "/view", params=query) as response:
                 await self._check(response)
                 async for chunk in response.content.iter_chunked(1 << 20):
                     target.write(chunk)
@@ -271,16 +273,18 @@ class ComfyClient:
 
     async def _get(self, path: str, seconds: float = ANSWER) -> dict[str, Any]:
         with self._reaching():
-            limit = aiohttp.ClientTimeout(total=seconds)
-            async with self._session.get(f"{self._address}{path}", timeout=limit) as response:
+            async with self._request("GET", path, timeout=_within(seconds)) as response:
                 await self._check(response)
                 return await response.json()
 
     async def _post(self, path: str, content: dict[str, Any]) -> None:
         with self._reaching():
-            limit = aiohttp.ClientTimeout(total=ANSWER)
-            async with self._session.post(f"{self._address}{path}", json=content, timeout=limit) as response:
+            async with self._request("POST", path, json=content, timeout=_within(ANSWER)) as response:
                 await self._check(response)
+
+    def _request(self, method: str, path: str, **how: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        # A redirection would turn POST into GET, and show the headers to whom they are not meant for.
+        return self._session.request(method, f"{self._address}{path}", allow_redirects=False, **how)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -296,12 +300,14 @@ class ComfyClient:
             raise Lost(f"ComfyUI at {self.url} does not answer: {error}.") from error
 
     async def _check(self, response: aiohttp.ClientResponse) -> None:
-        if not response.ok:
+        if response.status >= 300:
             raise self._answered(response.status)
 
     def _answered(self, status: int) -> ComfyError:
         if status in (401, 403):
             return ComfyError(f"{self.url} refuses access (status {status}): is the token of the header right?")
+        if status < 400:
+            return ComfyError(f"{self.url} leads elsewhere (status {status}): give the address it leads to.")
         if status == 404:
             return ComfyError(f"{self.url} has not what was asked for (status 404): is it the address of a ComfyUI?")
         # Too many requests, or a fault of the server's or of what stands before it.
@@ -323,6 +329,10 @@ class ComfyClient:
         finally:
             task.cancel()
             await asyncio.wait({task})
+
+
+def _within(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=30)
 
 
 def public_url(url: str) -> str:
@@ -349,7 +359,9 @@ def _refusal(answer: dict[str, Any]) -> str:
     return "ComfyUI refused the workflow: " + "; ".join(unique)
 
 
-def _reason(error: dict[str, str]) -> str:
+def _reason(error: dict[str, str] | str) -> str:
+    if isinstance(error, str):
+        return error
     if error["type"] == "custom_validation_failed":
         return error["details"].partition(" - ")[2] or error["details"]
     return f"{error['message']} ({error['details']})" if error["details"] else error["message"]

@@ -93,6 +93,10 @@ def _queue(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("What ran on the servers was cancelled. The same command goes on from here.", file=sys.stderr)
             raise
+        except OSError as error:
+            raise InputError(
+                f"Files cannot be read or written: {error}. The same command goes on from here."
+            ) from error
     write_json(out.with_name(f"{out.name}.json"), as_json(outcomes))
     print(table(outcomes))
     return int(any(outcome.result is None for outcome in outcomes))

@@ -304,7 +304,7 @@ class ComfyQueue:
                 if text is not None:
                     values[setting.node, setting.input] = text
         except Lost:
-            job.attempts += 1
+            job.attempts += job.lane is asyncio.current_task()
             raise
         return with_values(self._workflow, values)
 
@@ -347,9 +347,12 @@ class ComfyQueue:
         if len(files) == 1:
             return await server.client.fetch(files[0], target)
         part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        names = [Path(file["filename"]).name for file in files]
+        if len(set(names)) < len(names):  # they lie in different folders there
+            names = [f"{number}_{name}" for number, name in enumerate(names, 1)]
         try:
-            for file in files:
-                await server.client.fetch(file, part / Path(file["filename"]).name)
+            for file, name in zip(files, names, strict=True):
+                await server.client.fetch(file, part / name)
             os.replace(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)

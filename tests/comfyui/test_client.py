@@ -170,6 +170,12 @@ class TestRequests:
             self.asking(FakeComfyUI(token="s3cret"), lambda client: client.object_info())
         assert not isinstance(error.value, Lost)
 
+    def test_an_address_that_leads_elsewhere_is_said_so_and_not_followed(self) -> None:
+        server = FakeComfyUI()
+        server.status = 301
+        with pytest.raises(ComfyError, match=r"leads elsewhere \(status 301\)"):
+            self.asking(server, lambda client: client.upload(Path(__file__)))
+
     def test_a_server_that_fails_is_lost(self, tmp_path: Path) -> None:
         server = FakeComfyUI()
         server.status = 502

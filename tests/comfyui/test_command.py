@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +65,21 @@ def test_a_folder(server: FakeComfyUI, workflow: Path, clips: Path, capsys: pyte
     assert server.ran == ["a", "day/b"]
     kept = out.with_name("clips_restored.jsonl").read_text()
     assert "s3cret" not in kept + json.dumps(listed) + shown.out + shown.err
+
+
+def test_ctrl_c_cancels_what_runs_and_says_so(server: FakeComfyUI, workflow: Path, clips: Path) -> None:
+    server.seconds = 60
+    command = ["queue", str(workflow), str(clips), "--server", server.url, "--header", "Authorization: Bearer s3cret"]
+    process = subprocess.Popen([sys.executable, "-m", "hmd_removal.cli", *command], stderr=subprocess.PIPE, text=True)
+    while not server.started and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    said = process.stderr.read()
+    assert "What ran on the servers was cancelled. The same command goes on from here." in said
+    assert "Traceback" not in said and len(server.interrupted) == 1
+    server.seconds = 0
+    assert main(command) == 0
 
 
 def test_a_journal_of_other_settings_is_refused(
