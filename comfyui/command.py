@@ -73,15 +73,16 @@ def _queue(args: argparse.Namespace) -> int:
 
     workflow = read_workflow(args.workflow)
     settings = [Setting.parse(text) for text in args.set]
-    out = args.out or args.source.with_name(f"{args.source.stem}_restored")
-    clips = clips_of(args.source, out)
+    source = args.source.resolve()
+    out = (args.out or source.with_name(f"{source.name if source.is_dir() else source.stem}_restored")).resolve()
+    clips = clips_of(source, out)
     check_settings(workflow, settings, [CLIP, NAME, *clips[0][1]])
     servers = list(dict.fromkeys(map(_checked_url, args.server or [LOCAL])))
     headers = dict(map(_header, args.header))
     run = {
         "workflow": hashlib.sha256(json.dumps(workflow, sort_keys=True).encode()).hexdigest(),
         "settings (--set)": " ".join(args.set),
-        "folder or table": str(args.source.resolve()),
+        "folder or table": str(source),
     }
     with (
         Journal(out.with_name(f"{out.name}.jsonl"), run) as journal,

@@ -67,6 +67,14 @@ def test_a_folder(server: FakeComfyUI, workflow: Path, clips: Path, capsys: pyte
     assert "s3cret" not in kept + json.dumps(listed) + shown.out + shown.err
 
 
+def test_the_folder_in_which_one_is(
+    server: FakeComfyUI, workflow: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clips)
+    assert main(["queue", str(workflow), ".", "--server", server.url, "--header", "Authorization: Bearer s3cret"]) == 0
+    assert (clips.with_name("clips_restored") / "day" / "b.mp4").exists()
+
+
 def test_ctrl_c_cancels_what_runs_and_says_so(server: FakeComfyUI, workflow: Path, clips: Path) -> None:
     server.seconds = 60
     command = ["queue", str(workflow), str(clips), "--server", server.url, "--header", "Authorization: Bearer s3cret"]
