@@ -102,7 +102,7 @@ TEN = [f"day {n % 2}/clip {n}" for n in range(10)]
 
 
 def test_every_clip_is_done_once_and_keeps_its_folder(folder: Folder) -> None:
-    servers = [FakeComfyUI() for _ in range(3)]
+    servers = [FakeComfyUI(seconds=0.1) for _ in range(3)]
     outcomes = run(folder.fill(*TEN), servers)
     assert folder.all_done(TEN)
     assert sorted(clip for server in servers for clip in server.ran) == sorted(TEN)
