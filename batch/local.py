@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .clips import Clip, results_in
-from .outcome import Outcome
+from .outcome import LEFT, Outcome
 
 Work = Callable[[Path, Path], str]
 """Makes of the footage at one path the result at the other, whole or not at all; a remark on it."""
@@ -31,8 +31,7 @@ def one_by_one(work: Work, clips: Sequence[Clip], out: Path) -> Iterator[Outcome
 def split(clips: Sequence[Clip], out: Path) -> tuple[list[Clip], list[Outcome]]:
     """The clips without a result, and the outcomes of those that have one, which is left as it is."""
     there = results_in(out)
-    remark = "It was there already and is left as it is."
-    outcomes = [Outcome(clip.name, there[clip.name], remark=remark) for clip in clips if clip.name in there]
+    outcomes = [Outcome(clip.name, there[clip.name], remark=LEFT) for clip in clips if clip.name in there]
     return [clip for clip in clips if clip.name not in there], outcomes
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+LEFT = "It was there already and is left as it is."  # remark on a result that was not made in this run
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..batch.clips import Clip, results_in
-from ..batch.outcome import Outcome
+from ..batch.outcome import LEFT, Outcome
 from ..errors import InputError
 from .client import ComfyClient, ComfyError, Event, Interrupted, Lost, Workflow, files_of
 from .journal import Journal
@@ -140,7 +140,7 @@ class ComfyQueue:
         """Put a clip on the list, or note that it has a result."""
         last = self._journal.last.get(clip.name, {})
         if there is not None:
-            known = last if last.get("event") == DONE else {"remark": "It was there already and is left as it is."}
+            known = last if last.get("event") == DONE else {"remark": LEFT}
             facts = {key: known[key] for key in ("where", "seconds", "attempts", "remark") if key in known}
             self._outcomes[clip.name] = outcome = Outcome(clip.name, there, **facts)
             self._display.ended(outcome)
