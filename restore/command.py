@@ -1,7 +1,9 @@
-"""`hmd-removal deocclude`: a video file without the headset."""
+"""`hmd-removal deocclude`: a video file, or a folder of them, without the headset."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from ..errors import InputError
@@ -10,11 +12,13 @@ from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedH
 from ..tracking.enrol import load_reference, own_reference, own_reference_remark
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
+from ..tracking.reference import Reference
 from ..video import QUALITIES
 from ..video.views import STEREO
 from .engine import LANDMARKS, check_landmarks
+from .filler import Filler
 from .registry import BASELINES, METHODS, check_method, make_filler, needs_reference
-from .video import deocclude_video
+from .video import VideoReport, deocclude_video
 
 AUTO, SIMULATE = "auto", "simulate"
 SIMULATED = "quest"  # the headset that is drawn where none is named
@@ -23,8 +27,13 @@ SIMULATED = "quest"  # the headset that is drawn where none is named
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Complete the parser of `hmd-removal deocclude`."""
     parser.set_defaults(run=_deocclude)
-    parser.add_argument("video", type=Path, help="the footage")
-    parser.add_argument("--out", type=Path, required=True, help="MP4 to write")
+    parser.add_argument("video", type=Path, help="the footage, or a folder of clips, with the folders below it")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="MP4 to write; of a folder, the folder for the results, in which nothing is overwritten",
+    )
     parser.add_argument(
         "--reference",
         type=Path,
@@ -93,45 +102,141 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stereo", default=STEREO[0], help=f"layout of the frame: {', '.join(STEREO)} (default: %(default)s, one view)"
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="do the clips of a folder on a Ray cluster, whose machines all see the same files (default: the one that "
+        "runs here, else this machine)",
+    )
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
 def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    mask = _mask_source(args)
-    wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
-    for option, method in (("weights", METHODS[0]), ("personal", "personal")):
-        if getattr(args, option) is not None and args.method != method:
-            raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
-    reference = None if args.reference is None else load_reference(args.reference)
-    own = reference is None and needs_reference(args.method) and args.mask == AUTO
-    if own:
-        check_method(args.method)
-        reference, taken = own_reference(args.video, stereo=args.stereo)
-    filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
+    restoring = Restoring(args)
+    if args.video.is_dir():
+        return _deocclude_folder(args)
+    if args.ray is not None:
+        raise InputError(f"--ray is for a folder of clips, but {args.video} is none.")
     with tqdm(unit="frame") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
+        report, remark = restoring.restored(args.video, args.out, args.covered, progress)
+    print(f"{report.path}: {report.frames} frames. {report.summary}")
+    if remark:
+        print(remark)
+    return 0
+
+
+def _deocclude_folder(args: argparse.Namespace) -> int:
+    """Every clip of a folder that has no result yet."""
+    from tqdm import tqdm
+
+    from ..batch.clips import clips_in
+    from ..batch.cluster import on_ray
+    from ..batch.local import one_by_one
+    from ..batch.outcome import table
+
+    if args.covered is not None:
+        raise InputError("--covered is for one clip: give a file, not a folder.")
+    if args.out.is_file():
+        raise InputError(f"Expected a folder as --out for a folder of clips, got the file {args.out}.")
+    Restoring(args).check()  # what is wrong with the arguments is wrong with every clip
+    clips = clips_in(args.video, args.out)
+    if args.ray is None:
+        outcomes = one_by_one(Restoring(args), clips, args.out)
+    else:
+        folder, out = args.video.resolve(), args.out.resolve()
+        clips = [replace(clip, source=folder / clip.source.relative_to(args.video)) for clip in clips]
+        outcomes = on_ray(Restoring(_with_absolute_paths(args)), clips, out, args.ray or None)
+    known = {}
+    for outcome in tqdm(outcomes, total=len(clips), unit="clip"):
+        known[outcome.clip] = outcome
+        tqdm.write(outcome.line)
+    print(table([known[clip.name] for clip in clips]))
+    return int(any(outcome.result is None for outcome in known.values()))
+
+
+def _with_absolute_paths(args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments as another process understands them, which is in another folder."""
+    paths = {name: value.resolve() for name, value in vars(args).items() if isinstance(value, Path)}
+    mask = args.mask if args.mask in (AUTO, SIMULATE) else str(Path(args.mask).resolve())
+    return argparse.Namespace(**vars(args) | paths | {"mask": mask})
+
+
+class Restoring:
+    """What the arguments of the command say is to be done to a clip. Raises InputError where they contradict each
+    other. It can be pickled until it is first used."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
+        _mask_source(args)
+        for option, method in (("weights", METHODS[0]), ("personal", "personal")):
+            if getattr(args, option) is not None and args.method != method:
+                raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
+
+    @cached_property
+    def _reference(self) -> Reference | None:
+        return None if self._args.reference is None else load_reference(self._args.reference)
+
+    @cached_property
+    def _own(self) -> bool:
+        """Whether each clip is its own reference."""
+        return self._reference is None and needs_reference(self._args.method) and self._args.mask == AUTO
+
+    @cached_property
+    def _filler(self) -> Filler:
+        return self._filler_with(self._reference)
+
+    def _filler_with(self, reference: Reference | None) -> Filler:
+        args = self._args
+        return make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
+
+    def check(self) -> None:
+        """Read the files that serve for every clip. Raises InputError where something is wrong with them."""
+        if self._own:
+            check_method(self._args.method)
+        else:
+            _ = self._filler
+
+    def __call__(self, source: Path, target: Path) -> str:
+        """Restore one clip of many; what there is to say of it."""
+        report, remark = self.restored(source, target)
+        return " ".join(filter(None, (report.summary, remark)))
+
+    def restored(
+        self,
+        source: Path,
+        target: Path,
+        covered: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[VideoReport, str]:
+        """Restore one clip; the report, and what to say of the pictures that it had itself."""
+        reference, filler, remark = self._reference, None, ""
+        if self._own:
+            check_method(self._args.method)
+            reference, taken = own_reference(source, stereo=self._args.stereo)
+            filler, remark = self._filler_with(reference), own_reference_remark(taken)
         report = deocclude_video(
-            args.video,
-            args.out,
-            mask=mask,
+            source,
+            target,
+            mask=_mask_source(self._args),
             reference=reference,
-            method=filler,
-            wearer=wearer,
-            quality=args.quality,
-            stereo=args.stereo,
-            covered_target=args.covered,
+            method=filler or self._filler,
+            wearer=self._wearer,
+            quality=self._args.quality,
+            stereo=self._args.stereo,
+            covered_target=covered,
             progress=progress,
         )
-    print(f"{report.path}: {report.frames} frames. {report.summary}")
-    if own:
-        print(own_reference_remark(taken))
-    return 0
+        return report, remark
 
 
 def _mask_source(args: argparse.Namespace) -> MaskSource:

@@ -29,6 +29,7 @@ ORDER = (
     ("models",),
     ("weights",),
     ("video",),
+    ("batch",),
     ("files", "terminal"),
     ("errors",),
     ("",),  # the package itself, of which only the version is wanted

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType, web
+from fake_comfyui import FakeComfyUI
 
 from hmd_removal.comfyui import client as comfy_client
-from hmd_removal.comfyui.client import ComfyClient, ComfyError
+from hmd_removal.comfyui.client import ComfyClient, ComfyError, Lost, public_url
 
 DONE = {"prompt": [], "outputs": {"9": {"images": []}}, "status": {"status_str": "success", "messages": []}}
 
@@ -139,3 +141,83 @@ def test_a_workflow_that_was_deleted_does_not_keep_one_waiting() -> None:
 
     with pytest.raises(ComfyError, match="no longer knows the workflow"):
         run(BadDay(), deleted)
+
+
+class TestRequests:
+    """On a server that does what a ComfyUI does, unless told otherwise."""
+
+    @staticmethod
+    def asking(server: FakeComfyUI, request: Callable[[ComfyClient], Awaitable[object]], **headers: str) -> object:
+        async def scenario() -> object:
+            await server.start()
+            try:
+                async with ComfyClient(server.url, headers) as client:
+                    return await asyncio.wait_for(request(client), 20)
+            finally:
+                server.standing = False
+                await server.stop()
+
+        return asyncio.run(scenario())
+
+    def test_a_server_below_a_path_that_wants_a_token(self) -> None:
+        server = FakeComfyUI(path="/a/comfy", token="s3cret")
+        assert "LoadVideo" in self.asking(
+            server, lambda client: client.object_info("LoadVideo"), Authorization="Bearer s3cret"
+        )
+
+    def test_access_that_is_refused_is_not_a_server_that_is_lost(self) -> None:
+        with pytest.raises(ComfyError, match="refuses access") as error:
+            self.asking(FakeComfyUI(token="s3cret"), lambda client: client.object_info())
+        assert not isinstance(error.value, Lost)
+
+    def test_an_address_that_leads_elsewhere_is_said_so_and_not_followed(self) -> None:
+        server = FakeComfyUI()
+        server.status = 301
+        with pytest.raises(ComfyError, match=r"leads elsewhere \(status 301\)"):
+            self.asking(server, lambda client: client.upload(Path(__file__)))
+
+    def test_a_server_that_fails_is_lost(self, tmp_path: Path) -> None:
+        server = FakeComfyUI()
+        server.status = 502
+        (tmp_path / "clip.mp4").write_text("clip")
+        with pytest.raises(Lost, match="answers with status 502"):
+            self.asking(server, lambda client: client.upload(tmp_path / "clip.mp4"))
+
+    def test_a_file_too_large_is_said_so(self, tmp_path: Path) -> None:
+        server = FakeComfyUI()
+        server.status = 413
+        (tmp_path / "clip.mp4").write_text("clip")
+        with pytest.raises(ComfyError, match="clip.mp4 is larger than this ComfyUI accepts"):
+            self.asking(server, lambda client: client.upload(tmp_path / "clip.mp4"))
+
+    def test_a_server_that_stands_still_from_the_start_is_lost(self) -> None:
+        server = FakeComfyUI()
+        server.standing = True
+        with pytest.raises(Lost, match="does not answer"):
+            self.asking(server, lambda client: client.object_info())
+
+    @pytest.mark.parametrize("size", [10, 30_000_000], ids=["all of it sent", "more than the connection holds"])
+    def test_a_server_that_stands_still_while_a_file_is_sent_is_lost(
+        self, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(comfy_client, "STALLED", 0.5)
+        server = FakeComfyUI()
+        (tmp_path / "clip.mp4").write_bytes(b"x" * size)
+
+        async def send(client: ComfyClient) -> None:
+            server.standing = True
+            await client.upload(tmp_path / "clip.mp4")
+
+        with pytest.raises(Lost, match="does not answer"):
+            self.asking(server, send)
+
+    def test_a_download_that_breaks_leaves_no_file(self, tmp_path: Path) -> None:
+        outputs = {"9": {"images": [{"filename": "gone.mp4", "subfolder": "", "type": "output"}]}}
+        with pytest.raises(Lost, match="status 500"):
+            self.asking(FakeComfyUI(), lambda client: client.download(outputs, tmp_path / "out"))
+        assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    assert public_url("https://me:s3cret@host:8188/comfy/") == "https://host:8188/comfy"
+    assert "s3cret" not in ComfyClient("https://me:s3cret@host").url
