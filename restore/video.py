@@ -155,7 +155,7 @@ def deocclude_video(
         info = reader.info
         views = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)
         sources: list[FrameSource] = [mask] * len(views)
-        remarks = source_remarks(info)
+        remarks = source_remarks(info) + list(pictures.remarks if pictures is not None else ())
         if isinstance(mask, GivenMask):
             sources = mask.fit(reader.times, (info.height, info.width), [view.take for view in views])
             remarks += sources[0].frames.remarks
