@@ -17,6 +17,7 @@ from .registry import BASELINES, METHODS, check_method, make_filler, needs_refer
 from .video import deocclude_video
 
 AUTO, SIMULATE = "auto", "simulate"
+ALL = "all"
 SIMULATED = "quest"  # the headset that is drawn where none is named
 
 
@@ -28,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
+        action="append",
         help="photo, folder of photos or clip of the uncovered face (default: the video itself, where it shows that "
-        "for a while); personal models bring pictures of their own",
+        f"for a while); personal models bring pictures of their own; with --face {ALL} once for each person",
     )
     parser.add_argument(
         "--method",
@@ -78,9 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--face",
-        type=int,
+        type=_face,
         default=0,
-        help="which face: 0 whoever wears the headset, or the largest; 1 the next largest",
+        metavar=f"N|{ALL}",
+        help=f"which face: 0 whoever wears the headset, or the largest; 1 the next largest; {ALL}: everyone who wears "
+        "a headset, from left to right by one --reference each",
     )
     parser.add_argument(
         "--on-missing",
@@ -100,11 +104,22 @@ def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     mask = _mask_source(args)
-    wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
+    everyone = args.face == ALL
+    wearer = Wearer(0 if everyone else args.face, args.on_missing, args.detector, box_of(args.face_box))
     for option, method in (("weights", METHODS[0]), ("personal", "personal")):
         if getattr(args, option) is not None and args.method != method:
             raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
-    reference = None if args.reference is None else load_reference(args.reference)
+    references = [load_reference(path) for path in args.reference or ()]
+    if everyone and not references:
+        raise InputError(f"--face {ALL} needs a --reference for each person who wears a headset, from left to right.")
+    if everyone and args.face_box:
+        raise InputError(f"--face-box is around one head, but --face {ALL} means everyone; leave one of them out.")
+    if len(references) > 1 and not everyone:
+        raise InputError(
+            f"{len(references)} references are for --face {ALL}, one for each person; put several photos of one person "
+            "into a folder."
+        )
+    reference = references[0] if references else None
     own = reference is None and needs_reference(args.method) and args.mask == AUTO
     if own:
         check_method(args.method)
@@ -120,7 +135,7 @@ def _deocclude(args: argparse.Namespace) -> int:
             args.video,
             args.out,
             mask=mask,
-            reference=reference,
+            reference=references if everyone else reference,
             method=filler,
             wearer=wearer,
             quality=args.quality,
@@ -132,6 +147,10 @@ def _deocclude(args: argparse.Namespace) -> int:
     if own:
         print(own_reference_remark(taken))
     return 0
+
+
+def _face(text: str) -> int | str:
+    return ALL if text == ALL else int(text)
 
 
 def _mask_source(args: argparse.Namespace) -> MaskSource:
