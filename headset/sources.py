@@ -70,6 +70,7 @@ class DetectedHeadset:
     preset: str | None = None
     grow: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
+    straps: bool = True
 
     def __post_init__(self) -> None:
         self._masker()
@@ -129,7 +130,7 @@ class DetectedHeadset:
             )
 
     def _masker(self, fps: float = USUAL_RATE) -> DeviceMasker:
-        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, fps=fps)
+        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, straps=self.straps, fps=fps)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--shift-{axis}", type=float, default=0.0, metavar="CM", help=f"move it {way} by so many centimetres"
         )
     parser.add_argument(
+        "--keep-straps",
+        action="store_true",
+        help=f"with --mask {AUTO}: leave straps and head bands in the picture, which are removed otherwise",
+    )
+    parser.add_argument(
         "--landmarks",
         default=LANDMARKS[0],
         help=f"{LANDMARKS[0]}: from what is in sight (default); {LANDMARKS[1]}, with --mask {SIMULATE} alone: of the "
@@ -162,5 +167,5 @@ def _mask_source(args: argparse.Namespace) -> MaskSource:
     if oracle:
         raise InputError(f"The landmarks under a headset are known with --mask {SIMULATE} alone.")
     if args.mask == AUTO:
-        return DetectedHeadset(args.preset, args.grow, shift)
+        return DetectedHeadset(args.preset, args.grow, shift, not args.keep_straps)
     return GivenMask(Path(args.mask))
