@@ -182,6 +182,6 @@ def straps_input(**options: bool) -> io.Input:
         "straps",
         default=True,
         optional=True,
-        tooltip="Whether straps and head bands are part of the mask, as far as they show. Off: the headset's body alone.",
+        tooltip="Whether straps and head bands are part of the mask. Off: the headset's body alone is.",
         **options,
     )
