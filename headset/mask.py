@@ -95,8 +95,8 @@ class DeviceMasker:
 
     def _start(self) -> None:
         self._evidence = DeviceEvidence(self._fps)
-        self._fit = SilhouetteFit(self._known)
-        self._colours = ColourModel()
+        self._fit = SilhouetteFit(self._known, self._fps)
+        self._colours = ColourModel(self._fps)
 
     def _segment(
         self, window: "_Window", seen: np.ndarray, lattice: np.ndarray, body: np.ndarray, scale: float

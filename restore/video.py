@@ -166,9 +166,10 @@ def deocclude_video(
         result = stack.enter_context(writer(target, metadata=reader.tags | note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
-        engines = [[Deoccluder(filler, shown, device) for shown in pictures] for _ in views]
+        rate = float(info.fps)
+        engines = [[Deoccluder(filler, shown, device, rate) for shown in pictures] for _ in views]
         boxes = [wearer.box and view.box(wearer.box, (info.height, info.width)) for view in views]
-        wearers = [replace(wearer, fps=float(info.fps), box=box) for box in boxes]
+        wearers = [replace(wearer, fps=rate, box=box) for box in boxes]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Everyone, ...]]:
             copies = copied((frame.pixels for frame in frames), len(views))
