@@ -102,7 +102,7 @@ class DetectedHeadset:
                 if not mask.any():  # an uncovered face is another thing to the landmarker
                     calibration = None
                 elif reference is not None:
-                    calibration = calibration or PersonalCalibration(reference)
+                    calibration = calibration or PersonalCalibration(reference, fps=wearer.fps)
                     face = calibration.push(frame, face, mask)
                 yield Covered(frame, mask, face.covered_by(mask))
 

@@ -89,7 +89,7 @@ def follow(
     """
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother(wearer.fps)
-    calibration = None if reference is None else PersonalCalibration(reference)
+    calibration = None if reference is None else PersonalCalibration(reference, fps=wearer.fps)
     most = MOST if masked or wearer.wearing else wearer.face + 1
     own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=most, fps=wearer.fps)
     try:
