@@ -90,23 +90,24 @@ def _vertex(values: np.ndarray, i: int) -> float:
 
 
 BITS = 4  # of each channel: 16 x 16 x 16 bins
-MEMORY = 0.9  # weight of the past in the histograms
+MEMORY = 0.9  # weight of the past in the histograms, of one frame of USUAL_RATE
 FEWEST = 50  # pixels below which a frame teaches nothing
 CHANCE = 2e-4  # share of a bin that says nothing
 MOST = 2.5  # log-odds; a colour alone is never surer than this
 
 
 class ColourModel:
-    """Colour histograms of device and surroundings, learnt from the frames of one clip."""
+    """Colour histograms of device and surroundings, learnt from the frames of one clip. fps: frames a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, fps: float = USUAL_RATE) -> None:
+        self._keep = MEMORY ** (USUAL_RATE / fps)
         self._device: np.ndarray | None = None
         self._around: np.ndarray | None = None
 
     def learn(self, bins: np.ndarray, device: np.ndarray, around: np.ndarray) -> None:
         """Count the colours of a frame. bins: (H, W) of colour_bins; device, around: (H, W) bool, what is certain."""
-        self._device = _learnt(self._device, bins[device])
-        self._around = _learnt(self._around, bins[around])
+        self._device = _learnt(self._device, bins[device], self._keep)
+        self._around = _learnt(self._around, bins[around], self._keep)
 
     def log_odds(self, bins: np.ndarray) -> np.ndarray:
         """(H, W) float32: how much likelier a colour is on the device than around it, 0 before both were seen."""
@@ -122,8 +123,8 @@ def colour_bins(picture: np.ndarray) -> np.ndarray:
     return (red << 2 * BITS) | (green << BITS) | blue
 
 
-def _learnt(before: np.ndarray | None, bins: np.ndarray) -> np.ndarray | None:
-    """A histogram, shares that add up to 1, after some more pixels, given by their bins."""
+def _learnt(before: np.ndarray | None, bins: np.ndarray, keep: float) -> np.ndarray | None:
+    """A histogram, shares that add up to 1, after some more pixels, given by their bins. keep: weight of the past."""
     if len(bins) < FEWEST:
         return before
     cube = (np.bincount(bins, minlength=1 << 3 * BITS) / len(bins)).reshape((1 << BITS,) * 3)
@@ -131,4 +132,4 @@ def _learnt(before: np.ndarray | None, bins: np.ndarray) -> np.ndarray | None:
     for _ in range(3):
         wide = np.pad(cube, ((1, 1), (0, 0), (0, 0)), mode="edge")
         cube = np.moveaxis(0.25 * wide[:-2] + 0.5 * wide[1:-1] + 0.25 * wide[2:], 0, 2)
-    return cube.ravel() if before is None else MEMORY * before + (1 - MEMORY) * cube.ravel()
+    return cube.ravel() if before is None else keep * before + (1 - keep) * cube.ravel()

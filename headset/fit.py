@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..tracking.geometry import transform
+from ..tracking.track import USUAL_RATE
 from .mesh import seat
 from .models import HEADSETS, Headset
 
@@ -14,7 +15,7 @@ SEAT = ("x", "y")  # what is fitted to a known one
 LIMITS = {"width": (11.0, 22.0), "height": (3.5, 15.0), "depth": (0.3, 11.0), "x": (-2.5, 2.5), "y": (-2.5, 2.5)}
 COARSE = (1.0, 0.5, 0.25)  # centimetres, steps of the first search
 FINE = 0.15  # centimetres, the step from frame to frame
-PACE = 0.3  # share of a fine step that is taken: one frame's noise moves little
+PACE = 0.3  # share of a fine step that is taken, at USUAL_RATE: one frame's noise moves little
 LEAST_GAIN = 1e-4  # of overlap, for a step to count
 _CORNERS = np.linspace(0, 2 * np.pi, 40, endpoint=False)
 _CIRCLE = np.stack([np.cos(_CORNERS), np.sin(_CORNERS)], axis=1)
@@ -45,10 +46,12 @@ def silhouette(headset: Headset, pose: np.ndarray) -> np.ndarray:
 class SilhouetteFit:
     """The measures of one clip's device: searched widely in its first frame, then followed slowly.
 
-    known: the device, where it is known; its measures stay, and only its seat on the face is fitted.
+    known: the device, where it is known; its measures stay, and only its seat on the face is fitted. fps: frames a
+    second.
     """
 
-    def __init__(self, known: Headset | None = None):
+    def __init__(self, known: Headset | None = None, fps: float = USUAL_RATE):
+        self._pace = min(PACE * USUAL_RATE / fps, 1.0)
         self._free = SEAT if known else MEASURES
         self._starts = [known] if known else list(HEADSETS.values())
         self._headset: Headset | None = None
@@ -62,7 +65,7 @@ class SilhouetteFit:
                     self._headset = better
         else:
             better = self._descend(self._headset, FINE, probability, pose)
-            self._headset = _between(self._headset, better, PACE)
+            self._headset = _between(self._headset, better, self._pace)
         return self._headset
 
     def _descend(self, headset: Headset, step: float, probability: np.ndarray, pose: np.ndarray) -> Headset:

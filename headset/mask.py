@@ -47,8 +47,8 @@ class DeviceMasker:
 
     preset: name of the device, where it is known (headset.draw): its silhouette then takes the place of the fitted
     one, and weighs more. grow: centimetres by which the mask is larger than it would be, or smaller where negative.
-    shift: (x, y) centimetres by which it is moved, along with the head. fps: frames a second. Raises InputError for an
-    unknown preset.
+    shift: (x, y) centimetres by which it is moved, along with the head. straps: whether straps and head bands belong to
+    it, as far as they lie outside of the body's outline. fps: frames a second. Raises InputError for an unknown preset.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class DeviceMasker:
         preset: str | None = None,
         grow: float = 0.0,
         shift: tuple[float, float] = (0.0, 0.0),
+        straps: bool = True,
         fps: float = USUAL_RATE,
     ):
-        self._fps = fps
+        self._fps, self._straps = fps, straps
         self._known = headset_preset(preset) if preset else None
         self._margin = GENEROUS + grow
         self._shift = shift
@@ -88,12 +89,14 @@ class DeviceMasker:
         if window is None:
             return mask
         mask[window.place] = self._segment(window, seen, lattice, body, pose_scale(pose))
+        if not self._straps:
+            mask &= _inside(body, mask.shape)
         return _moved(_grown(mask, self._margin * pose_scale(pose)), self._shift, pose)
 
     def _start(self) -> None:
         self._evidence = DeviceEvidence(self._fps)
-        self._fit = SilhouetteFit(self._known)
-        self._colours = ColourModel()
+        self._fit = SilhouetteFit(self._known, self._fps)
+        self._colours = ColourModel(self._fps)
 
     def _segment(
         self, window: "_Window", seen: np.ndarray, lattice: np.ndarray, body: np.ndarray, scale: float
@@ -181,9 +184,13 @@ def _extent(seen: np.ndarray, lattice: np.ndarray) -> np.ndarray:
 
 def _depth(outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) float32 pixels by which a pixel lies inside a convex outline, negative outside. outline: (N, 2) pixels."""
-    inside = np.zeros(size, np.uint8)
-    cv2.fillConvexPoly(inside, np.round(outline * 16).astype(np.int32), 1, cv2.LINE_8, 4)
+    inside = _inside(outline, size)
     return cv2.distanceTransform(inside, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+
+
+def _inside(outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8: 1 inside a convex outline. outline: (N, 2) pixels."""
+    return cv2.fillConvexPoly(np.zeros(size, np.uint8), np.round(outline * 16).astype(np.int32), 1, cv2.LINE_8, 4)
 
 
 def _whole(mask: np.ndarray) -> np.ndarray:

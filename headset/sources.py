@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..tracking.calibration import PersonalCalibration
 from ..tracking.follow import Wearer, follow
+from ..tracking.heads import HeadDetector
 from ..tracking.reference import Reference
 from ..tracking.track import USUAL_RATE, TrackedFace
 from ..video.source import Source
@@ -69,16 +70,23 @@ class DetectedHeadset:
     preset: str | None = None
     grow: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
+    straps: bool = True
 
     def __post_init__(self) -> None:
         self._masker()
 
     def cover(
-        self, frames: Iterator[np.ndarray], wearer: Wearer, reference: Reference | None = None
+        self,
+        frames: Iterator[np.ndarray],
+        wearer: Wearer,
+        reference: Reference | None = None,
+        detector: HeadDetector | None = None,
     ) -> Iterator[Covered]:
-        """The frames with their masks and the face under the headset, in order. reference: see tracking.follow.follow.
+        """The frames with their masks and the face under the headset, in order. reference, detector: see
+        tracking.follow.follow.
 
-        Raises InputError when no frame shows a headset, or the wearer's detector is one for uncovered faces.
+        Raises InputError when no frame shows a headset, unless the wearer is not required, or the wearer's detector is
+        one for uncovered faces.
         """
         if wearer.detector == "uncovered":
             raise InputError(
@@ -88,22 +96,23 @@ class DetectedHeadset:
         # Whoever wears the headset is meant, unless the user says who.
         covered = replace(wearer, detector="covered", wearing=wearer.face == 0 and wearer.box is None)
         calibration: PersonalCalibration | None = None
-        with closing(follow(((frame, None) for frame in frames), covered)) as followed:
-            for frame, mask, face in self.mask(((frame, face) for frame, _, face in followed), wearer.fps):
+        with closing(follow(((frame, None) for frame in frames), covered, detector=detector)) as followed:
+            looked = ((frame, face) for frame, _, face in followed)
+            for frame, mask, face in self.mask(looked, wearer.fps, required=wearer.required):
                 if not mask.any():  # an uncovered face is another thing to the landmarker
                     calibration = None
                 elif reference is not None:
-                    calibration = calibration or PersonalCalibration(reference)
+                    calibration = calibration or PersonalCalibration(reference, fps=wearer.fps)
                     face = calibration.push(frame, face, mask)
                 yield Covered(frame, mask, face.covered_by(mask))
 
     def mask(
-        self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE
+        self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE, *, required: bool = True
     ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace]]:
         """Frames, (H, W, 3) uint8, of one clip in order with their (H, W) uint8 masks and faces, which the detector for
         covered faces found. Where the headset is not before the eyes, the mask is empty. fps: frames a second.
 
-        Raises InputError when no frame shows a headset.
+        Raises InputError when no frame shows a headset, where one is required.
         """
         masker, before = self._masker(fps), True
         count = holes = 0
@@ -114,14 +123,14 @@ class DetectedHeadset:
             mask = masker.push(frame, face, face.device) if worn else np.zeros(frame.shape[:2], np.uint8)
             count, holes = count + 1, holes + bool(mask.any())
             yield frame, mask, face
-        if not holes:
+        if required and not holes:
             raise InputError(
                 f"No headset was found on the face in any of the {count} frames; use footage in which one covers the "
                 "eyes, or a mask from elsewhere."
             )
 
     def _masker(self, fps: float = USUAL_RATE) -> DeviceMasker:
-        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, fps=fps)
+        return DeviceMasker(preset=self.preset, grow=self.grow, shift=self.shift, straps=self.straps, fps=fps)
 
 
 @dataclass(frozen=True)

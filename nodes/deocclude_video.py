@@ -29,7 +29,7 @@ from .networks import evi_state, own_file, own_state, personal_models
 from .paths import State
 from .progress import progress_bar
 from .schema import known
-from .sockets import SEARCH_ALIASES
+from .sockets import SEARCH_ALIASES, ReferenceSocket
 from .video_source import encoded, temporary_video
 from .widgets import (
     AUTOMATIC,
@@ -41,6 +41,7 @@ from .widgets import (
     preset_name,
     reference_input,
     shift_inputs,
+    straps_input,
 )
 
 MASK_SOURCES = DETECTED, GIVEN, SIMULATED = ("detect headset", "given mask", "simulate headset")
@@ -136,6 +137,18 @@ class DeoccludeVideo(io.ComfyNode):
                         "to half their width or height."
                     ),
                 ),
+                straps_input(advanced=True),
+                *(
+                    ReferenceSocket.Input(
+                        f"reference_{number}",
+                        optional=True,
+                        tooltip=(
+                            f"For person {number} from the left, where several wear headsets: each is restored with a "
+                            "reference of their own, reference being for the leftmost. Headsets have to be detected."
+                        ),
+                    )
+                    for number in (2, 3)
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -177,6 +190,9 @@ class DeoccludeVideo(io.ComfyNode):
         shift_x: float = 0.0,
         shift_y: float = 0.0,
         stereo: str = STEREO[0],
+        straps: bool = True,
+        reference_2: Reference | None = None,
+        reference_3: Reference | None = None,
         **removed: Any,  # landmarks and detector, which older graphs may have connected
     ) -> io.NodeOutput:
         from ..restore.video import deocclude_video
@@ -186,8 +202,11 @@ class DeoccludeVideo(io.ComfyNode):
         with ExitStack() as stack:
             source = stack.enter_context(encoded(video))
             mask_file = None if mask_video is None else stack.enter_context(encoded(mask_video))
-            where = _mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), mask, mask_file)
+            where = _mask_source(mask_source, preset_name(preset), grow, (shift_x, shift_y), straps, mask, mask_file)
             wearer = Wearer(face, on_missing, box=box_of(face_box))
+            others = [one for one in (reference_2, reference_3) if one is not None]
+            if others and reference is None:
+                raise InputError("References of further people are connected, but not reference, the leftmost one's.")
             taken: list[int] = []
             if reference is None and needs_reference(method) and mask_source == DETECTED:
                 reference, taken = own_reference(source, stereo=stereo, progress=progress_bar())
@@ -195,7 +214,7 @@ class DeoccludeVideo(io.ComfyNode):
                 source,
                 target,
                 mask=where,
-                reference=reference,
+                reference=[reference, *others] if others else reference,
                 method=managed_filler(
                     method, reference, personal=None if personal_model == NOBODY else own_file(personal_model)
                 ),
@@ -218,12 +237,13 @@ def _mask_source(
     preset: str | None,
     grow: float,
     shift: tuple[float, float],
+    straps: bool,
     mask: torch.Tensor | None,
     mask_file: str | Path | BytesIO | None,
 ) -> MaskSource:
     require_choice("mask_source", kind, MASK_SOURCES, f"without a mask, choose '{DETECTED}'")
     if kind == DETECTED:
-        return DetectedHeadset(preset, grow, shift)
+        return DetectedHeadset(preset, grow, shift, straps)
     if kind == SIMULATED:
         return SimulatedHeadset(HeadsetArtist(replace(headset_of(preset or "quest"), shift=shift), grow=grow))
     if (mask is None) == (mask_file is None):

@@ -10,7 +10,7 @@ from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
 from .sockets import SEARCH_ALIASES
-from .widgets import face_track_input, grow_input, image_input, preset_input, preset_name, shift_inputs
+from .widgets import face_track_input, grow_input, image_input, preset_input, preset_name, shift_inputs, straps_input
 
 
 class DetectHeadset(io.ComfyNode):
@@ -28,7 +28,7 @@ class DetectHeadset(io.ComfyNode):
                 "it is a little off, correct it here; a mask from any other node does as well everywhere."
             ),
             search_aliases=[*SEARCH_ALIASES, "segment headset", "goggles mask", "device mask", "auto mask"],
-            inputs=[image_input(), face_track_input(), preset_input(), grow_input(), *shift_inputs()],
+            inputs=[image_input(), face_track_input(), preset_input(), grow_input(), *shift_inputs(), straps_input()],
             outputs=[
                 io.Mask.Output(
                     "mask",
@@ -53,12 +53,13 @@ class DetectHeadset(io.ComfyNode):
         grow: float,
         shift_x: float = 0.0,
         shift_y: float = 0.0,
+        straps: bool = True,
     ) -> io.NodeOutput:
         from ..headset.sources import DetectedHeadset
         from ..tracking.preview import describe_masks, draw_mask
 
         face_track.require_clip(len(image), tuple(image.shape[1:3]))
-        headset = DetectedHeadset(preset_name(preset), grow, (shift_x, shift_y))
+        headset = DetectedHeadset(preset_name(preset), grow, (shift_x, shift_y), straps)
         frames = counted(pictures(image), len(image))
         masks, preview = torch.empty(image.shape[:3]), torch.empty(*image.shape[:3], 3)
         for t, (frame, mask, _) in enumerate(headset.mask(zip(frames, face_track, strict=True))):

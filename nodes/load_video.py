@@ -12,6 +12,7 @@ from comfy_api.latest import io
 
 from ..errors import InputError
 from ..video import VideoReader, read_audio
+from ..video.views import FLAT, views_of
 from .memory import require_memory
 from .paths import State, listed_videos, state_of, video_file
 from .progress import counted
@@ -33,9 +34,9 @@ class LoadVideoFrames(io.ComfyNode):
             display_name="LoadVideoFrames",
             category="HMD Removal/Load",
             description=(
-                "Loads a video, or a part of it, as frames and sound. Counts every frame, turns phone videos upright "
-                "and reads variable frame rates, odd sizes and 10-bit files. All frames are held in memory: for long "
-                "videos use Deocclude Video."
+                "Loads a video, or a part of it, as frames and sound. Counts every frame, turns phone videos upright, "
+                "stretches pixels that are not square, and reads variable frame rates, odd sizes and 10-bit files. All "
+                "frames are held in memory: for long videos use Deocclude Video."
             ),
             search_aliases=[*SEARCH_ALIASES, "import video", "read video", "video to images", "footage"],
             inputs=[
@@ -126,13 +127,15 @@ class LoadVideoFrames(io.ComfyNode):
             wanted = reader.frames(start_frame, length, every_nth, max_side)
             count = ceil((info.frame_count - start_frame) / every_nth)
             count = min(count, length) if length else count
-            width, height = reader.size(max_side)
+            shrunk = reader.size(max_side)[::-1]
+            view = views_of(FLAT, shrunk, info.sample_aspect_ratio)[0]
+            height, width = view.size(shrunk)
             require_memory(count, width, height)
             frames = torch.empty(count, height, width, 3)
             loaded, start_time = 0, Fraction(0)
             for loaded, frame in enumerate(counted(wanted, count), 1):
                 start_time = frame.time if loaded == 1 else start_time
-                torch.div(torch.from_numpy(frame.pixels), 255, out=frames[loaded - 1])
+                torch.div(torch.from_numpy(view.take(frame.pixels)), 255, out=frames[loaded - 1])
         fps = info.fps / every_nth
         # Damaged frames are left out, so there may be fewer than counted.
         audio = _audio(file, start_time, loaded / fps)

@@ -173,3 +173,15 @@ def shift_inputs(**options: bool) -> list[io.Input]:
         )
         for axis, way in (("x", "to the right in the picture"), ("y", "down"))
     ]
+
+
+def straps_input(**options: bool) -> io.Input:
+    """Widget `straps`. options: `advanced`."""
+    return known(
+        io.Boolean.Input,
+        "straps",
+        default=True,
+        optional=True,
+        tooltip="Whether straps and head bands are part of the mask. Off: the headset's body alone is.",
+        **options,
+    )

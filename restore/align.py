@@ -21,6 +21,7 @@ from ..tracking.geometry import (
 from ..tracking.mesh import extend_points
 from ..tracking.reference import Reference
 from ..tracking.smoothing import OneEuro
+from ..tracking.track import USUAL_RATE
 from .grid import blurred, grown, mesh_maps, moved, sampled
 from .rim import RING, Evidence, matching_tint, registered
 
@@ -72,7 +73,7 @@ OUTLIER = 0.12  # difference, on [0, 1], beyond which it does not matter how lar
 FEWEST = 40  # cells of the ring below which it says nothing
 MIXED, ALIKE = 3, 1.2  # pictures at most of which the coarse part is the mean; misfit of one by that of the first
 NEAR = 12.0  # degrees, more than that of the nearest one, by which a picture's head may be turned otherwise
-EVERY = 4  # frames from one look to the next
+EVERY = 4  # frames of USUAL_RATE from one look to the next
 NEWS = 0.3  # share of a look in what is known of a picture
 BETTER = 0.93  # misfit, by that of the present picture, from which another one replaces it: a change is seen
 TURNED = 1.0116  # by which a misfit counts more for each degree that a head is turned otherwise, a tenth of a decibel
@@ -98,10 +99,10 @@ class Aligned:
 
 
 class PictureChoice:
-    """The choice for one scene; feed the frames in order. bank: the pictures."""
+    """The choice for one scene; feed the frames in order. bank: the pictures. fps: frames a second."""
 
-    def __init__(self, bank: ReferenceBank):
-        self._bank = bank
+    def __init__(self, bank: ReferenceBank, fps: float = USUAL_RATE):
+        self._bank, self._every = bank, max(round(EVERY * fps / USUAL_RATE), 1)
         count = len(bank)
         self._misfit = np.full(count, np.nan)
         self._looked = np.zeros(count, int)  # at which frame
@@ -121,7 +122,7 @@ class PictureChoice:
         looks: list[int] = []
         if self._current is None:
             looks = list(range(len(away)))
-        elif self._frame % EVERY == 0:
+        elif self._frame % self._every == 0:
             looks = list(dict.fromkeys([self._current, min(near, key=lambda i: self._looked[i])]))
         for start in range(0, len(looks), TOGETHER):
             self._look(frame, hole, looks[start : start + TOGETHER], shapes)
@@ -255,13 +256,14 @@ class ReferenceAligner:
     """Brings one of the person's pictures to the faces of one scene; feed the frames in order.
 
     Which one: the one that fits best around the hole, with what is coarse from the next best ones as well. Hidden
-    points are smoothed in time (One-Euro), since the fit that they come from shakes with every visible point.
+    points are smoothed in time (One-Euro), since the fit that they come from shakes with every visible point. fps:
+    frames a second.
     """
 
-    def __init__(self, bank: ReferenceBank):
+    def __init__(self, bank: ReferenceBank, fps: float = USUAL_RATE):
         self._bank = bank
-        self._choice = PictureChoice(bank)
-        self._steady = OneEuro(min_cutoff=0.05, beta=0.05)
+        self._choice = PictureChoice(bank, fps)
+        self._steady = OneEuro(min_cutoff=0.05, beta=0.05, fps=fps)
 
     def __call__(
         self,

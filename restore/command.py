@@ -21,6 +21,7 @@ from .registry import BASELINES, METHODS, check_method, make_filler, needs_refer
 from .video import VideoReport, deocclude_video
 
 AUTO, SIMULATE = "auto", "simulate"
+ALL = "all"
 SIMULATED = "quest"  # the headset that is drawn where none is named
 
 
@@ -37,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
+        action="append",
         help="photo, folder of photos or clip of the uncovered face (default: the video itself, where it shows that "
-        "for a while); personal models bring pictures of their own",
+        f"for a while); personal models bring pictures of their own; with --face {ALL} once for each person",
     )
     parser.add_argument(
         "--method",
@@ -69,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--shift-{axis}", type=float, default=0.0, metavar="CM", help=f"move it {way} by so many centimetres"
         )
     parser.add_argument(
+        "--keep-straps",
+        action="store_true",
+        help=f"with --mask {AUTO}: leave straps and head bands in the picture, which are removed otherwise",
+    )
+    parser.add_argument(
         "--landmarks",
         default=LANDMARKS[0],
         help=f"{LANDMARKS[0]}: from what is in sight (default); {LANDMARKS[1]}, with --mask {SIMULATE} alone: of the "
@@ -87,9 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--face",
-        type=int,
+        type=_face,
         default=0,
-        help="which face: 0 whoever wears the headset, or the largest; 1 the next largest",
+        metavar=f"N|{ALL}",
+        help=f"which face: 0 whoever wears the headset, or the largest; 1 the next largest; {ALL}: everyone who wears "
+        "a headset, from left to right by one --reference each",
     )
     parser.add_argument(
         "--on-missing",
@@ -166,6 +175,7 @@ def _deocclude_folder(args: argparse.Namespace) -> int:
 def _with_absolute_paths(args: argparse.Namespace) -> argparse.Namespace:
     """The arguments as another process understands them, which is in another folder."""
     paths = {name: value.resolve() for name, value in vars(args).items() if isinstance(value, Path)}
+    paths["reference"] = None if args.reference is None else [path.resolve() for path in args.reference]
     mask = args.mask if args.mask in (AUTO, SIMULATE) else str(Path(args.mask).resolve())
     return argparse.Namespace(**vars(args) | paths | {"mask": mask})
 
@@ -176,15 +186,37 @@ class Restoring:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
+        self._everyone = args.face == ALL
+        face = 0 if self._everyone else args.face
+        self._wearer = Wearer(face, args.on_missing, args.detector, box_of(args.face_box))
         _mask_source(args)
+        self._check_references()
         for option, method in (("weights", METHODS[0]), ("personal", "personal")):
             if getattr(args, option) is not None and args.method != method:
                 raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
 
+    def _check_references(self) -> None:
+        """Raise InputError where there are too many or too few, by whom they are for."""
+        count = len(self._args.reference or ())
+        if self._everyone and not count:
+            raise InputError(
+                f"--face {ALL} needs a --reference for each person who wears a headset, from left to right."
+            )
+        if self._everyone and self._args.face_box:
+            raise InputError(f"--face-box is around one head, but --face {ALL} means everyone; leave one of them out.")
+        if count > 1 and not self._everyone:
+            raise InputError(
+                f"{count} references are for --face {ALL}, one for each person; put several photos of one person into "
+                "a folder."
+            )
+
     @cached_property
+    def _references(self) -> list[Reference]:
+        return [load_reference(path) for path in self._args.reference or ()]
+
+    @property
     def _reference(self) -> Reference | None:
-        return None if self._args.reference is None else load_reference(self._args.reference)
+        return self._references[0] if self._references else None
 
     @cached_property
     def _own(self) -> bool:
@@ -228,7 +260,7 @@ class Restoring:
             source,
             target,
             mask=_mask_source(self._args),
-            reference=reference,
+            reference=self._references if self._everyone else reference,
             method=filler or self._filler,
             wearer=self._wearer,
             quality=self._args.quality,
@@ -237,6 +269,10 @@ class Restoring:
             progress=progress,
         )
         return report, remark
+
+
+def _face(text: str) -> int | str:
+    return ALL if text == ALL else int(text)
 
 
 def _mask_source(args: argparse.Namespace) -> MaskSource:
@@ -248,5 +284,5 @@ def _mask_source(args: argparse.Namespace) -> MaskSource:
     if oracle:
         raise InputError(f"The landmarks under a headset are known with --mask {SIMULATE} alone.")
     if args.mask == AUTO:
-        return DetectedHeadset(args.preset, args.grow, shift)
+        return DetectedHeadset(args.preset, args.grow, shift, not args.keep_straps)
     return GivenMask(Path(args.mask))

@@ -15,7 +15,7 @@ from ..models.device import best_device, with_all_operations
 from ..tracking.crop import Crop, CropTrack
 from ..tracking.geometry import MESH_POINT_COUNT
 from ..tracking.reference import Reference
-from ..tracking.track import FaceTrack, FrameStatus, TrackedFace
+from ..tracking.track import USUAL_RATE, FaceTrack, FrameStatus, TrackedFace
 from .align import ReferenceAligner, ReferenceBank
 from .filler import FEATHER, Filler, Remembered, Source, Window, pictures_for
 from .grid import GRID, on_grid
@@ -42,15 +42,25 @@ class Scene:
     """All that is known of one scene and must not outlive it: where the head was, which picture of the person is shown
     and where it belongs, what each place showed before, and the method's state.
 
-    bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. begins:
-    whether the clip's first frames are still to be filled; the state does not say, as a method may have none.
+    bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. fps:
+    frames a second. begins: whether the clip's first frames are still to be filled; the state does not say, as a method
+    may have none.
     """
 
-    def __init__(self, filler: Filler, bank: ReferenceBank | None, number: int, device: torch.device, *, first: bool):
+    def __init__(
+        self,
+        filler: Filler,
+        bank: ReferenceBank | None,
+        number: int,
+        device: torch.device,
+        *,
+        first: bool,
+        fps: float = USUAL_RATE,
+    ):
         self.number, self.begins, self.device = number, first, device
-        self._bank = bank
-        self._crops = CropTrack()
-        self._aligner = ReferenceAligner(bank) if filler.needs_alignment and bank is not None else None
+        self._bank, self._pace = bank, USUAL_RATE / fps
+        self._crops = CropTrack(fps)
+        self._aligner = ReferenceAligner(bank, fps) if filler.needs_alignment and bank is not None else None
         # A reference may have been taken where the clip begins; a later scene is of another place or time.
         start = bank.reference if first and bank is not None else None
         self._memory = FrameMemory(start) if filler.needs_memory else None
@@ -92,7 +102,9 @@ class Scene:
                 *(torch.stack([vars(p.remembered)[name] for p in parts]).to(self.device) for name in REMEMBERED)
             )
         sources = tuple(p.source for p in parts)
-        window = Window(frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins)
+        window = Window(
+            frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins, self._pace
+        )
         self.begins = False
         return window, list(seen)
 
@@ -132,11 +144,17 @@ class Deoccluder:
 
     Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
     is cut. Frames whose face is missing or whose mask is empty come back unchanged. device: where it calculates; None
-    for the filler's, or the best there is.
+    for the filler's, or the best there is. fps: frames a second.
     """
 
-    def __init__(self, filler: Filler, reference: Reference | None = None, device: torch.device | None = None):
-        self._filler = filler
+    def __init__(
+        self,
+        filler: Filler,
+        reference: Reference | None = None,
+        device: torch.device | None = None,
+        fps: float = USUAL_RATE,
+    ):
+        self._filler, self._fps = filler, fps
         self._device = with_all_operations(device or filler.device or best_device())
         self._bank = None if reference is None else ReferenceBank(reference, self._device)
         self._scene: Scene | None = None
@@ -158,7 +176,7 @@ class Deoccluder:
         """The scene of that number, where it is the present one; else a new one."""
         if self._scene is None or number != self._scene.number:
             first = self._scene is None
-            self._scene = Scene(self._filler, self._bank, number, self._device, first=first)
+            self._scene = Scene(self._filler, self._bank, number, self._device, first=first, fps=self._fps)
         return self._scene
 
 

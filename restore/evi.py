@@ -37,7 +37,7 @@ class _EVIFiller:
         return next(self._net.parameters()).device
 
 
-NEWS = 0.2  # share of a frame in what is known of how much is to be corrected: it must not flicker
+NEWS = 0.2  # share of a frame, at USUAL_RATE, in what is known of how much is to be corrected: it must not flicker
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class EVIFiller(_EVIFiller):
         inputs = generator_inputs(window.frames, window.holes, kind, fitted).to(self.device)
         with torch.inference_mode(), mixed_precision(self.device, self._precision):
             found, features = self._net(inputs, len(inputs), features)
-        needed = _steadied(need(window.frames, window.holes, kind, fitted), before)
+        needed = _steadied(need(window.frames, window.holes, kind, fitted), before, 1 - (1 - NEWS) ** window.pace)
         if self._everybodys:
             found = restrained(found, kind, needed)
         known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
@@ -82,14 +82,14 @@ class EVIFiller(_EVIFiller):
         return filling, EVIState(features, evidence, needed[-1:])
 
 
-def _steadied(values: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+def _steadied(values: torch.Tensor, before: torch.Tensor | None, news: float) -> torch.Tensor:
     """(T,) values that follow each other, each a mean of all so far in which the last ones count most. One that is NaN
-    says nothing; before any is known it is 1."""
+    says nothing; before any is known it is 1. news: share of one value in the mean."""
     out = []
     for value in values.split(1):
         if value.isnan():
             value = torch.ones_like(value) if before is None else before
-        before = value if before is None else before + NEWS * (value - before)
+        before = value if before is None else before + news * (value - before)
         out.append(before)
     return torch.cat(out)
 

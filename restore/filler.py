@@ -42,6 +42,7 @@ class Window:
     (T, 478). aligned: the reference re-posed to each frame; remembered: what earlier frames showed; each is None for a
     filler that does not ask for it. bank: the person's pictures, None where there is no reference. sources: the frames
     themselves, for whoever wants another size. begins: whether these are the first frames of the clip that are filled.
+    pace: how long a frame lasts, in frames of tracking.track.USUAL_RATE.
     """
 
     frames: torch.Tensor
@@ -53,6 +54,7 @@ class Window:
     bank: ReferenceBank | None = None
     sources: "Sequence[Source]" = ()
     begins: bool = False
+    pace: float = 1.0
 
     def part(self, start: int, stop: int) -> "Window":
         """Some of its frames."""

@@ -76,7 +76,7 @@ def _medians(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 
 GAIN = 2.5  # error inside the hole by what is seen of it at the rim, where the mesh holds on to visible points
-KEPT = 0.8  # share of what earlier frames said that the next frame keeps
+KEPT = 0.8  # share of what earlier frames said that the next frame keeps, at USUAL_RATE
 FIRST_ROUNDS = 4  # linearisations in a scene's first frame
 OUTLIER = 0.05  # difference, on [0, 1], from which a cell counts less
 DOUBT = 1e4  # weight of the guess that nothing is to be moved
@@ -117,30 +117,36 @@ class Evidence:
 
 
 def registered(
-    frames: torch.Tensor, pictures: torch.Tensor, holes: torch.Tensor, kind: torch.Tensor, before: Evidence | None
+    frames: torch.Tensor,
+    pictures: torch.Tensor,
+    holes: torch.Tensor,
+    kind: torch.Tensor,
+    before: Evidence | None,
+    pace: float = 1.0,
 ) -> tuple[torch.Tensor, Evidence]:
     """Where to take the pictures from in consecutive frames of some scenes, so that they meet them.
 
     frames, pictures: (B, T, 3, S, S) in [0, 1]; holes: (B, T, 1, S, S), over 0 where any of a cell is hole; kind: (B,
     T, 1, S, S) of tracking.mesh, 0 where a picture shows nothing; it has to reach beyond the hole. before: what this
-    returned for the frames before, None at the scenes' start. Returns (B, T, 2, S, S) steps in crop sides, see
-    grid.moved, and the evidence for the next frames.
+    returned for the frames before, None at the scenes' start. pace: how long a frame lasts, see Window. Returns (B, T,
+    2, S, S) steps in crop sides, see grid.moved, and the evidence for the next frames.
     """
     before = before or Evidence.none(len(frames))
     steps = []
     for t in range(frames.shape[1]):
         basis = _basis(holes[:, t])
-        before = _looked(frames[:, t], _slopes(pictures[:, t]), (kind[:, t] > 0) & (holes[:, t] == 0), basis, before)
+        rims = (kind[:, t] > 0) & (holes[:, t] == 0)
+        before = _looked(frames[:, t], _slopes(pictures[:, t]), rims, basis, before, KEPT**pace)
         steps.append(_steps(GAIN * before.displacement, basis))
     return torch.stack(steps, 1), before
 
 
 def _looked(
-    frames: torch.Tensor, slopes: torch.Tensor, rims: torch.Tensor, basis: torch.Tensor, known: Evidence
+    frames: torch.Tensor, slopes: torch.Tensor, rims: torch.Tensor, basis: torch.Tensor, known: Evidence, keep: float
 ) -> Evidence:
     """The evidence after one frame more of each scene. frames: (B, 3, S, S); slopes: see _slopes; rims: (B, 1, S, S)
-    bool, what is compared; basis: see _basis."""
-    kept = evidence = Evidence(KEPT * known.information, KEPT * known.vector, np.ones_like(known.begun))
+    bool, what is compared; basis: see _basis; keep: share of what is known that is kept."""
+    kept = evidence = Evidence(keep * known.information, keep * known.vector, np.ones_like(known.begun))
     cells_of, there = _places_of(rims.flatten(1))
     enough = there.sum(1).cpu().numpy() >= FEWEST
     seen, at = (x.flatten(2).gather(2, cells_of[:, None].expand(-1, 3, -1)) for x in (frames, basis))

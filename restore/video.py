@@ -1,7 +1,6 @@
 """From video file to video file, window by window: memory does not grow with the length."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +12,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..headset.sources import Covered, FrameSource, GivenMask, MaskSource, empty_mask_error
-from ..tracking.follow import LARGEST_FACE, Wearer, beside
+from ..errors import InputError
+from ..headset.sources import Covered, DetectedHeadset, FrameSource, GivenMask, MaskSource, empty_mask_error
+from ..headset.wearers import Everyone, cover_everyone
+from ..tracking.follow import LARGEST_FACE, Wearer, beside, copied
 from ..tracking.reference import Reference
 from ..tracking.track import FrameStatus, ranges, status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
@@ -78,27 +79,6 @@ LOOKED_AT_AHEAD = 4  # frames
 WRITTEN_LATER = 2  # frames
 
 
-def copied(items: Iterator[Item], count: int) -> list[Iterator[Item]]:
-    """The same items for several readers. What all have read is let go of; itertools.tee keeps 57 of them, even for one
-    reader, which of large frames is a GB."""
-    if count == 1:
-        return [items]
-    waiting: list[deque[Item]] = [deque() for _ in range(count)]
-
-    def reader(own: deque[Item]) -> Iterator[Item]:
-        while True:
-            if not own:
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
-                for other in waiting:
-                    other.append(item)
-            yield own.popleft()
-
-    return [reader(own) for own in waiting]
-
-
 @dataclass(frozen=True)
 class VideoReport:
     """What was done. path: of the file that was written, which is another than the one asked for where that is open in
@@ -126,7 +106,7 @@ def deocclude_video(
     target: str | Path,
     *,
     mask: MaskSource,
-    reference: Reference | None,
+    reference: Reference | Sequence[Reference] | None,
     method: str | Filler = "warp",
     wearer: Wearer = LARGEST_FACE,
     quality: str = QUALITIES[0],
@@ -138,24 +118,30 @@ def deocclude_video(
     """Remove the headset from a video file.
 
     source: a file, or a BytesIO of one. target: the MP4 to write, with all frames, timestamps and sound of the source;
-    it appears whole or not at all. method: a name out of restore.registry, or a filler. wearer: whom to follow and how.
-    quality: of the file, see video.VideoWriter. stereo: out of video.views.STEREO: the views of one frame, each filled
-    as a clip of its own. covered_target: where to write the input as the method sees it, which for a simulated headset
-    is a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises InputError; whatever
-    `progress` raises passes.
+    it appears whole or not at all. reference: pictures of the wearer; a sequence of them, of which each shows another
+    person, is for everyone who wears a headset, by their number (headset.wearers). method: a name out of
+    restore.registry, or a filler. wearer: whom to follow and how. quality: of the file, see video.VideoWriter. stereo:
+    out of video.views.STEREO: the views of one frame, each filled as a clip of its own. covered_target: where to write
+    the input as the method sees it, which for a simulated headset is a video that exists nowhere else. device: where to
+    calculate, see Deoccluder. Raises InputError; whatever `progress` raises passes.
     """
-    filler = filler_of(method, reference)
-    pictures = pictures_for(filler, reference)
+    everyone = not isinstance(reference, Reference | None)
+    people = tuple(reference) if everyone else (reference,)
+    filler = filler_of(method, people[0])
+    if everyone:
+        _check_everyone(filler, mask)
+    pictures = [pictures_for(filler, one) for one in people]
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
     status: list[int] = []
     covered_frames: list[bool] = []
-    filled_frames: list[bool] = []
+    filled_frames: list[list[bool]] = []  # of each person
+    others: list[bool] = []
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
         info = reader.info
         views = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)
         sources: list[FrameSource] = [mask] * len(views)
-        remarks = source_remarks(info)
+        remarks = source_remarks(info) + [remark for shown in pictures if shown is not None for remark in shown.remarks]
         if isinstance(mask, GivenMask):
             sources = mask.fit(reader.times, (info.height, info.width), [view.take for view in views])
             remarks += sources[0].frames.remarks
@@ -180,19 +166,23 @@ def deocclude_video(
         result = stack.enter_context(writer(target, metadata=reader.tags | note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
-        engines = [Deoccluder(filler, pictures, device) for _ in views]
+        rate = float(info.fps)
+        engines = [[Deoccluder(filler, shown, device, rate) for shown in pictures] for _ in views]
         boxes = [wearer.box and view.box(wearer.box, (info.height, info.width)) for view in views]
-        wearers = [replace(wearer, fps=float(info.fps), box=box) for box in boxes]
+        wearers = [replace(wearer, fps=rate, box=box) for box in boxes]
 
-        def covers(frames: Iterator[Frame]) -> Iterator[tuple[Covered, ...]]:
+        def covers(frames: Iterator[Frame]) -> Iterator[tuple[Everyone, ...]]:
             copies = copied((frame.pixels for frame in frames), len(views))
             taken = (map(view.take, copy) for view, copy in zip(views, copies, strict=True))
             with ExitStack() as covering:
-                parts = [
-                    covering.enter_context(closing(source.cover(part, meant, pictures)))
-                    for source, part, meant in zip(sources, taken, wearers, strict=True)
-                ]
-                yield from zip(*parts, strict=True)
+
+                def of(source: FrameSource, part: Iterator[np.ndarray], meant: Wearer) -> Iterator[Everyone]:
+                    if everyone:
+                        return covering.enter_context(closing(cover_everyone(source, part, meant, pictures)))
+                    covers = covering.enter_context(closing(source.cover(part, meant, pictures[0])))
+                    return (Everyone((covered,)) for covered in covers)
+
+                yield from zip(*map(of, sources, taken, wearers), strict=True)
 
         shown = stack.enter_context(closing(beside(reader, covers)))
         # Looking at the next frames, filling these and encoding those before keep several cores busy.
@@ -201,10 +191,14 @@ def deocclude_video(
         for frame, parts, picture in done:
             result.write(picture, frame.pts)
             if covered is not None:
-                covered.write(_together(frame.pixels, views, [part.pixels for part in parts]), frame.pts)
-            status.append(int(min(part.face.status for part in parts)))
-            covered_frames.append(any(part.mask.any() for part in parts))
-            filled_frames.append(any(part.mask.any() and part.face.status != FrameStatus.MISSING for part in parts))
+                shown_parts = [part.covers[0].pixels for part in parts]
+                covered.write(_together(frame.pixels, views, shown_parts), frame.pts)
+            status.append(int(min(one.face.status for part in parts for one in part.covers)))
+            covered_frames.append(any(one.mask.any() for part in parts for one in part.covers))
+            filled_frames.append(
+                [any(map(_is_filled, each)) for each in zip(*(part.covers for part in parts), strict=True)]
+            )
+            others.append(any(part.others for part in parts))
             if progress is not None:
                 progress(len(status), info.frame_count)
         if not any(covered_frames):
@@ -214,7 +208,41 @@ def deocclude_video(
             f"'{Path(target).name}' cannot be replaced, as while a player has it open; "
             f"the result is '{result.path.name}'."
         )
-    return VideoReport(result.path, len(status), np.array(status, np.uint8), np.array(filled_frames), tuple(remarks))
+    filled = np.array(filled_frames)
+    if everyone:
+        remarks += _remarks_on_everyone(filled, np.array(others))
+    return VideoReport(result.path, len(status), np.array(status, np.uint8), filled.any(1), tuple(remarks))
+
+
+def _check_everyone(filler: Filler, mask: MaskSource) -> None:
+    """Raise InputError where not everyone can be restored at once."""
+    if not isinstance(mask, DetectedHeadset):
+        raise InputError(
+            "Everyone who wears a headset is restored where headsets are found by themselves; with a mask, remove one "
+            "headset after the other."
+        )
+    if filler.own_reference is not None or not filler.needs_alignment:
+        raise InputError(
+            f"The method {filler.name!r} is made for one person; choose another one to restore everyone who wears a "
+            "headset."
+        )
+
+
+def _is_filled(covered: Covered) -> bool:
+    return bool(covered.mask.any()) and covered.face.status != FrameStatus.MISSING
+
+
+def _remarks_on_everyone(filled: np.ndarray, others: np.ndarray) -> list[str]:
+    """What was done with whom. filled: (T, N) bool of N references; others: (T,) bool, somebody else wore a headset."""
+    when = [f"frames {ranges(np.flatnonzero(frames))}" if frames.any() else "nobody" for frames in filled.T]
+    words = (f"reference {number}: {frames}" for number, frames in enumerate(when, 1))
+    remarks = [f"Wearers of headsets, from left to right: {'; '.join(words)}."]
+    if others.any():
+        remarks.append(
+            f"Somebody else wears a headset in frames {ranges(np.flatnonzero(others))}, who is left so, as there is no "
+            "reference for them."
+        )
+    return remarks
 
 
 def source_remarks(info: VideoInfo) -> list[str]:
@@ -230,17 +258,21 @@ def source_remarks(info: VideoInfo) -> list[str]:
 
 
 def _filled(
-    pictures: Iterator[tuple[Frame, tuple[Covered, ...]]],
+    pictures: Iterator[tuple[Frame, tuple[Everyone, ...]]],
     views: tuple[View, ...],
-    engines: list[Deoccluder],
+    engines: list[list[Deoccluder]],
     window: int,
-) -> Iterator[tuple[Frame, tuple[Covered, ...], np.ndarray]]:
-    """Each frame with what covers its views and the same frame filled."""
+) -> Iterator[tuple[Frame, tuple[Everyone, ...], np.ndarray]]:
+    """Each frame with what covers the people in its views, and the same frame filled. engines: of each view, one for
+    each person, who is given what the ones before filled."""
     while some := list(islice(pictures, window)):
         filled = []
-        for number, engine in enumerate(engines):
-            parts = [parts[number] for _, parts in some]
-            filled.append(engine.process([p.pixels for p in parts], [p.mask for p in parts], [p.face for p in parts]))
+        for number, of_people in enumerate(engines):
+            seen = [parts[number].covers for _, parts in some]
+            pixels = [covers[0].pixels for covers in seen]
+            for engine, covers in zip(of_people, zip(*seen, strict=True), strict=True):
+                pixels = engine.process(pixels, [c.mask for c in covers], [c.face for c in covers])
+            filled.append(pixels)
         for (frame, parts), pictures_of in zip(some, zip(*filled, strict=True), strict=True):
             yield frame, parts, _together(frame.pixels, views, pictures_of)
 

@@ -45,19 +45,25 @@ def fitted_reference(window: Window, state: Evidence | None) -> tuple[Fitted, Ev
     Where it shows nothing the hole is closed from its surroundings, or bits of the device would remain. state: what the
     call for the frames before returned, None at a scene's start.
     """
-    return fitted(window.aligned, window.frames, window.holes, state)
+    return fitted(window.aligned, window.frames, window.holes, state, pace=window.pace)
 
 
 def fitted(
-    aligned: Aligned, frames: torch.Tensor, holes: torch.Tensor, state: Evidence | None, scenes: int = 1
+    aligned: Aligned,
+    frames: torch.Tensor,
+    holes: torch.Tensor,
+    state: Evidence | None,
+    scenes: int = 1,
+    pace: float = 1.0,
 ) -> tuple[Fitted, Evidence]:
     """`fitted_reference` of as many frames of each of some scenes, scene by scene. frames: (N, 3, S, S) in [0, 1];
-    holes: (N, 1, S, S)."""
+    holes: (N, 1, S, S). pace: see Window."""
     shown = (aligned.kind > 0).float()
     tint = matching_tint(aligned.colours, frames, holes, aligned.kind)
     matched = torch.lerp(frames, (aligned.colours + tint).clamp(0, 1), shown)
     ground = closed(torch.where(shown > 0, matched, frames), holes * (1 - shown))
-    steps, state = registered(*(x.unflatten(0, (scenes, -1)) for x in (frames, ground, holes, aligned.kind)), state)
+    by_scene = (x.unflatten(0, (scenes, -1)) for x in (frames, ground, holes, aligned.kind))
+    steps, state = registered(*by_scene, state, pace)
     # Everything is taken from where it was before the step; places of cells without any do not count.
     known, places, tint, ground = moved(
         torch.cat([shown, aligned.places * shown, aligned.tint + tint, ground], 1), steps.flatten(0, 1)

@@ -61,6 +61,9 @@ def test_mask_from_a_file(clip, tmp_path, talking_head):
         (["--method", "warp", "--weights", "x", "--reference", "CLIP"], "--weights is for the method 'evi-hrnet'"),
         (["--detector", "hidden", "--reference", "CLIP"], "got 'hidden'"),
         (["--face-box", "10,10,50", "--reference", "CLIP"], "x, y, width, height in pixels, got '10,10,50'"),
+        (["--face", "all"], "--face all needs a --reference for each person"),
+        (["--face", "all", "--face-box", "9,9,50,50", "--reference", "CLIP"], "around one head"),
+        (["--reference", "CLIP", "--reference", "CLIP"], "2 references are for --face all"),
         (["--face-box", "900,10,50,50", "--reference", "CLIP"], "within 176 x 144 pixels"),
     ],
 )

@@ -1,8 +1,9 @@
 """The landmarker's error with one person under one device, measured on that person's reference and taken off.
 
 A network that has never seen somebody places their hidden features where most people have them. What it does so it
-does in every frame. A reference of the uncovered person shows how much: set behind the device as it sits in a frame, in
-the pose of that frame, it makes a picture of which the true points are known.
+does in every frame of about the same pose; a head that is tilted back it gets wrong in another way. A reference of the
+uncovered person shows how much: set behind the device as it sits in a frame, in the pose of that frame, it makes a
+picture of which the true points are known.
 """
 
 from collections import deque
@@ -16,13 +17,15 @@ from .geometry import MESH_POINT_COUNT, fit_similarity, head_pose, pose_angles, 
 from .mesh import extend_points, warp_mesh
 from .reference import Reference
 from .sighting import head_crop, look
-from .track import FrameStatus, TrackedFace
+from .track import USUAL_RATE, FrameStatus, TrackedFace
 
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet
 
-EVERY = 6  # frames between two measurements later
-SETTLED = 24  # the same once KEPT are at hand
+EVERY = 0.24  # seconds between two measurements later
+SETTLED = 0.96  # the same once KEPT are at hand
+NEW_POSE = 10.0  # degrees of yaw and pitch from all that were measured, from which a pose is measured at once
+LIKE_POSE = 12.0  # degrees: a measurement in another pose counts less, by a Gaussian of that width
 DRAWN = 192  # pixels a side, at least, of a crop that is drawn smaller than it is
 HALF = np.array([0.5, 0.5, 0.0])  # the middle of pixel 0
 KEPT = 10  # measurements that are averaged
@@ -31,14 +34,15 @@ KEPT = 10  # measurements that are averaged
 class PersonalCalibration:
     """Corrects the covered face of one person; feed the frames of a clip in order. Looks at no later frame.
 
-    reference: the person without the device. net: what the face was found with; None for the manifest's.
+    reference: the person without the device. net: what the face was found with; None for the manifest's. fps: frames a
+    second.
     """
 
-    def __init__(self, reference: Reference, net: "CoveredLandmarkNet | None" = None):
-        self._net = net
+    def __init__(self, reference: Reference, net: "CoveredLandmarkNet | None" = None, fps: float = USUAL_RATE):
+        self._net, self._fps = net, fps
         self._reference = reference
         self._extended = [extend_points(p.astype(np.float64), head_pose(p)) for p in reference.points]
-        self._measured: deque[np.ndarray] = deque(maxlen=KEPT)
+        self._measured: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=KEPT)  # the pose's angles, and what is off
         self._due = 0
 
     def push(self, frame: np.ndarray, face: TrackedFace, mask: np.ndarray | None = None) -> TrackedFace:
@@ -51,20 +55,25 @@ class PersonalCalibration:
         if face.device is None:  # interpolated: nothing to measure
             return self._corrected(face)
         self._due -= 1
-        if self._due < 0:
-            found = self._measure(frame, self._corrected(face), face, mask)
-            if not self._measured:  # a draft: with its better pose it is measured again
-                self._measured.append(found)
+        is_new = bool(self._away(face).min(initial=np.inf) > NEW_POSE)
+        if self._due < 0 or is_new:
+            self._measured.append((_angles(face), self._measure(frame, self._corrected(face), face, mask)))
+            if is_new:  # a draft: with its better pose it is measured again
                 found = self._measure(frame, self._corrected(face), face, mask)
-                self._measured.clear()
-            self._measured.append(found)
-            self._due = EVERY if len(self._measured) < KEPT else SETTLED
+                self._measured[-1] = (_angles(face), found)
+            self._due = round((EVERY if len(self._measured) < KEPT else SETTLED) * self._fps)
         return self._corrected(face)
+
+    def _away(self, face: TrackedFace) -> np.ndarray:
+        """(N,) degrees by which the face is turned otherwise than each that was measured."""
+        return np.array([np.linalg.norm(_angles(face) - angles) for angles, _ in self._measured])
 
     def _corrected(self, face: TrackedFace) -> TrackedFace:
         if not self._measured:
             return face
-        moved = np.mean(self._measured, axis=0) @ head_pose(face.points)[:3, :3].T
+        away = self._away(face)
+        weights = np.exp(-((away**2 - away.min() ** 2) / LIKE_POSE**2))
+        moved = np.average([found for _, found in self._measured], 0, weights) @ head_pose(face.points)[:3, :3].T
         points = (face.points + moved).astype(np.float32)
         return replace(face, points=points, pose=head_pose(points, face.visibility))
 
@@ -101,3 +110,8 @@ class PersonalCalibration:
 
     def _nearest(self, pose: np.ndarray) -> int:
         return int(np.abs(self._reference.angles[:, :2] - pose_angles(pose)[:2]).sum(1).argmin())
+
+
+def _angles(face: TrackedFace) -> np.ndarray:
+    """(2,) yaw and pitch in degrees."""
+    return pose_angles(face.pose)[:2]

@@ -7,7 +7,7 @@ import numpy as np
 
 from .geometry import BELOW_HEADSET, canonical_points, certainty, fit_similarity, pose_angles, pose_scale, transform
 from .smoothing import OneEuro
-from .track import FaceTrack, FrameStatus, TrackedFace
+from .track import USUAL_RATE, FaceTrack, FrameStatus, TrackedFace
 
 # What is filled in: the face is 15.5 cm wide and 17.7 high, and a device protrudes when the head turns.
 FILLED = 30.0  # centimetres, a side
@@ -125,11 +125,11 @@ class CropTrack:
 
     The similarity comes from the head pose fitted to the points below a headset alone, so that training on
     uncovered faces and use on covered ones see the same crop, and is smoothed by a One-Euro filter (Casiez et al.
-    2012) in units of frames: a still head gets a still crop, a fast one is followed without lag.
+    2012): a still head gets a still crop, a fast one is followed without lag. fps: frames a second.
     """
 
-    def __init__(self) -> None:
-        self._filter = OneEuro(min_cutoff=0.05, beta=2.0)
+    def __init__(self, fps: float = USUAL_RATE) -> None:
+        self._filter = OneEuro(min_cutoff=0.05, beta=2.0, fps=fps)
 
     def push(self, face: TrackedFace) -> Crop:
         """The crop for the next frame in which the face is not missing."""

@@ -4,6 +4,7 @@ import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..video import VideoReader
-from ..video.source import Source
+from ..video.source import Source, readable
 from ..video.views import FLAT, views_of
 from .follow import Wearer, track_clip
 from .heads import HeadDetector
@@ -61,7 +62,7 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
             known = ", ".join(sorted(PHOTOS))
             raise InputError(f"The reference folder {path} holds no photo ({known}; HEIC with pillow-heif).")
         return reference_from_frames([read_photo(p) for p in photos], still=True, count=count)[0]
-    if path.suffix.lower() in PHOTOS | HEIC:
+    if path.suffix.lower() in PHOTOS | HEIC and not isinstance(readable(path), BytesIO):  # or it is an animation
         return reference_from_frames([read_photo(path)], still=True, count=count)[0]
     with VideoReader(path) as reader:
         every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)

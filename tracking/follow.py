@@ -41,7 +41,8 @@ class Wearer:
     "interpolate": gaps of up to MAX_GAP seconds are bridged linearly (held at a scene's ends), longer ones are missing;
     "hold": the last position stays; "untouched": the frame is missing; "error": InputError. detector: one of
     tracking.heads.MODES. box: (x, y, width, height) in pixels around that person's head in the first frame, or None.
-    wearing: whoever has a device before the eyes, where the one followed has none. fps: frames a second.
+    wearing: whoever has a device before the eyes, where the one followed has none. fps: frames a second. required:
+    whether it is an error if they are nowhere seen.
 
     Raises InputError for an unknown name.
     """
@@ -52,6 +53,7 @@ class Wearer:
     box: Box | None = None
     wearing: bool = False
     fps: float = USUAL_RATE
+    required: bool = True
 
     def __post_init__(self) -> None:
         if self.on_missing not in ON_MISSING:
@@ -87,7 +89,7 @@ def follow(
     """
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother(wearer.fps)
-    calibration = None if reference is None else PersonalCalibration(reference)
+    calibration = None if reference is None else PersonalCalibration(reference, fps=wearer.fps)
     most = MOST if masked or wearer.wearing else wearer.face + 1
     own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=most, fps=wearer.fps)
     try:
@@ -115,6 +117,27 @@ def beside(items: Iterable[Item], made_of: Callable[[Iterator[Item]], Iterator[M
     with closing(made_of(passing())) as made:
         for one in made:
             yield held.popleft(), one
+
+
+def copied(items: Iterator[Item], count: int) -> list[Iterator[Item]]:
+    """The same items for several readers. What all have read is let go of; itertools.tee keeps 57 of them, even for one
+    reader, which of large frames is a GB."""
+    if count == 1:
+        return [items]
+    waiting: list[deque[Item]] = [deque() for _ in range(count)]
+
+    def reader(own: deque[Item]) -> Iterator[Item]:
+        while True:
+            if not own:
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                for other in waiting:
+                    other.append(item)
+            yield own.popleft()
+
+    return [reader(own) for own in waiting]
 
 
 def track_clip(
@@ -171,7 +194,7 @@ def _tracked(
     absent = 0  # frames since `previous`, or since the scene's start
     pending = 0  # of those, how many have not been decided yet
     found_any = waiting = False
-    for count, (frame, mask, upcoming) in enumerate(_with_upcoming(pictures), 1):
+    for count, (frame, mask, upcoming) in enumerate(with_upcoming(pictures), 1):
         _check_size(frame)
         longest_gap = _longest_gap(frame, wearer.fps)
         cut = cuts(frame)
@@ -218,7 +241,7 @@ def _tracked(
             if pending > longest_gap:
                 yield from (TrackedFace.missing(previous, scene) for _ in range(pending))
                 pending = 0
-    if not found_any:
+    if not found_any and wearer.required:
         if most_faces:
             raise InputError(
                 f"Face {wearer.face} was asked for, counted from 0, but no frame shows more than {most_faces}; "
@@ -231,7 +254,7 @@ def _tracked(
     yield from _held(previous, pending, scene)
 
 
-def _with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]]:
+def with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]]:
     """Each picture with the frames after it, as far as they are looked at together."""
     pictures = iter(pictures)
     while some := list(islice(pictures, TOGETHER)):

@@ -95,7 +95,8 @@ def describe_scores(scores: Sequence[FrameScore], chosen: Sequence[int]) -> str:
     for score in (scores[t] for t in chosen):
         lines.append(
             f"Frame {score.frame}: yaw {score.yaw:+.0f} and pitch {score.pitch:+.0f} degrees, "
-            f"eyes open {score.openness:.2f}, sharpness {score.sharpness:.0f}."
+            f"eyes open {score.openness:.2f}, sharpness {score.sharpness:.0f}"
+            f"{''.join(f', with {thing}' for thing in score.besides)}."
         )
     return "\n".join(lines)
 

@@ -1,19 +1,26 @@
 """The uncovered person: choosing a few good frames of an enrolment clip, and holding them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from ..errors import InputError
-from .geometry import FACE_OVAL, eye_openness, head_pose, pose_angles
+from .crop import Crop
+from .geometry import FACE_OVAL, canonical_points, eye_openness, head_pose, pose_angles
 from .track import FaceTrack, FrameStatus
 
 OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
 YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
 BARE = 0.02  # share of the crop around the head that a device may fill, as one on the forehead does, at half the score
 SHARPNESS_WIDTH = 160  # pixels: faces are compared at one size, or large ones would look blurred
+FEW = 0.2  # share of bare pictures below which what they show besides was missed, and all are used
+
+# Glasses: the bar over the bridge of the nose, where skin is smooth, and those at the temples are lines along x.
+NOSE_BRIDGE, CORNERS = 168, (33, 133, 263, 362)  # points of the face
+BAND, BAND_CELLS = 16.0, 160  # centimetres and pixels, a side, of the crop that is looked at
+GLASSES = 0.38  # evidence from which there are some; see docs/cases.md for how often that is right
 
 
 @dataclass(frozen=True)
@@ -21,12 +28,13 @@ class Reference:
     """Pictures of the uncovered person, eyes open, at different head poses.
 
     images: N arrays (H, W, 3) uint8 RGB, each of its own size. points: (N, 478, 3) pixels. angles: (N, 3) yaw,
-    pitch, roll in degrees.
+    pitch, roll in degrees. remarks: what a user should know of how they were chosen.
     """
 
     images: tuple[np.ndarray, ...]
     points: np.ndarray
     angles: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -36,13 +44,13 @@ class Reference:
         if other is None or other is self:
             return self
         points, angles = (np.concatenate(both) for both in ((self.points, other.points), (self.angles, other.angles)))
-        return Reference((*self.images, *other.images), points, angles)
+        return Reference((*self.images, *other.images), points, angles, (*self.remarks, *other.remarks))
 
 
 @dataclass(frozen=True)
 class FrameScore:
     """How good one enrolment frame is. `score` is sharpness, lowered for half-shut eyes and for a device somewhere at
-    the head; 0 means unusable. covered: a device is before the eyes."""
+    the head; 0 means unusable. covered: a device is before the eyes. besides: what it shows beside the bare face."""
 
     frame: int
     yaw: float
@@ -51,6 +59,7 @@ class FrameScore:
     sharpness: float
     score: float
     covered: bool = False
+    besides: tuple[str, ...] = ()
 
 
 def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameScore]:
@@ -66,19 +75,51 @@ def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameSc
         lids = float(np.clip(openness[t] / max(usual, OPEN_EYES), 0, 1)) ** 2
         device = track.devices[t]
         covered = device is not None and device.over_eyes(track.points[t]) > 0.5
-        bare = 1.0 if device is None else 0.5 ** float((device.probability > 0.5).mean() / BARE)
+        filled = 0.0 if device is None else float((device.probability > 0.5).mean()) / BARE
+        bare = 0.5**filled
         score = 0.0 if shut or covered else sharp * lids * bare
         yaw, pitch = float(angles[t, 0]), float(angles[t, 1])
-        scores.append(FrameScore(t, yaw, pitch, float(openness[t]), sharp, score, covered))
+        besides = ("a headset",) if filled > 1 else ()
+        if score > 0 and wears_glasses(frame, track.points[t]):
+            besides = (*besides, "glasses")
+        scores.append(FrameScore(t, yaw, pitch, float(openness[t]), sharp, score, covered, besides))
     return scores
 
 
+def wears_glasses(frame: np.ndarray, points: np.ndarray) -> bool:
+    """Whether an uncovered face wears glasses. frame: (H, W, 3) uint8; points: (478, 3) pixels.
+
+    How much the brightness changes downwards, by how much it varies around the eyes: over the bridge of the nose, and
+    half of that at the temple where it changes less.
+    """
+    model = canonical_points()
+    centre = (0.0, float(model[list(CORNERS), 1].mean()), float(model[NOSE_BRIDGE, 2]))
+    band = Crop.around(head_pose(points), BAND, centre).shrunk(frame, BAND_CELLS)
+    grey = cv2.GaussianBlur(cv2.cvtColor(band, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.2)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
+    middle = BAND_CELLS // 2
+    contrast = float(grey[middle - 33 : middle + 42, middle - 58 : middle + 58].std()) + 4  # of 255: sensor noise
+
+    def bar(across: int, above: int, below: int) -> float:
+        """The most by which rows of a strip 13 pixels wide differ in how they change downwards."""
+        place = np.s_[middle - above : middle + below, middle + across - 6 : middle + across + 7]
+        return float(np.ptp(down[place].mean(1))) / contrast
+
+    return bar(0, 16, 17) + 0.5 * min(bar(-62, 14, 10), bar(62, 14, 10)) > GLASSES
+
+
 def pick_frames(scores: Sequence[FrameScore], count: int) -> list[int]:
-    """The best frame of each pose bin, the most frontal bin first, at most `count` of them."""
+    """The best frame of each pose bin, the most frontal bin first, at most `count` of them.
+
+    Frames with glasses, or with a headset somewhere at the head, are left out where there are others: what is shown now
+    and then flickers.
+    """
+    usable = [s for s in scores if s.score > 0]
+    bare = [s for s in usable if not s.besides]
     best: dict[tuple[int, int], FrameScore] = {}
-    for s in scores:
+    for s in bare if len(bare) >= FEW * len(usable) else usable:
         key = (round(s.yaw / YAW_BIN), round(s.pitch / PITCH_BIN))
-        if s.score > 0 and (key not in best or s.score > best[key].score):
+        if key not in best or s.score > best[key].score:
             best[key] = s
     by_angle = sorted(best.items(), key=lambda item: abs(item[0][0]) + abs(item[0][1]))
     return [s.frame for _, s in by_angle[:count]]
@@ -118,7 +159,16 @@ def pick_reference(
         raise InputError(
             "The reference needs a picture of the uncovered face, but no face was found in it; use another photo."
         )
-    return make_reference([frames[t] for t in chosen], track.points[chosen]), scores, chosen
+    reference = make_reference([frames[t] for t in chosen], track.points[chosen])
+    return replace(reference, remarks=_remarks(scores, chosen)), scores, chosen
+
+
+def _remarks(scores: Sequence[FrameScore], chosen: Sequence[int]) -> tuple[str, ...]:
+    """What to say of the chosen frames."""
+    besides = sorted({thing for t in chosen for thing in scores[t].besides})
+    if not besides:
+        return ()
+    return (f"The reference shows {' and '.join(besides)}, which may show in the result: a picture without is better.",)
 
 
 def make_reference(images: Sequence[np.ndarray], points: np.ndarray) -> Reference:

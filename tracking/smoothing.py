@@ -20,10 +20,13 @@ from .track import USUAL_RATE, FrameStatus, TrackedFace
 
 
 class OneEuro:
-    """One-Euro filter (Casiez et al. 2012) on an array, in frames: cut-off = min_cutoff + beta * |speed| per frame."""
+    """One-Euro filter (Casiez et al. 2012) on an array: cut-off = min_cutoff + beta * |speed|, in frames of USUAL_RATE.
 
-    def __init__(self, min_cutoff: float, beta: float):
-        self._min_cutoff, self._beta = min_cutoff, beta
+    fps: frames a second, of those that it is fed.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float, fps: float = USUAL_RATE):
+        self._min_cutoff, self._beta, self._pace = min_cutoff, beta, USUAL_RATE / fps
         self._value: np.ndarray | None = None
         self._speed: np.ndarray | float = 0.0
 
@@ -31,9 +34,9 @@ class OneEuro:
         if self._value is None:
             self._value = value
             return value
-        speed_gain = _gain(0.15)
-        self._speed = speed_gain * (value - self._value) + (1 - speed_gain) * self._speed
-        gain = _gain(self._min_cutoff + self._beta * np.abs(self._speed))
+        speed_gain = _gain(0.15, self._pace)
+        self._speed = speed_gain * (value - self._value) / self._pace + (1 - speed_gain) * self._speed
+        gain = _gain(self._min_cutoff + self._beta * np.abs(self._speed), self._pace)
         self._value = gain * value + (1 - gain) * self._value
         return self._value
 
@@ -94,9 +97,9 @@ class RandomWalk:
         return self._value
 
 
-def _gain(cutoff: np.ndarray | float) -> np.ndarray | float:
-    r = 2 * np.pi * np.asarray(cutoff)
-    return r / (r + 1)
+def _gain(cutoff: np.ndarray | float, pace: float) -> np.ndarray | float:
+    """Weight of a new value after `pace` frames, of which each leaves 1 / (1 + 2 pi cutoff) of the past."""
+    return 1 - (1 + 2 * np.pi * np.asarray(cutoff)) ** -pace
 
 
 PIVOT = np.array([0.0, 3.5, -5.0])  # face coordinates, centimetres: the middle of what a headset leaves in sight

@@ -19,7 +19,7 @@ from ..errors import InputError
 from .colour import RgbDecoder
 from .hdr import TRANSFERS
 from .info import Orientation, VideoInfo, frame_rate, index_packets, stated_rate
-from .source import UNDECODABLE, Source, describe, open_source, time_origin, video_stream
+from .source import UNDECODABLE, Source, describe, open_source, readable, time_origin, video_stream
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,8 @@ class VideoReader:
     damaged: int
 
     def __init__(self, source: Source) -> None:
-        self._source = source
         self._name = describe(source)
+        self._source = source = readable(source)
         self._iterations: WeakSet[Iterator[Frame]] = WeakSet()
         self.damaged = 0
         with open_source(source) as container:

@@ -16,6 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from ..errors import InputError
+from .webp import HEAD, is_animated_webp, unpacked
 
 Source = str | Path | BytesIO
 
@@ -31,6 +32,20 @@ UNDECODABLE = (
     av.error.UnknownError,
     av.error.classes[errno.EINVAL],
 )
+
+
+def readable(source: Source) -> Source:
+    """The source itself, or what FFmpeg can read in its place, in memory. Raises InputError, see video.webp."""
+    if isinstance(source, BytesIO):
+        content = source.getbuffer()
+        return unpacked(bytes(content), describe(source)) if is_animated_webp(bytes(content[:HEAD])) else source
+    path = Path(source)
+    if not path.is_file():
+        return source
+    with path.open("rb") as file:
+        if not is_animated_webp(file.read(HEAD)):
+            return source
+    return unpacked(path.read_bytes(), describe(source))
 
 
 def describe(source: Source) -> str:

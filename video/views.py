@@ -36,10 +36,13 @@ class View:
         part = picture[self.place]
         if self.width == 1:
             return part
-        height, width = part.shape[:2]
-        size = (round(width * self.width), height) if self.width > 1 else (width, round(height / self.width))
         how = cv2.INTER_NEAREST if picture.ndim == 2 else cv2.INTER_CUBIC
-        return cv2.resize(part, size, interpolation=how)
+        return cv2.resize(part, self.size(picture.shape[:2])[::-1], interpolation=how)
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the view of a frame of `size`."""
+        height, width = (len(range(*part.indices(length))) for part, length in zip(self.place, size, strict=True))
+        return (height, round(width * self.width)) if self.width > 1 else (round(height / self.width), width)
 
     def box(
         self, box: tuple[float, float, float, float], size: tuple[int, int]

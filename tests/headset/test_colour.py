@@ -46,6 +46,22 @@ def test_few_pixels_teach_nothing():
     assert not model.log_odds(bins).any()
 
 
+@pytest.mark.parametrize("fps", [8, 240])
+def test_new_light_is_learnt_in_as_many_seconds_whatever_the_frame_rate(fps):
+    pixels, device = picture()
+    brighter = colour_bins(np.where(pixels < 100, 70, pixels).astype(np.uint8))
+
+    def learnt(rate: float) -> float:
+        """How likely the new colour is on the device after a second."""
+        model = ColourModel(rate)
+        model.learn(colour_bins(pixels), device, ~device)
+        for _ in range(round(rate)):
+            model.learn(brighter, device, ~device)
+        return model._device[brighter[0, 0]]
+
+    assert learnt(fps) == pytest.approx(learnt(25), rel=0.02)
+
+
 def test_new_light_is_learnt_over_some_frames():
     pixels, device = picture()
     model = ColourModel()

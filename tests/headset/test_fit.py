@@ -56,6 +56,16 @@ def test_it_is_followed_when_it_slips():
     assert np.abs(np.diff(ious)).max() < 0.02  # slowly
 
 
+@pytest.mark.parametrize("fps", [8, 240])
+def test_it_is_followed_as_fast_whatever_the_frame_rate(fps):
+    def after_a_quarter_of_a_second(rate: float) -> float:
+        fit = SilhouetteFit(fps=rate)
+        fitted(fit, bare())
+        return fitted(fit, bare(shift=(0.0, 0.8)), frames=max(round(0.25 * rate), 1))[-1]
+
+    assert after_a_quarter_of_a_second(fps) == pytest.approx(after_a_quarter_of_a_second(25), abs=0.02)
+
+
 def test_a_known_device_keeps_its_measures_and_finds_its_seat():
     known, pose = preset("visionpro"), posed_face().pose
     fit = SilhouetteFit(known)

@@ -147,6 +147,23 @@ def test_a_strap_that_is_clearly_seen_survives():
     assert mask_iou(mask[strap], exact[strap]) > 0.85
 
 
+@pytest.mark.parametrize("name", ["quest", "index"])
+def test_straps_can_be_left_in_the_picture(talking_head, talking_head_track, name):
+    """Without them the body stays masked, and of the strap a rim by which the mask is generous."""
+    large, face = cv2.resize(talking_head[0], None, fx=2, fy=2), talking_head_track[0]
+    to_large = np.diag([2.0, 2.0, 2.0, 1.0])
+    face = replace(face, points=2 * face.points, pose=to_large @ face.pose)
+    whole, body = preset(name), replace(preset(name), side_strap=0.0, top_strap=0.0)
+    picture, mask = HeadsetArtist(whole).draw(large, face)
+    box = HeadsetArtist(body).mask(face, large.shape[:2])
+    patch = Network(shift=(0, 0))(mask, face)
+    with_straps, without = (DeviceMasker(straps=straps).push(picture, face, patch) for straps in (True, False))
+    away = cv2.distanceTransform(1 - box, cv2.DIST_L2, 5) > pose_scale(face.pose)
+    strap = (mask > box) & away
+    assert strap.sum() > 200 and with_straps[strap].mean() > 0.8
+    assert without[strap].mean() < 0.1 and without[box > 0].mean() > 0.98
+
+
 def test_it_is_generous_by_three_millimetres_and_grows_by_centimetres():
     extents = []
     for grow in (EDGE, 0.0, 1.0):

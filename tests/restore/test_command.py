@@ -31,7 +31,8 @@ def simulate(folder: Path, talking_head: np.ndarray) -> Callable[..., int]:
     photo = write_clip(folder.parent / "me.png", talking_head[:1], codec="png", pix_fmt="rgb24")
 
     def run(source: Path, out: Path, *more: str) -> int:
-        options = ["--mask", "simulate", "--reference", str(photo), "--method", "warp", *more]
+        reference = [] if "--reference" in more else ["--reference", str(photo)]
+        options = ["--mask", "simulate", *reference, "--method", "warp", *more]
         return main(["deocclude", str(source), "--out", str(out), *options])
 
     return run

@@ -257,6 +257,6 @@ def test_how_much_is_corrected_changes_slowly(
 
 def test_where_nothing_tells_all_is_corrected_until_something_does() -> None:
     unknown = float("nan")
-    found = evi._steadied(torch.tensor([unknown, unknown, 0.0, unknown]), None)
+    found = evi._steadied(torch.tensor([unknown, unknown, 0.0, unknown]), None, 0.2)
     assert torch.allclose(found, torch.tensor([1.0, 1.0, 0.8, 0.8]))
-    assert torch.allclose(evi._steadied(torch.tensor([unknown]), found[-1:]), torch.tensor([0.8]))
+    assert torch.allclose(evi._steadied(torch.tensor([unknown]), found[-1:], 0.2), torch.tensor([0.8]))

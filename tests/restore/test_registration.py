@@ -46,12 +46,17 @@ def covered(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def registered(
-    frame: np.ndarray, picture: np.ndarray, hole: np.ndarray, shown: np.ndarray, before: Evidence | None
+    frame: np.ndarray,
+    picture: np.ndarray,
+    hole: np.ndarray,
+    shown: np.ndarray,
+    before: Evidence | None,
+    pace: float = 1.0,
 ) -> tuple[np.ndarray, Evidence]:
     """The picture moved to meet one frame."""
     frames, pictures = (torch.from_numpy(x.astype(np.float32)).permute(2, 0, 1)[None] for x in (frame, picture))
     holes, kind = (torch.from_numpy(x.astype(np.float32))[None, None] for x in (hole, shown))
-    steps, evidence = rim.registered(*(x[None] for x in (frames, pictures, holes, kind)), before)
+    steps, evidence = rim.registered(*(x[None] for x in (frames, pictures, holes, kind)), before, pace)
     return moved(pictures, steps[0])[0].permute(1, 2, 0).numpy(), evidence
 
 
@@ -104,6 +109,21 @@ def test_frames_are_averaged_and_old_ones_forgotten(portrait: np.ndarray, hole: 
     assert found[3] == pytest.approx(1, abs=0.125)
     assert all(a > b - 0.025 for a, b in zip(found[3:], found[4:], strict=False))  # no jump, and one way
     assert 0 < found[4] < 1 and found[-1] < -0.6
+
+
+@pytest.mark.parametrize("fps", [8, 240])
+def test_old_frames_are_forgotten_in_as_many_seconds_whatever_the_frame_rate(
+    portrait: np.ndarray, hole: np.ndarray, fps: int
+) -> None:
+    def after(rate: float) -> float:
+        """Where the reference belongs after a quarter of a second in which it belonged elsewhere, from a second on."""
+        frame, evidence, pace = covered(portrait, hole), None, 25 / rate
+        for reference, seconds in ((shifted(portrait, 1, 0), 1.0), (shifted(portrait, -1, 0), 0.25)):
+            for _ in range(round(seconds * rate)):
+                _, evidence = registered(frame, reference, hole, EVERYWHERE, evidence, pace)
+        return float(SIDE * evidence.displacement[0, 0, 0])
+
+    assert after(fps) == pytest.approx(after(25), abs=0.2)
 
 
 def test_what_is_not_certain_moves_less_and_never_far() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from weakref import WeakSet
@@ -16,9 +17,9 @@ from faces_of import inside_oval
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.headset.sources import DetectedHeadset, GivenMask, SimulatedHeadset
-from hmd_removal.restore.video import copied, deocclude_video
+from hmd_removal.restore.video import deocclude_video
 from hmd_removal.tracking.enrol import reference_from_frames
-from hmd_removal.tracking.follow import Wearer
+from hmd_removal.tracking.follow import Wearer, copied
 from hmd_removal.tracking.head_search import Box
 from hmd_removal.tracking.reference import Reference
 from hmd_removal.tracking.track import FrameStatus
@@ -246,6 +247,55 @@ def test_of_two_faces_the_chosen_one_gets_the_headset(tmp_path, talking_head, ta
         assert changed.mean() > 0.002 and changed[:, :, side].sum() > 0.98 * changed.sum()
     with pytest.raises(InputError, match="Face 2 was asked for"):
         deocclude_video(source, target, mask=BAND, reference=reference, wearer=Wearer(2))
+
+
+class TestEveryone:
+    """Two people side by side, both with a headset on: the man, and his mirror image."""
+
+    @pytest.fixture
+    def people(self, talking_head, talking_head_track) -> list[Reference]:
+        """A reference for each; the right one's eyes are painted over, to be told from the left one's."""
+        mirrored = reference_from_frames([talking_head[0][:, ::-1]], still=True)[0]
+        painted = mirrored.images[0].copy()
+        x0, y0 = mirrored.points[0, :, :2].min(0).astype(int)
+        x1, y1 = mirrored.points[0, :, :2].max(0).astype(int)
+        painted[y0 : (y0 + y1) // 2, x0:x1] = (np.indices(((y0 + y1) // 2 - y0, x1 - x0)).sum(0) % 6 < 3)[
+            ..., None
+        ] * 255
+        return [reference_from_frames([talking_head[0]], still=True)[0], replace(mirrored, images=(painted,))]
+
+    @pytest.fixture
+    def source(self, wearer, tmp_path) -> Path:
+        frames = np.concatenate([wearer[0][:6], wearer[0][:6, :, ::-1]], 2)
+        return write_clip(tmp_path / "two.mkv", frames, codec="ffv1", pix_fmt="bgr0")
+
+    def test_is_restored_by_the_reference_of_their_own_from_left_to_right(
+        self, source, target, people, wearer, talking_head
+    ):
+        report = deocclude_video(source, target, mask=DetectedHeadset(), reference=people, quality="lossless")
+        assert "left to right: reference 1: frames 0-5; reference 2: frames 0-5." in report.summary
+        with VideoReader(target) as after:
+            result = np.stack([frame.pixels for frame in after]).astype(int)
+        holes, truth = wearer[1][:6] > 0, talking_head[:6].astype(int)
+        left = np.abs(result[:, :, :176] - truth)[holes].mean()
+        right = np.abs(result[:, :, 176:] - truth[:, :, ::-1])[holes[:, :, ::-1]].mean()
+        assert left < 15 and right > 1.5 * left, "the painted reference is the right one's"
+
+    def test_who_has_no_reference_is_left_as_they_are_and_the_report_says_it(self, source, target, people):
+        report = deocclude_video(source, target, mask=DetectedHeadset(), reference=people[:1], quality="lossless")
+        assert "Somebody else wears a headset in frames 0-5" in report.summary
+        with VideoReader(source) as before, VideoReader(target) as after:
+            for a, b in zip(before, after, strict=True):
+                assert (a.pixels[:, 200:] == b.pixels[:, 200:]).all() and (a.pixels != b.pixels).any()
+
+    def test_a_reference_of_somebody_who_is_not_there_is_said(self, source, target, people):
+        report = deocclude_video(source, target, mask=DetectedHeadset(), reference=[*people, people[0]])
+        assert "reference 3: nobody." in report.summary
+
+    def test_is_refused_with_a_mask(self, source, target, people):
+        with pytest.raises(InputError, match="with a mask, remove one headset after the other"):
+            deocclude_video(source, target, mask=BAND, reference=people)
+        assert nothing_left(target)
 
 
 class TestBadInput:

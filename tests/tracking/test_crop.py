@@ -54,6 +54,20 @@ def test_a_moving_head_is_followed():
     assert crop.to_crop(shifted(posed_face(), 114).points, 256)[1, 0] == pytest.approx(128, abs=6)
 
 
+@pytest.mark.parametrize("fps", [8, 240])
+def test_it_follows_as_fast_whatever_the_frame_rate(fps):
+    """A head that jumps by a tenth of the crop: after half a second the crop is where it is at the usual rate."""
+
+    def after(rate: float) -> float:
+        track = CropTrack(rate)
+        track.push(posed_face())
+        for _ in range(round(0.5 * rate)):
+            crop = track.push(shifted(posed_face(), 30))
+        return crop.x - CropTrack().push(posed_face()).x
+
+    assert after(fps) == pytest.approx(after(25), abs=2)
+
+
 def test_what_a_headset_hides_has_no_influence(talking_head, talking_head_track):
     artist = HeadsetArtist(preset("quest"))
     for t in (0, 20, 40):

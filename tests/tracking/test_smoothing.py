@@ -22,6 +22,16 @@ def test_noise_shrinks_and_a_ramp_is_followed():
     assert [smooth(np.array([float(x)]))[0] for x in range(60)][-1] == pytest.approx(59, abs=1)
 
 
+@pytest.mark.parametrize("fps", [8, 240])
+def test_it_trails_by_as_many_seconds_whatever_the_frame_rate(fps):
+    def trail(rate: float) -> float:
+        """Seconds by which a value that grows by one a second is late."""
+        smooth, times = OneEuro(min_cutoff=0.05, beta=0.02, fps=rate), np.arange(0, 8, 1 / rate)
+        return [t - smooth(np.array([t]))[0] for t in times][-1]
+
+    assert trail(fps) == pytest.approx(trail(25), abs=0.5 / min(fps, 25))  # half a frame
+
+
 def test_constant_velocity_by_hand():
     smooth = ConstantVelocity()
     noise, push = np.array([1.0]), np.array([0.5])
