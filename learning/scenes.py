@@ -1,17 +1,13 @@
-"""Training samples of the aligned generator as scenes: somebody behind a headset, and which picture of them is given.
+"""Training samples as scenes: frames of somebody, behind a headset that is drawn, as the product would see them.
 
-Whoever draws samples chooses frames and picture (personal.footage, lab.generator.pairs); here they become what the
-product would see.
+Whoever draws samples chooses the frames (personal.footage, lab.generator.pairs).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
-from torch.utils.data import Dataset
 
 from ..headset.draw import HEADSETS, HeadsetArtist, Look, randomised
 from ..models.covered_landmarks import CROP_CENTRE, INPUT_SIDE
@@ -23,8 +19,6 @@ from ..tracking.track import FrameStatus, TrackedFace
 
 SIDE = 192  # pixels of a crop that is filled: 6.4 a centimetre, a little less than the store has
 SCENE_SIDE, SCENE_CENTIMETRES = 320, 50.0
-PICTURE_SIDE = 320  # pixels of a reference: 7 a centimetre, as fine as most portraits are
-PICTURE_CENTIMETRES = 46.0  # of the world that it shows, at the face's distance
 RUN = 3  # frames of a sample, for what learns in time
 AS_NAMED = 0.3  # share of headsets that look like the device that the preset is named after
 MARGIN = 3  # pixels by which a mask is larger than the device, at most
@@ -35,7 +29,7 @@ class Drawn:
     """T frames of somebody behind a headset. truth, covered: (T, SIDE, SIDE, 3) uint8 crops as they are filled; hole:
     (T, SIDE, SIDE) uint8, 1 where anything of a pixel is hidden. points: (T, 478, 3), the true face in cells of the
     grid. seen: (T, 128, 128, 3) uint8, the crops in which the landmarker looks; to_cells: (T, 4, 4) from those crops'
-    sides to cells. reference: number of the picture in the store; same_day: whether it is of the same day."""
+    sides to cells."""
 
     truth: np.ndarray
     covered: np.ndarray
@@ -43,24 +37,14 @@ class Drawn:
     points: np.ndarray
     seen: np.ndarray
     to_cells: np.ndarray
-    reference: int
-    same_day: bool
-
-
-class Maker(Protocol):
-    """Whatever draws samples."""
-
-    def draw(self, rng: np.random.Generator) -> Drawn:
-        """A sample, by nothing but the given generator's chance."""
 
 
 Scene = tuple[np.ndarray, TrackedFace]
 """A picture, (SCENE_SIDE, SCENE_SIDE, 3) uint8, and the uncovered face in it."""
 
 
-def behind_a_headset(scenes: Sequence[Scene], reference: int, rng: np.random.Generator, *, same_day: bool) -> Drawn:
-    """A sample of up to RUN scenes that follow each other; the last one stays where there are fewer. reference: number
-    of the picture that is given, same_day: whether that is of the same day."""
+def behind_a_headset(scenes: Sequence[Scene], rng: np.random.Generator) -> Drawn:
+    """Up to RUN scenes that follow each other; the last one stays where there are fewer."""
     artist = _artist(rng)
     grow = int(rng.integers(0, MARGIN + 1))
     jitter = rng.normal(0, (0.01, 0.01, 0.03, 1.5))
@@ -72,20 +56,13 @@ def behind_a_headset(scenes: Sequence[Scene], reference: int, rng: np.random.Gen
                 hidden = cv2.dilate(hidden, np.ones((2 * grow + 1,) * 2, np.uint8))
         picture, face = scenes[min(t, len(scenes) - 1)]
         frames.append(_frame(picture, covered, hidden, face, jitter + rng.normal(0, (2e-3, 2e-3, 3e-3, 0.1)), rng))
-    return Drawn(*(np.stack(values) for values in zip(*frames, strict=True)), reference, same_day)
+    return Drawn(*(np.stack(values) for values in zip(*frames, strict=True)))
 
 
 def scene(picture: np.ndarray, points: np.ndarray) -> Scene:
     """An (H, W, 3) uint8 picture as it is, cut to the head. points: (478, 3) pixels."""
     crop = upright(points)
     return crop.take(picture, SCENE_SIDE), face_of(crop.to_crop(points, SCENE_SIDE).astype(np.float32))
-
-
-def picture(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What of an (H, W, 3) uint8 frame is given as a reference: (PICTURE_SIDE, PICTURE_SIDE, 3), and the points in
-    it."""
-    crop = upright(points, PICTURE_CENTIMETRES)
-    return crop.shrunk(frame, PICTURE_SIDE), crop.to_crop(points, PICTURE_SIDE).astype(np.float32)
 
 
 def upright(points: np.ndarray, centimetres: float = SCENE_CENTIMETRES) -> Crop:
@@ -129,22 +106,3 @@ def _frame(
         looked_at.shrunk(covered, INPUT_SIDE),
         (cells @ looked_at.to_frame()).astype(np.float32),
     )
-
-
-class Samples(Dataset):
-    """Batch k of a training run, the same for the same seed whatever was drawn before."""
-
-    def __init__(self, maker: Maker, *, batch: int, steps: int, seed: int):
-        self._maker, self._batch, self._steps, self._seed = maker, batch, steps, seed
-
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        rngs = (np.random.default_rng((self._seed, step, i)) for i in range(self._batch))
-        return collate([self._maker.draw(rng) for rng in rngs])
-
-
-def collate(samples: list[Drawn]) -> dict[str, torch.Tensor]:
-    """Samples to a batch: as in Drawn with a leading B."""
-    return {name: torch.from_numpy(np.stack([vars(sample)[name] for sample in samples])) for name in vars(samples[0])}

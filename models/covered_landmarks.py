@@ -9,6 +9,7 @@ docs/models/covered_landmarks.md.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -59,6 +60,17 @@ class LandmarkPrediction:
     heat: torch.Tensor
     anchors: torch.Tensor
     drafts: tuple[torch.Tensor, ...] = ()
+
+
+class Seen(NamedTuple):
+    """What the network sees in B crops. flat: (B, F), features and where ANCHORS are; local: (B, 20, 32, 32), features
+    where they lie. mask, heat, anchors: as in LandmarkPrediction."""
+
+    flat: torch.Tensor
+    local: torch.Tensor
+    mask: torch.Tensor
+    heat: torch.Tensor
+    anchors: torch.Tensor
 
 
 class Block(nn.Module):
@@ -145,6 +157,10 @@ class CoveredLandmarkNet(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(self, crops: torch.Tensor) -> LandmarkPrediction:
+        return self.placed(self.seen(crops))
+
+    def seen(self, crops: torch.Tensor) -> Seen:
+        """The part of the network that looks at the picture."""
         fine = self.stem(crops - 0.5)
         quarter = self.stages[0](fine)
         eighth = self.stages[1](quarter)
@@ -155,11 +171,15 @@ class CoveredLandmarkNet(nn.Module):
         heat = self.heat_head(grid).float()
         anchors, peaks = locate(heat)
         places = torch.cat([4 * (anchors.flatten(1) - 0.5), peaks], 1)
-        code = self.code(torch.cat([self.squeeze(deep).flatten(1), places.to(deep.dtype)], 1))
-        local = self.local(torch.cat([quarter, grid], 1))
+        flat = torch.cat([self.squeeze(deep).flatten(1), places.to(deep.dtype)], 1)
+        return Seen(flat, self.local(torch.cat([quarter, grid], 1)), mask[:, 0].float(), heat, anchors)
+
+    def placed(self, seen: Seen) -> LandmarkPrediction:
+        """The part that poses and shapes a face by it."""
+        code = self.code(seen.flat)
         # Geometry in float32: a bfloat16 has no more than 8 bits for a position.
-        with full_precision(crops.device):
-            code, local = code.float(), local.float()
+        with full_precision(seen.flat.device):
+            code, local = code.float(), seen.local.float()
             posing, shaping = self.pose_head(code), self.shape_head(code)
             pose, points = self._posed(posing, shaping)
             drafts = []
@@ -170,8 +190,13 @@ class CoveredLandmarkNet(nn.Module):
                 pose, points = self._posed(posing, shaping)
             spread = _spread(rearrange(self.spread_head(code), "b (p c) -> b p c", c=3))
             visible, present = self.visible_head(code), self.present_head(code)[:, 0]
-        mask = mask[:, 0].float()
-        return LandmarkPrediction(points, spread, pose, visible, present, mask, heat, anchors, tuple(drafts))
+        return LandmarkPrediction(
+            points, spread, pose, visible, present, seen.mask, seen.heat, seen.anchors, tuple(drafts)
+        )
+
+    def shaping(self) -> nn.ModuleList:
+        """The layers of `placed` that decide pose and shape: what differs from person to person."""
+        return nn.ModuleList([self.code, self.pose_head, self.shape_head, self.refinements])
 
     def _posed(self, posing: torch.Tensor, shaping: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The pose and the points of the face model, from (B, 9) and (B, 80)."""

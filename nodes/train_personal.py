@@ -37,9 +37,9 @@ class TrainPersonal(io.ComfyNode):
             category="HMD Removal/Personal",
             description=(
                 "Learns one person's face from a minute or two of their video without the headset: look into the "
-                "camera, talk, blink, turn the head slowly. Writes models/hmd_removal/personal/NAME.safetensors, "
-                "which is usable after the first minute. Cancelled, the best so far stays, and the next run goes on "
-                "from there."
+                "camera, talk, blink, turn the head slowly. Takes a minute or two, and writes "
+                "models/hmd_removal/personal/NAME.safetensors: where their features are behind a headset, and twenty "
+                "pictures of them."
             ),
             search_aliases=[*SEARCH_ALIASES, "my face", "enrolment", "fine-tune", "person-specific"],
             inputs=[
@@ -52,15 +52,15 @@ class TrainPersonal(io.ComfyNode):
                     min=0.1,
                     max=1440.0,
                     step=1.0,
-                    tooltip="How long to train: about 5 minutes with a GPU, 45 without one.",
+                    tooltip="How long the recipe paper trains. The recipe fast takes a minute or two.",
                 ),
                 io.Combo.Input(
                     "recipe",
                     options=list(RECIPES),
                     default="fast",
                     tooltip=(
-                        "fast: corrects a reference that was turned to the head; learns in minutes. paper: draws the "
-                        "face anew, as the paper does; needs hours with a GPU."
+                        "fast: learns where this person's features are. paper: draws the face anew, as the paper does; "
+                        "needs hours with a GPU. Cancelled, its best so far stays, and the next run goes on from there."
                     ),
                 ),
             ],
@@ -71,7 +71,11 @@ class TrainPersonal(io.ComfyNode):
                 io.Image.Output(
                     "preview",
                     display_name="preview",
-                    tooltip="On footage that was held back: covered, warp, model, model everywhere, truth.",
+                    tooltip=(
+                        "On footage that was held back. fast: eyes and brows as they are in white, as they would be "
+                        "placed for anybody in red, as for this person in green. paper: covered, warp, model, model "
+                        "everywhere, truth."
+                    ),
                 ),
                 io.Image.Output(
                     "enrolment", display_name="enrolment", tooltip="The directions in which the face was seen."
@@ -93,6 +97,7 @@ class TrainPersonal(io.ComfyNode):
         from ..personal.enrolment import Enrolment
         from ..personal.enrolment_sheet import enrolment_sheet
         from ..personal.person import described, recipe_named, train_person
+        from ..personal.reached import Reached
 
         target = personal_target(name)
         work = Path(folder_paths.get_output_directory()) / "hmd_removal" / f"{target.stem}_training"
@@ -124,7 +129,8 @@ class TrainPersonal(io.ComfyNode):
                     enrolment = news
                     continue
                 last = news
-                learnt(news.done, ("JPEG", Image.fromarray(news.sheet), PREVIEW))
+                done = news.done if isinstance(news, Reached) else 1.0
+                learnt(done, ("JPEG", Image.fromarray(news.sheet), PREVIEW))
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
         report = described(enrolment, last, target)
         pictures = image_of(last.sheet), image_of(enrolment_sheet(enrolment))

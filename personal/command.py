@@ -17,12 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_train)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video of the person without a headset")
     parser.add_argument("--out", type=Path, required=True, help="file of the model; usable as soon as it is there")
-    parser.add_argument("--minutes", type=float, help="how long to train (default: as the recipe says)")
+    parser.add_argument(
+        "--minutes", type=float, help="how long to train the paper's network (default: as the recipe says)"
+    )
     parser.add_argument(
         "--recipe",
         default="fast",
-        help="fast: the network for everybody, made this person's own; paper: the paper's network; or a JSON file of "
-        "other stages for that one (default: %(default)s)",
+        help="fast: where this person's features are, in a minute or two; paper: the paper's network, in hours; or a "
+        "JSON file of other stages for that one (default: %(default)s)",
     )
     parser.add_argument(
         "--work", type=Path, help="folder for what a stopped run goes on from (default: beside the model's file)"
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="weights to begin with (default: those that come with the pack; none for the paper's network)",
+        help="weights that the paper's network begins with (default: none)",
     )
     add_device(parser)
 

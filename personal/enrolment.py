@@ -81,25 +81,18 @@ def enrol(clips: Sequence[Source], progress: Callable[[int, int], None] | None =
 
 def reference_of(pieces: Sequence[Piece], count: int = PICTURES) -> Reference:
     """Pictures with open eyes out of some pieces, spread over all of them. Raises InputError where no eyes are open."""
-    chosen = pictures_of(pieces, count)
-    points = np.stack([pieces[k].track.points[t] for k, t in chosen])
-    return make_reference([pieces[k].frames[t] for k, t in chosen], points)
-
-
-def pictures_of(pieces: Sequence[Piece], count: int = PICTURES) -> list[tuple[int, int]]:
-    """Which frames `reference_of` takes: (number of the piece, number of the frame in it)."""
     parts = -(-count // len(pieces))
     best = []
-    for k, piece in enumerate(pieces):
+    for piece in pieces:
         scores = score_frames(list(piece.frames), piece.track)
         for part in np.array_split(np.arange(len(scores)), parts):
             chosen = max((scores[t] for t in part), key=lambda score: score.score, default=None)
             if chosen is not None and chosen.score > 0:
-                best.append((k, chosen.frame))
+                best.append((piece.frames[chosen.frame], piece.track.points[chosen.frame]))
     if not best:
         raise InputError("The reference needs a face with open eyes, but the eyes look shut in all pictures.")
     spread = sorted(set(np.linspace(0, len(best) - 1, min(count, len(best))).round().astype(int).tolist()))
-    return [best[i] for i in spread]
+    return make_reference([best[i][0] for i in spread], np.stack([best[i][1] for i in spread]))
 
 
 def _length(clip: Source) -> int:

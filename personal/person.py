@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -13,15 +13,14 @@ import torch
 from .. import weights
 from ..errors import InputError
 from ..files import write_json, write_png
-from ..learning.generator import GeneratorRecipe
-from ..models.aligned_generator import AlignedGenerator, load
+from ..models.aligned_generator import load
 from ..restore.personal import Network, PersonalModel, write_personal
 from ..restore.registry import EVI_WEIGHTS
 from ..video.source import Source
 from ..weights.header import read_weights
 from .enrolment import Enrolment, enrol
 from .enrolment_sheet import enrolment_sheet
-from .fine_tuning import RECIPE, fine_tune
+from .landmarks import PersonalLandmarks, learn_landmarks
 from .reached import Reached
 from .recipe import PAPER, PersonalRecipe, read_recipe
 from .sample_store import TakeStore
@@ -33,17 +32,17 @@ FAST = "fast"
 RECIPES = (FAST, "paper")
 
 
-def recipe_named(name: str) -> GeneratorRecipe | PersonalRecipe:
-    """ "fast", the generator that is for everybody made this person's own; "paper", the paper's network by the paper's
+def recipe_named(name: str) -> PersonalRecipe | None:
+    """None for "fast", by which the landmarker learns the person's face; "paper", the paper's network by the paper's
     stages; or a JSON file of other stages. Raises InputError for a file that is none."""
-    return RECIPE if name == FAST else read_recipe({"paper": PAPER}.get(name, Path(name)))
+    return None if name == FAST else read_recipe({"paper": PAPER}.get(name, Path(name)))
 
 
 def train_person(
     clips: Sequence[Source],
     out: Path,
     work: Path,
-    recipe: GeneratorRecipe | PersonalRecipe,
+    recipe: PersonalRecipe | None,
     device: str | torch.device,
     *,
     start: Path | None = None,
@@ -51,16 +50,16 @@ def train_person(
     workers: int = 1,
     progress: Progress = lambda *_: None,
     tick: Callable[[float], None] = lambda _: None,
-) -> Iterator[Enrolment | Reached]:
-    """Yields the enrolment, then what is reached on the part of the footage that is held back.
+) -> Iterator[Enrolment | PersonalLandmarks | Reached]:
+    """Yields the enrolment, then the landmarks that were learnt; or with the paper's network what is reached on the
+    part of the footage that is held back, now and then.
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
     first time on, and again whenever there are better weights. work: keeps what is needed to go on after a stop.
-    recipe: decides which network it is. start: weights to begin with, None for those that come with the pack, or for
-    nothing with the paper's network. minutes: how long to train. workers: processes that draw samples. progress: called
-    with (what is being done, done, in all) before the training; tick: with the share that is done, at every step of it.
-    What they raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other
-    footage.
+    recipe: of the paper's network, None for the landmarks. start, minutes, workers: of the paper's network: weights to
+    begin with, how long to train, and processes that draw samples. progress: called with (what is being done, done, in
+    all) before the training; tick: with the share that is done, at every step of it. What they raise passes, and `out`
+    stays. Raises InputError for footage that will not do, or a `work` of other footage.
     """
     with _calculating_settings():
         yield from _train_person(clips, out, work, recipe, device, start, minutes, workers, progress, tick)
@@ -83,36 +82,35 @@ def _train_person(
     clips: Sequence[Source],
     out: Path,
     work: Path,
-    recipe: GeneratorRecipe | PersonalRecipe,
+    recipe: PersonalRecipe | None,
     device: str | torch.device,
     start: Path | None,
     minutes: float | None,
     workers: int,
     progress: Progress,
     tick: Callable[[float], None],
-) -> Iterator[Enrolment | Reached]:
+) -> Iterator[Enrolment | PersonalLandmarks | Reached]:
     """`train_person`, within its settings."""
     enrolment = enrol(clips, lambda done, most: progress("reading", done, most))
     work.mkdir(parents=True, exist_ok=True)
     _same_footage(work / "enrolment.json", enrolment)
     write_png(work / "enrolment.png", enrolment_sheet(enrolment))
     yield enrolment
-    about = {
-        "trained": date.today().isoformat(),
-        "footage": enrolment.digest,
-        "frames": str(enrolment.frames),
-        "recipe": json.dumps(asdict(recipe)),
-    }
+    about = {"trained": date.today().isoformat(), "footage": enrolment.digest, "frames": str(enrolment.frames)}
+    reference, identity = enrolment.reference, enrolment.identity
+    if recipe is None:
+        learnt = learn_landmarks(enrolment.pieces, device, progress=lambda done, most: tick(done / most))
+        landmarker = learnt.net.cpu() if learnt.own < learnt.everybodys else None
+        about |= {"landmarks": f"{learnt.own:.2f}", "landmarks_of_everybody": f"{learnt.everybodys:.2f}"}
+        network = load(weights.resolve(EVI_WEIGHTS))
+        write_personal(out, PersonalModel(network, replace(reference, landmarker=landmarker), identity, about))
+        yield learnt
+        return
+    about |= {"recipe": json.dumps(asdict(recipe))}
 
     def keep(net: Network, found: dict[str, str]) -> None:
-        write_personal(out, PersonalModel(net, enrolment.reference, enrolment.identity, {**about, **found}))
+        write_personal(out, PersonalModel(net, reference, identity, {**about, **found}))
 
-    if isinstance(recipe, GeneratorRecipe):
-        begin = start_generator(start)
-        yield from fine_tune(
-            enrolment, work, recipe, device, begin, minutes=minutes, workers=workers, keep=keep, tick=tick
-        )
-        return
     learning, held_out = TakeStore(work / "takes"), TakeStore(work / "held_out")
     make_personal_takes(enrolment, learning, held_out, progress=lambda done, most: progress("covering", done, most))
     begin = None if start is None else start_from(start)
@@ -130,22 +128,26 @@ def _train_person(
     )
 
 
-def described(enrolment: Enrolment, last: Reached, out: Path) -> str:
-    """What came of a training, in sentences. last: what was reached at its end."""
-    model, warp = last.best["hole_psnr"], last.scores["warp_hole_psnr"]
-    lines = [
-        f"{out}: learnt from {enrolment.frames} frames. On footage that was held back it comes as near to the truth as "
-        f"{model:.1f} dB in the hole; the warped reference alone to {warp:.1f} dB.",
-        *enrolment.advice,
-    ]
-    if model < warp:
-        lines.append("The warped reference alone is better: train longer, or on more footage, before you use it.")
-    return "\n".join(lines)
-
-
-def start_generator(path: Path | None) -> AlignedGenerator:
-    """The generator of a file, or the one that comes with the pack. Raises InputError for a file of another one."""
-    return load(weights.resolve(EVI_WEIGHTS) if path is None else path)
+def described(enrolment: Enrolment, last: PersonalLandmarks | Reached, out: Path) -> str:
+    """What came of a training, in sentences. last: what was learnt, or reached at its end."""
+    lines = [f"{out}: learnt from {enrolment.frames} frames."]
+    if isinstance(last, PersonalLandmarks):
+        lines += [
+            "On footage that was held back landmarks behind a headset are off by "
+            f"{last.own:.1f} % of the distance of the eyes, those of the landmarker for everybody by "
+            f"{last.everybodys:.1f} %."
+        ]
+        if last.own >= last.everybodys:
+            lines += ["Learning brought nothing; the model shows the person's pictures alone."]
+    else:
+        model, warp = last.best["hole_psnr"], last.scores["warp_hole_psnr"]
+        lines += [
+            f"On footage that was held back it comes as near to the truth as {model:.1f} dB in the hole; the warped "
+            f"reference alone to {warp:.1f} dB."
+        ]
+        if model < warp:
+            lines += ["The warped reference alone is better: train longer, or on more footage, before you use it."]
+    return "\n".join((*lines, *enrolment.advice))
 
 
 def start_from(path: Path) -> dict[str, torch.Tensor]:

@@ -51,17 +51,10 @@ class EVIState:
 
 
 class EVIFiller(_EVIFiller):
-    """Fills holes with the aligned generator, and with what is remembered of a place as far as that fits.
-
-    everybodys: whether the network knows nobody. What it does is then held back where the reference fits without it.
-    """
+    """Fills holes with the aligned generator, and with what is remembered of a place as far as that fits."""
 
     needs_alignment = needs_memory = True
     window = TOGETHER
-
-    def __init__(self, network: AlignedGenerator, precision: Precision = "auto", *, everybodys: bool = True):
-        super().__init__(network, precision)
-        self._everybodys = everybodys
 
     def fill(self, window: Window, state: EVIState | None) -> tuple[Filling, EVIState]:
         return fill_in_parts(self._fill, window, state)
@@ -74,8 +67,7 @@ class EVIFiller(_EVIFiller):
         with torch.inference_mode(), mixed_precision(self.device, self._precision):
             found, features = self._net(inputs, len(inputs), features)
         needed = _steadied(need(window.frames, window.holes, kind, fitted), before, 1 - (1 - NEWS) ** window.pace)
-        if self._everybodys:
-            found = restrained(found, kind, needed)
+        found = restrained(found, kind, needed)
         known = (window.frames, (window.holes > 0).float(), contours(window), fitted.pictures, memory)
         share = prior_share(*(x[None] for x in known))[0]
         filling = recalled(generated(fitted, found), found.drawing, memory, share)

@@ -11,29 +11,36 @@ import torch
 
 from ..errors import InputError
 from ..files import written_whole
-from ..models.aligned_generator import AlignedGenerator, GeneratorConfig
+from ..models import covered_landmarks
+from ..models.aligned_generator import AlignedGenerator, load
 from ..models.device import Precision, check_precision, mixed_precision
 from ..models.face_embedding import FaceEmbedding
 from ..models.personal_deocclusion import SIDE, VARIANT, PersonalConfig, PersonalDeocclusion
 from ..tracking.reference import Reference, make_reference
-from ..weights import WeightsMissing
+from ..weights import WeightsMissing, resolve
 from ..weights.header import read_weights
+from ..weights.manifest import find_weight
 from .evi import EVIFiller
 from .filler import Filling, Window, fill_in_parts
 from .grid import GRID
 from .paste import shown_on_grid
+from .registry import EVI_WEIGHTS
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
+LANDMARKER, LANDMARKER_OF = "landmarker.", "landmarker_of"  # layers, and the sha256 of what they belong to
+ALIGNED = "aligned"  # what the header calls the variant that is not the paper's
+LANDMARKS = "covered_landmarks"  # the manifest's name
 Network = AlignedGenerator | PersonalDeocclusion
 AROUND = 1.0  # how much of a picture is kept on each side of the face, in sizes of the face
 
 
 @dataclass(frozen=True)
 class PersonalModel:
-    """network: in evaluation mode; the aligned generator, or the paper's, which draws. reference: pictures of the
-    enrolment. identity: (128,) of length 1, the mean of the person's face descriptors (models.face_embedding), None
-    where that network was not at hand. about: what the file says of itself: when and on what it was trained, and how
-    good it is."""
+    """network: in evaluation mode; the aligned generator that is for everybody, or the paper's, which draws this person
+    alone. reference: pictures of the enrolment, and with the former the person's own landmarker, None where learning
+    brought nothing. identity: (128,) of length 1, the mean of the person's face descriptors (models.face_embedding),
+    None where that network was not at hand. about: what the file says of itself: when and on what it was trained, and
+    how good it is."""
 
     network: Network
     reference: Reference
@@ -45,19 +52,25 @@ class PersonalModel:
         """Whether it is of the variant "paper"."""
         return isinstance(self.network, PersonalDeocclusion)
 
-    @property
-    def learnt(self) -> bool:
-        """Whether training brought anything: the network of step 0 is the one that is for everybody."""
-        return self.about.get("step", "0") != "0"
-
 
 def write_personal(path: Path, model: PersonalModel) -> None:
-    """Write a safetensors file, its network in half precision; it appears whole or not at all."""
+    """Write a safetensors file, its layers in half precision; it appears whole or not at all.
+
+    Of the aligned generator nothing is written, as it comes with the pack; of the person's landmarker the layers that
+    are theirs.
+    """
     from safetensors.torch import save_file
 
+    if model.draws:
+        own, about = {NETWORK: model.network}, model.network.config.metadata()
+    else:
+        landmarker = model.reference.landmarker
+        own = {} if landmarker is None else {LANDMARKER: landmarker.shaping()}
+        about = {"variant": ALIGNED, LANDMARKER_OF: find_weight(LANDMARKS).sha256}
     tensors = {
-        NETWORK + name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in model.network.state_dict().items()
+        prefix + name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for prefix, layers in own.items()
+        for name, value in layers.state_dict().items()
     }
     pictures, points = zip(
         *(_around_face(i, p) for i, p in zip(model.reference.images, model.reference.points, strict=True)), strict=True
@@ -67,31 +80,51 @@ def write_personal(path: Path, model: PersonalModel) -> None:
     if model.identity is not None:
         tensors[IDENTITY] = torch.from_numpy(np.asarray(model.identity, np.float32))
     with written_whole(path) as unfinished:
-        save_file(tensors, unfinished, metadata={**model.about, **model.network.config.metadata()})
+        save_file(tensors, unfinished, metadata={**model.about, **about})
 
 
 def read_personal(path: Path) -> PersonalModel:
     """What `write_personal` wrote. Raises InputError when there is no such file, or it holds something else."""
     about, tensors = read_weights(path, "a personal model")
-    if about.get("variant") == VARIANT:
-        network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
-    elif "widths" in about:
-        network = AlignedGenerator(GeneratorConfig.from_metadata(about))
-    else:
-        raise InputError(
-            f"Expected a personal model in {path}, got something else, or one of an earlier version: train it anew "
-            "with Train Personal or hmd-removal train personal."
-        )
+    variant = about.get("variant")
+    if variant not in (ALIGNED, VARIANT):
+        raise InputError(f"Expected a personal model in {path}, got something else.")
     if POINTS not in tensors:
         raise InputError(
             f"{path} holds a network that is nobody's yet, without pictures of a person; "
             "train one with hmd-removal train personal."
         )
-    network.load_state_dict({n[len(NETWORK) :]: t.float() for n, t in tensors.items() if n.startswith(NETWORK)})
+    landmarker = None
+    if variant == VARIANT:
+        network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
+        network.load_state_dict(_starting_with(NETWORK, tensors))
+    elif _starting_with(NETWORK, tensors):
+        raise InputError(f"The personal model {path} is of an earlier version: train it anew, which takes a minute.")
+    else:
+        network = load(resolve(EVI_WEIGHTS))
+        landmarker = _landmarker(path, about, _starting_with(LANDMARKER, tensors))
     points = tensors[POINTS].numpy()
     reference = make_reference([tensors[f"{PICTURE}{i}"].numpy() for i in range(len(points))], points)
     identity = tensors[IDENTITY].numpy() if IDENTITY in tensors else None
-    return PersonalModel(in_use(network), reference, identity, about)
+    return PersonalModel(in_use(network), replace(reference, landmarker=landmarker), identity, about)
+
+
+def _starting_with(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value.float() for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _landmarker(
+    path: Path, about: dict[str, str], layers: dict[str, torch.Tensor]
+) -> covered_landmarks.CoveredLandmarkNet | None:
+    """The landmarker with a person's own layers, None where there are none, or they belong to another landmarker."""
+    if not layers:
+        return None
+    if about[LANDMARKER_OF] != find_weight(LANDMARKS).sha256:
+        log.warning("The landmarks in %s were learnt with an earlier landmarker and are not used: train it anew.", path)
+        return None
+    net = covered_landmarks.load()
+    net.shaping().load_state_dict(layers)
+    return net.requires_grad_(False)
 
 
 def in_use(network: Network) -> Network:
@@ -133,7 +166,7 @@ class PersonalFiller:
         if model.draws:
             self._method = _DrawingFiller(model.network, precision)
         else:
-            self._method = EVIFiller(model.network, precision, everybodys=not model.learnt)
+            self._method = EVIFiller(model.network, precision)
         self.needs_alignment = self.needs_memory = not model.draws
         self.window = self._method.window
 

@@ -80,7 +80,8 @@ def follow(
     pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
     None. masked: every frame has a mask, of what covers the wearer's face: it says whom to follow, and that the face is
     covered. The mask marks no point as hidden (TrackedFace.covered_by does). reference: the uncovered person, on whom
-    the landmarks of the covered face are calibrated. detector: in place of one that suits the wearer; it stays open.
+    the landmarks of the covered face are calibrated, or whose own landmarker finds them. detector: in place of one that
+    suits the wearer; it stays open.
 
     A cut, or an absence of more than MAX_GAP seconds, ends a scene: nothing is carried over it, and the choice of the
     person is made anew where nobody is at that person's place.
@@ -89,9 +90,11 @@ def follow(
     """
     mode = "covered" if masked and wearer.detector == "auto" else wearer.detector
     smoother = FaceSmoother(wearer.fps)
-    calibration = None if reference is None else PersonalCalibration(reference, fps=wearer.fps)
+    net = None if reference is None else reference.landmarker
+    # A landmarker that knows the person needs no calibration.
+    calibration = None if reference is None or net is not None else PersonalCalibration(reference, fps=wearer.fps)
     most = MOST if masked or wearer.wearing else wearer.face + 1
-    own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=most, fps=wearer.fps)
+    own = None if detector is not None else HeadDetector(mode, box=wearer.box, most=most, net=net, fps=wearer.fps)
     try:
         tracked = partial(_tracked, detector=detector or own, wearer=wearer, masked=masked)
         for (frame, mask), face in beside(pictures, tracked):

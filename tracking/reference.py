@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from ..errors import InputError
 from .crop import Crop
 from .geometry import FACE_OVAL, canonical_points, eye_openness, head_pose, pose_angles
 from .track import FaceTrack, FrameStatus
+
+if TYPE_CHECKING:
+    from ..models.covered_landmarks import CoveredLandmarkNet
 
 OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
 YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
@@ -28,13 +32,15 @@ class Reference:
     """Pictures of the uncovered person, eyes open, at different head poses.
 
     images: N arrays (H, W, 3) uint8 RGB, each of its own size. points: (N, 478, 3) pixels. angles: (N, 3) yaw,
-    pitch, roll in degrees. remarks: what a user should know of how they were chosen.
+    pitch, roll in degrees. remarks: what a user should know of how they were chosen. landmarker: for covered faces, one
+    that has learnt this person's; None for the one that is for everybody, which is calibrated on the pictures.
     """
 
     images: tuple[np.ndarray, ...]
     points: np.ndarray
     angles: np.ndarray
     remarks: tuple[str, ...] = ()
+    landmarker: "CoveredLandmarkNet | None" = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -44,7 +50,13 @@ class Reference:
         if other is None or other is self:
             return self
         points, angles = (np.concatenate(both) for both in ((self.points, other.points), (self.angles, other.angles)))
-        return Reference((*self.images, *other.images), points, angles, (*self.remarks, *other.remarks))
+        return Reference(
+            (*self.images, *other.images),
+            points,
+            angles,
+            (*self.remarks, *other.remarks),
+            self.landmarker or other.landmarker,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...learning.generator import GeneratorRecipe
 from ...learning.run_folder import known_fields, recipe_fields
-from ...personal.person import FAST, recipe_named
 from ...personal.recipe import PersonalRecipe, recipe_of
 from ..evaluation.evaluate import Protocol
 from ..evaluation.people import Person, people_of
@@ -18,7 +16,7 @@ from ..training.inpainting import InpaintingRecipe
 from .registry import COMPARED, check_method
 
 TRAINERS = {"evi-hrnet": evi_hrnet.train, **dict.fromkeys(COMPARED, compared.train)}
-Recipe = InpaintingRecipe | PersonalRecipe | GeneratorRecipe
+Recipe = InpaintingRecipe | PersonalRecipe
 RECIPES = {
     "evi-hrnet": evi_hrnet.EVIRecipe,
     **dict.fromkeys(COMPARED, compared.ComparedRecipe),
@@ -181,8 +179,6 @@ def _system(entry: _System, file: _File, path: Path, budget: Budget) -> System:
         return System(entry.name, entry.method, paper=entry.paper)
     if entry.method not in RECIPES:
         raise InputError(f"Expected a recipe for {', '.join(RECIPES)} alone, got one for {entry.method!r} in {path}.")
-    if (entry.method, entry.recipe) == ("personal", FAST):
-        return System(entry.name, entry.method, budget.of(recipe_named(FAST)), paper=entry.paper)
     kind, recipe_file = RECIPES[entry.method], path.parent / entry.recipe
     values, where = recipe_fields(recipe_file, kind), f"the system {entry.name!r} in {path}"
     if kind is PersonalRecipe:

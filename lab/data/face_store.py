@@ -17,8 +17,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import written_whole
-from ...learning.scenes import PICTURE_CENTIMETRES, RUN, upright
-from ...learning.scenes import PICTURE_SIDE as SIDE
+from ...learning.scenes import RUN, upright
 from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ...tracking.geometry import head_pose, pose_scale, transform
 from ...tracking.heads import HeadDetector
@@ -26,6 +25,8 @@ from ...tracking.track import Face
 
 log = logging.getLogger(__name__)
 
+SIDE = 320  # pixels of a stored crop: 7 a centimetre, as fine as most portraits are
+CENTIMETRES = 46.0  # of the world that it shows, at the face's distance
 SMALLEST_FACE = 48.0  # pixels; smaller faces teach blur
 ELSEWHERE_SIDE, EACH = 128, 4  # pixels of a square without a head, and how many of a picture
 HALF_A_HEAD = 0.33  # sides of a head's crop from its middle to where nothing of the head is left, no chin either
@@ -118,7 +119,7 @@ def open_store(
 
 def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a frame to one stored crop: the picture, its points, and the rectangle that the frame fills."""
-    crop = upright(points, PICTURE_CENTIMETRES)
+    crop = upright(points, CENTIMETRES)
     matrix = crop.matrix(SIDE)
     corners = np.array([[0, 0], [frame.shape[1], frame.shape[0]]]) @ matrix[:, :2].T + matrix[:, 2]
     rectangle = np.clip(corners, 0, SIDE).ravel().astype(np.float32)

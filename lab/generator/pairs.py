@@ -4,11 +4,14 @@ Three kinds of pairs: two photographs of unlike days; frames of a film, with ano
 one; and a photograph turned, which is its own reference.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from ...errors import InputError
-from ...learning.scenes import RUN, SCENE_SIDE, Drawn, Scene, behind_a_headset, collate, face_of, scene, upright
+from ...learning.scenes import RUN, SCENE_SIDE, Drawn, Scene, behind_a_headset, face_of, scene, upright
 from ..data.face_store import FaceStore
 from ..data.repose import angles_of, repose, rotation
 from ..training.covered_samples import SampleMaker
@@ -16,6 +19,14 @@ from ..training.covered_samples import SampleMaker
 OTHER_DAY, FILM = 0.55, 0.25  # shares of the kinds of pairs; the rest are photographs that are their own references
 TURNED = 0.5  # share of photographs of another day that are turned a little
 APART = 25  # frames between a film and its reference, where both are of one file
+
+
+@dataclass(frozen=True)
+class Pair(Drawn):
+    """And a picture of them. reference: its number in the store; same_day: whether it is of the same day."""
+
+    reference: int
+    same_day: bool
 
 
 class PairMaker:
@@ -43,7 +54,7 @@ class PairMaker:
         """Those who are shown on more than one day."""
         return sorted(self._days)
 
-    def draw(self, rng: np.random.Generator) -> Drawn:
+    def draw(self, rng: np.random.Generator) -> Pair:
         """A sample of any kind."""
         kind = rng.random()
         if kind < OTHER_DAY and self._days:
@@ -60,7 +71,7 @@ class PairMaker:
         index = int(rng.choice(self._photos))
         return self._sample(np.array([index]), index, rng)
 
-    def other_day(self, person: int, rng: np.random.Generator) -> Drawn:
+    def other_day(self, person: int, rng: np.random.Generator) -> Pair:
         """Somebody as on one day, and a picture of another."""
         days = self._days[person]
         shown, other = rng.choice(sorted(days), 2, replace=False)
@@ -71,7 +82,7 @@ class PairMaker:
         clip, frame = self._store.clip, self._store.frame
         return clip[one[0]] != clip[other[0]] or abs(int(frame[one[0]]) - int(frame[other[0]])) >= APART
 
-    def _sample(self, run: np.ndarray, reference: int, rng: np.random.Generator) -> Drawn:
+    def _sample(self, run: np.ndarray, reference: int, rng: np.random.Generator) -> Pair:
         same = reference in run
         scenes = []
         for index in map(int, run):
@@ -81,7 +92,7 @@ class PairMaker:
                 scenes.append(self._turned(index, rng, far=same))
         day, clip = (values[[run[0], reference]] for values in (self._store.session, self._store.clip))
         same_day = bool(clip[0] == clip[1] or day[0] == day[1] >= 0)
-        return behind_a_headset(scenes, reference, rng, same_day=same_day)
+        return Pair(**vars(behind_a_headset(scenes, rng)), reference=reference, same_day=same_day)
 
     def _turned(self, index: int, rng: np.random.Generator, *, far: bool) -> Scene:
         """A photograph whose head is turned, and its expression changed where the picture is its own reference."""
@@ -103,6 +114,25 @@ def _runs(store: FaceStore) -> list[np.ndarray]:
         else:
             runs.append([i])
     return [np.array(run) for run in runs]
+
+
+class Samples(Dataset):
+    """Batch k of a training run, the same for the same seed whatever was drawn before."""
+
+    def __init__(self, maker: PairMaker, *, batch: int, steps: int, seed: int):
+        self._maker, self._batch, self._steps, self._seed = maker, batch, steps, seed
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        rngs = (np.random.default_rng((self._seed, step, i)) for i in range(self._batch))
+        return collate([self._maker.draw(rng) for rng in rngs])
+
+
+def collate(samples: list[Pair]) -> dict[str, torch.Tensor]:
+    """Samples to a batch: as in Pair with a leading B."""
+    return {name: torch.from_numpy(np.stack([vars(sample)[name] for sample in samples])) for name in vars(samples[0])}
 
 
 def other_days(maker: PairMaker, count: int, seed: int = 7) -> list[dict[str, torch.Tensor]]:

@@ -11,16 +11,15 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import write_png
-from ...learning.generator import GeneratorRecipe, GeneratorTrainer
-from ...learning.held_out import HeldOut
-from ...learning.losses import GeneratorLosses
 from ...learning.pace import MOST_STEPS
-from ...learning.sample_path import Given, Pictures, SamplePath
-from ...learning.scenes import Samples
 from ...models.aligned_generator import load
 from ...models.covered_landmarks import load as load_landmarker
 from ..data.face_store import FaceStore, open_store
-from .pairs import PairMaker, other_days
+from .held_out import HeldOut
+from .losses import GeneratorLosses
+from .pairs import PairMaker, Samples, other_days
+from .sample_path import Given, Pictures, SamplePath
+from .trainer import GeneratorRecipe, GeneratorTrainer
 
 CHECKED = 2  # pairs of each held-out person
 

@@ -95,8 +95,8 @@ def _add_generator(networks: argparse._SubParsersAction) -> None:
 
 
 def _generator(args: argparse.Namespace) -> int:
-    from ...learning.generator import GeneratorRecipe
     from ..generator.train import train
+    from ..generator.trainer import GeneratorRecipe
 
     whole = GeneratorRecipe(steps=args.steps, batch=args.batch, rate=args.rate, check_every=args.check_every)
     recipes = [whole, *(replace(whole, without=parts) for parts in args.without)]

@@ -18,14 +18,14 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.lab.data.face_pack import pack, unpack
 from hmd_removal.lab.data.face_store import FaceStore, cut, open_store
-from hmd_removal.lab.generator.pairs import PairMaker
+from hmd_removal.lab.generator import sample_path
+from hmd_removal.lab.generator.losses import WEIGHTS, GeneratorLosses, around_eyes
+from hmd_removal.lab.generator.pairs import PairMaker, collate
+from hmd_removal.lab.generator.posing import completed, extended
+from hmd_removal.lab.generator.sample_path import Given, Pictures, SamplePath
 from hmd_removal.lab.generator.train import train
-from hmd_removal.learning import sample_path
-from hmd_removal.learning.generator import GeneratorRecipe, GeneratorTrainer
-from hmd_removal.learning.losses import WEIGHTS, GeneratorLosses, around_eyes
-from hmd_removal.learning.posing import completed, extended
-from hmd_removal.learning.sample_path import Given, Pictures, SamplePath
-from hmd_removal.learning.scenes import SIDE, collate
+from hmd_removal.lab.generator.trainer import GeneratorRecipe, GeneratorTrainer
+from hmd_removal.learning.scenes import SIDE
 from hmd_removal.models import covered_landmarks
 from hmd_removal.models.aligned_generator import CHANNELS, AlignedGenerator, load
 from hmd_removal.restore.align import complete_points
@@ -66,11 +66,11 @@ def losses() -> GeneratorLosses:
         pytest.skip(str(missing))
 
 
-def given(store: FaceStore, seeds: range, **how: bool | float) -> Given:
+def given(store: FaceStore, seeds: range, *, vary: bool) -> Given:
     maker = PairMaker(store)
     batch = collate([maker.draw(np.random.default_rng(seed)) for seed in seeds])
     pictures = Pictures(store.images, store.points, torch.device("cpu"))
-    return SamplePath(pictures, covered_landmarks.shared(), torch.Generator().manual_seed(0), **how)(batch)
+    return SamplePath(pictures, covered_landmarks.shared(), torch.Generator().manual_seed(0), vary=vary)(batch)
 
 
 def test_another_day_is_another_day(store: FaceStore) -> None:
@@ -151,7 +151,8 @@ def test_a_mirrored_sample_is_as_exact_as_the_others(store: FaceStore, monkeypat
     monkeypatch.setattr(SamplePath, "_light", lambda _, count: [torch.zeros(count, n, 1, 1) for n in (1, 3, 2)])
     samples = []
     for share in (0.0, 1.0):
-        samples.append(given(store, range(20, 26), vary=True, mirrored=share))
+        monkeypatch.setattr(sample_path, "MIRRORED", share)
+        samples.append(given(store, range(20, 26), vary=True))
     straight, mirrored = samples
     assert torch.equal(mirrored.truth, straight.truth.flip(3)) and torch.equal(mirrored.hole, straight.hole.flip(3))
     assert (mirrored.points[:, 50, 0] < mirrored.points[:, 280, 0]).all()
@@ -173,7 +174,7 @@ def test_eyes_count_more(losses: GeneratorLosses, store: FaceStore, monkeypatch:
     assert set(exact) == set(WEIGHTS) and all(abs(float(value)) < 1e-4 for value in exact.values())
     wrong = sample.truth + 0.1 * eyes
     found = losses(wrong, sample.truth, sample.hole, sample.points)
-    monkeypatch.setattr("hmd_removal.learning.losses.EYES", 0.0)
+    monkeypatch.setattr("hmd_removal.lab.generator.losses.EYES", 0.0)
     alike = losses(wrong, sample.truth, sample.hole, sample.points)
     for name in ("pixels", "squares", "perceptual", "texture"):
         assert found[name] > 1.5 * alike[name]

@@ -98,7 +98,8 @@ def test_the_command_writes_a_model_that_says_what_it_is(
 ) -> None:
     monkeypatch.setattr("hmd_removal.personal.enrolment.PIECE", 30)
     monkeypatch.setattr("hmd_removal.personal.samples.VARIANTS", 1)
-    monkeypatch.setattr("hmd_removal.personal.fine_tuning.CHECKED", 1)
+    monkeypatch.setattr("hmd_removal.personal.landmarks.LEARNT_FROM", 60)
+    monkeypatch.setattr("hmd_removal.personal.landmarks.MEASURED_ON", 8)
     if recipe == "paper":
         recipe = str(tmp_path / "recipe.json")
         Path(recipe).write_text(json.dumps({**SLIM, "stages": [{"steps": 2, "structure": True}]}))
@@ -107,8 +108,9 @@ def test_the_command_writes_a_model_that_says_what_it_is(
     assert main(arguments) == 0
     assert "learnt from 120 frames" in capsys.readouterr().out
     model = read_personal(tmp_path / "me.safetensors")
-    assert model.about["frames"] == "120" and float(model.about["hole_psnr"]) > 0
-    assert model.draws == (recipe != "fast")
+    assert model.about["frames"] == "120" and model.draws == (recipe != "fast")
+    said = float(model.about["hole_psnr" if model.draws else "landmarks"])
+    assert 0 < said < 40 and (model.draws or model.reference.landmarker is not None)
     assert model.identity is None or np.linalg.norm(model.identity) == pytest.approx(1, abs=1e-4)
     assert (tmp_path / "me_training" / "enrolment.png").is_file()
     other = write_clip(tmp_path / "other.mp4", np.concatenate([talking_head, talking_head]))

@@ -1,4 +1,4 @@
-"""A person's footage as samples, and the network for everybody made theirs."""
+"""A person's footage behind drawn headsets, and the landmarks that are learnt from it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hmd_removal.personal import fine_tuning
-from hmd_removal.personal.enrolment import Enrolment, enrol, pictures_of
-from hmd_removal.personal.fine_tuning import RECIPE, fine_tune
-from hmd_removal.personal.footage import APART, FootageMaker
-from hmd_removal.personal.person import start_generator
-from hmd_removal.personal.reached import Reached
+from hmd_removal.models.aligned_generator import AlignedGenerator
+from hmd_removal.personal import landmarks
+from hmd_removal.personal.enrolment import Enrolment, enrol
+from hmd_removal.personal.footage import behind_headsets
+from hmd_removal.personal.landmarks import learn_landmarks
+from hmd_removal.restore.personal import PersonalModel, read_personal, write_personal
 from hmd_removal.tracking.track import FrameStatus
 
 
@@ -22,70 +22,44 @@ def enrolment(carphone: Path) -> Enrolment:
     return enrol([carphone])
 
 
-def test_a_sample_is_given_a_picture_from_elsewhere(enrolment: Enrolment) -> None:
-    pieces = enrolment.pieces
-    chosen = pictures_of(pieces[:2])
-    assert len(chosen) > 4 and {k for k, _ in chosen} == {0, 1}
-    maker = FootageMaker(pieces, [0], chosen)
-    assert maker.images.shape[0] == maker.points.shape[0] == len(chosen)
-    middle = np.abs(maker.points[..., :2].mean(1) / maker.images.shape[1] - 0.5)
-    assert middle.max() < 0.1, "the head is in the middle of each picture"
-    for seed in range(6):
-        drawn = maker.draw(np.random.default_rng(seed))
-        again = maker.draw(np.random.default_rng(seed))
-        assert drawn.reference == again.reference and np.array_equal(drawn.covered, again.covered)
-        _, shown = maker._runs[int(np.random.default_rng(seed).integers(len(maker._runs)))]  # what it draws first
-        k, t = chosen[drawn.reference]
-        assert k != 0 or abs(shown - t) >= APART
+def test_samples_are_the_same_for_a_seed_and_hide_the_eyes(enrolment: Enrolment) -> None:
+    first, again = (list(behind_headsets(enrolment.pieces, 3, seed=5)) for _ in range(2))
+    for one, two in zip(first, again, strict=True):
+        assert np.array_equal(one.seen, two.seen) and one.seen.shape == (3, 128, 128, 3)
+        assert 0.02 < one.hole.mean() < 0.8
+    assert not np.array_equal(first[0].seen, first[1].seen)
 
 
 def test_only_frames_in_which_the_face_was_found_are_shown(enrolment: Enrolment) -> None:
     piece = enrolment.pieces[0]
-    status = piece.track.status.copy()
-    status[5:] = FrameStatus.MISSING
-    cut = replace(piece, track=replace(piece.track, status=status))
-    maker = FootageMaker((cut, *enrolment.pieces[1:]), [0], pictures_of(enrolment.pieces[1:]))
-    assert len(maker._runs) == 3
+    status = np.full_like(piece.track.status, FrameStatus.MISSING)
+    lost = replace(piece, track=replace(piece.track, status=status))
+    assert not list(behind_headsets([lost], 2, seed=0))
 
 
-def run(enrolment: Enrolment, work: Path, steps: int, **how) -> tuple[list[Reached], list[dict[str, str]]]:
-    """What is reached, and what is said of the networks that are kept."""
-    kept: list[dict[str, str]] = []
-    recipe = replace(RECIPE, steps=steps, batch=1)
-    found = fine_tune(
-        enrolment,
-        work,
-        recipe,
-        "cpu",
-        start_generator(None),
-        workers=0,
-        keep=lambda net, about: kept.append(about),
-        **how,
-    )
-    return list(found), kept
+def test_true_points_lie_where_the_landmarker_is_to_place_them(enrolment: Enrolment) -> None:
+    (drawn,) = behind_headsets(enrolment.pieces, 1, seed=2)
+    points = landmarks._in_crops(drawn)
+    assert points.shape == (3, 478, 3)
+    assert ((points[..., :2] > -0.1) & (points[..., :2] < 1.1)).all()
+    eyes, chin = points[:, [33, 263], 1].mean(1), points[:, 152, 1]
+    assert (eyes < chin).all() and (np.abs(points[:, 33:34, 0] - points[:, 263:264, 0]) > 0.1).all()
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_where_it_stopped_and_keeps_the_best(
+def test_a_persons_own_landmarks_are_nearer_and_come_back_from_the_file(
     tmp_path: Path, enrolment: Enrolment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "CHECKED", 1)
-    monkeypatch.setattr(fine_tuning, "TOGETHER", 1)
-    reached, kept = run(enrolment, tmp_path, 2)
-    assert [r.done for r in reached] == [0, 0.5, 1] and reached[0].kept
-    assert reached[-1].best["loss"] == min(r.scores["loss"] for r in reached)
-    assert len(kept) == sum(r.kept for r in reached) and kept[0]["step"] == "0"
-    assert {"hole_psnr", "warp_hole_psnr", "lpips_net"} <= reached[0].scores.keys()
-    again, _ = run(enrolment, tmp_path, 2)
-    assert [r.done for r in again] == [1] and not again[0].kept
-    assert again[0].best == reached[-1].best
-    assert (tmp_path / "sheet.png").stat().st_size > 1000
-
-
-@pytest.mark.slow
-def test_it_ends_by_the_clock(tmp_path: Path, enrolment: Enrolment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fine_tuning, "CHECKED", 1)
-    monkeypatch.setattr(fine_tuning, "TOGETHER", 1)
-    ticks: list[float] = []
-    reached, _ = run(enrolment, tmp_path, 10**6, minutes=1e-6, tick=ticks.append)
-    assert [r.done for r in reached][-1] == 1 and len(ticks) <= 1
+    monkeypatch.setattr(landmarks, "LEARNT_FROM", 60)
+    monkeypatch.setattr(landmarks, "MEASURED_ON", 8)
+    told: list[tuple[int, int]] = []
+    found = learn_landmarks(enrolment.pieces, "cpu", progress=lambda *of: told.append(of))
+    assert found.own < 0.95 * found.everybodys < 10
+    assert told[-1] == (68, 68) and found.sheet.ndim == 3
+    again = learn_landmarks(enrolment.pieces, "cpu")
+    assert again.own == pytest.approx(found.own, rel=1e-3), "the same footage, the same landmarks"
+    reference = replace(enrolment.reference, landmarker=found.net)
+    write_personal(tmp_path / "me.safetensors", PersonalModel(AlignedGenerator(), reference, None, {}))
+    kept = read_personal(tmp_path / "me.safetensors").reference.landmarker
+    for one, two in zip(kept.shaping().state_dict().values(), found.net.shaping().state_dict().values(), strict=True):
+        assert np.allclose(one, two, rtol=2e-3, atol=1e-4)  # half precision

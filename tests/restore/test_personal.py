@@ -18,6 +18,7 @@ from torch import nn
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.lab.evaluation.evaluate import Protocol, evaluate
+from hmd_removal.models import covered_landmarks
 from hmd_removal.models.aligned_generator import AlignedGenerator, GeneratorConfig, load
 from hmd_removal.models.face_embedding import FaceEmbedding
 from hmd_removal.models.personal_deocclusion import PersonalConfig, PersonalDeocclusion
@@ -26,9 +27,11 @@ from hmd_removal.restore.filler import pictures_for
 from hmd_removal.restore.personal import PersonalFiller, PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.restore.registry import EVI_WEIGHTS, make_filler
 from hmd_removal.tracking.enrol import reference_from_frames
+from hmd_removal.tracking.follow import track_clip
 from hmd_removal.tracking.reference import Reference, make_reference
 from hmd_removal.tracking.track import FaceTrack
 from hmd_removal.weights import resolve
+from hmd_removal.weights.manifest import find_weight
 
 ALIGNED, DRAWS = AlignedGenerator().config, PersonalConfig("slim")
 Config = GeneratorConfig | PersonalConfig
@@ -59,10 +62,10 @@ def run(filler: PersonalFiller | str, wearer: tuple, track: FaceTrack, reference
 
 
 def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: Path, reference: Reference) -> None:
-    model = replace(model_of(reference, ALIGNED, still=False), identity=np.eye(128, dtype=np.float32)[0])
+    model = replace(model_of(reference, DRAWS), identity=np.eye(128, dtype=np.float32)[0])
     write_personal(tmp_path / "me.safetensors", model)
     found = read_personal(tmp_path / "me.safetensors")
-    assert found.network.config == ALIGNED and found.about["trained"] == "2026-11-25"
+    assert found.network.config == DRAWS and found.about["trained"] == "2026-11-25"
     assert not found.network.training and np.array_equal(found.identity, model.identity)
     for one, two in zip(model.network.state_dict().values(), found.network.state_dict().values(), strict=True):
         assert torch.allclose(one, two, rtol=1e-3, atol=1e-4)  # half precision
@@ -72,6 +75,18 @@ def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: 
     assert after.shape[0] <= before.shape[0]
     assert np.array_equal(after, before[top : top + after.shape[0], left : left + after.shape[1]])
     assert [p.name for p in tmp_path.iterdir()] == ["me.safetensors"]
+
+
+def test_landmarks_that_were_learnt_with_another_landmarker_are_not_used(
+    tmp_path: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "me.safetensors"
+    own = replace(reference, landmarker=covered_landmarks.load())
+    write_personal(file, PersonalModel(AlignedGenerator(), own, None, {}))
+    assert read_personal(file).reference.landmarker is not None
+    row = find_weight("covered_landmarks")
+    monkeypatch.setattr("hmd_removal.restore.personal.find_weight", lambda name: replace(row, sha256="0" * 64))
+    assert read_personal(file).reference.landmarker is None and "train it anew" in caplog.text
 
 
 def test_a_model_that_corrects_nothing_gives_the_warp(
@@ -88,16 +103,26 @@ def test_a_model_that_corrects_nothing_gives_the_warp(
     assert np.abs(np.stack(found).astype(int) - np.stack(expected)).max() <= 2
 
 
-def test_one_that_learnt_nothing_is_evi_hrnet_with_its_pictures_and_one_that_did_is_not_held_back(
+def test_one_without_landmarks_of_its_own_is_evi_hrnet_with_its_pictures(
     wearer: tuple[np.ndarray, np.ndarray], talking_head_track: FaceTrack, reference: Reference
 ) -> None:
-    network = load(resolve(EVI_WEIGHTS))
+    model = PersonalModel(load(resolve(EVI_WEIGHTS)), reference, None, {})
     expected = run("evi-hrnet", wearer, talking_head_track, reference, [0, 2])
-    models = [PersonalModel(network, reference, None, {"step": step}) for step in ("0", "40")]
-    everybodys, own = (run(PersonalFiller(m), wearer, talking_head_track, reference, [0, 2]) for m in models)
-    assert all(np.array_equal(a, b) for a, b in zip(everybodys, expected, strict=True))
-    hole = wearer[1][:2] > 0
-    assert np.abs(np.stack(own).astype(int) - np.stack(expected))[hole].mean() > 1
+    found = run(PersonalFiller(model), wearer, talking_head_track, reference, [0, 2])
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_face_is_found_by_the_persons_own_landmarker(
+    wearer: tuple[np.ndarray, np.ndarray], reference: Reference
+) -> None:
+    frames, masks = wearer[0][:2], wearer[1][:2]
+    net = covered_landmarks.load()
+    with torch.no_grad():
+        net.pose_head.bias[7] += 0.05  # who places everything by so much of the crop to the right
+    own = replace(reference, landmarker=net)
+    assert reference.with_more(own).landmarker is net and own.with_more(reference).landmarker is net
+    usual, moved = (track_clip(frames, frames.shape[1:3], masks=masks, reference=r) for r in (None, own))
+    assert (moved.points[..., 0] - usual.points[..., 0]).mean() > 1
 
 
 @pytest.mark.parametrize("config", [ALIGNED, DRAWS])
@@ -195,8 +220,8 @@ def test_a_personal_model_is_measured_like_any_method_with_its_own_pictures(
 def test_each_clip_is_measured_with_the_model_that_is_given_for_it(
     tmp_path: Path, carphone: Path, reference: Reference
 ) -> None:
-    for name, still in (("first", True), ("second", False)):
-        write_personal(tmp_path / f"{name}.safetensors", model_of(reference, ALIGNED, still=still))
+    for name, config in (("first", ALIGNED), ("second", DRAWS)):
+        write_personal(tmp_path / f"{name}.safetensors", model_of(reference, config))
         shutil.copy(carphone, tmp_path / f"{name}.mp4")
     clips = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
     models = {clip: clip.with_suffix(".safetensors") for clip in clips}

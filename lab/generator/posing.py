@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import torch
 
-from ..restore.align import nearness
-from ..tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, SURE, canonical_points, rigidity
-from ..tracking.mesh import RINGS
+from ...restore.align import nearness
+from ...tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, SURE, canonical_points, rigidity
+from ...tracking.mesh import RINGS
 
 
 @lru_cache(maxsize=4)

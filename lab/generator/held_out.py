@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..models.aligned_generator import AlignedGenerator
+from ...models.aligned_generator import AlignedGenerator
 from .losses import WEIGHTS, GeneratorLosses
 from .sample_path import Given
 

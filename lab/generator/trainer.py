@@ -1,16 +1,16 @@
-"""How the aligned generator learns, for everybody or for one person: the recipe, and one network's training."""
+"""How the aligned generator learns: the recipe, and one network's training."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ..errors import InputError
-from ..models.aligned_generator import PARTS, AlignedGenerator, GeneratorConfig
-from .ema import Average
+from ...errors import InputError
+from ...learning.ema import Average
+from ...learning.pace import pace
+from ...learning.run_folder import RunFolder
+from ...models.aligned_generator import PARTS, AlignedGenerator, GeneratorConfig
 from .losses import WEIGHTS, GeneratorLosses
-from .pace import pace
-from .run_folder import RunFolder
 from .sample_path import Given
 
 
@@ -39,16 +39,12 @@ class GeneratorRecipe:
             raise InputError(f"Expected parts out of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}.")
         return GeneratorConfig(tuple(int(w) for w in self.widths.split(",")), **dict.fromkeys(without, False))
 
-    def lasting(self, steps: int) -> "GeneratorRecipe":
-        """The recipe with so many steps."""
-        return replace(self, steps=steps)
-
 
 class GeneratorTrainer:
     """One network, its optimiser and averaged weights; goes on where the run in its folder stopped.
 
     losses: on the device. start: what a new run begins with. minutes: how long to train, in place of the recipe's
-    steps. Its `best`, scores of the best weights so far, is for whoever keeps such.
+    steps.
     """
 
     def __init__(
@@ -73,9 +69,8 @@ class GeneratorTrainer:
         self._optimiser = torch.optim.AdamW(
             self.net.parameters(), recipe.rate, betas=(0.9, 0.99), weight_decay=recipe.decay, **fused
         )
-        self.best: dict[str, float] = {}
         if (state := self.run.load(device)) is not None:
-            self.step, self.best = state["step"], state["best"]
+            self.step = state["step"]
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
             self._optimiser.load_state_dict(state["optimiser"])
@@ -108,7 +103,6 @@ class GeneratorTrainer:
         self.run.save(
             {
                 "step": self.step,
-                "best": self.best,
                 "net": self.net.state_dict(),
                 "average": self.average.state_dict(),
                 "optimiser": self._optimiser.state_dict(),

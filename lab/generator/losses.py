@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..models.device import full_precision
-from ..models.face_embedding import FaceEmbedding
-from ..models.lpips import LPIPS
-from ..tracking.geometry import EYES_AND_BROWS
+from ...models.device import full_precision
+from ...models.face_embedding import FaceEmbedding
+from ...models.lpips import LPIPS
+from ...tracking.geometry import EYES_AND_BROWS
 
 WEIGHTS = {
     "pixels": 1.0,

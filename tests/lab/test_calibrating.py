@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from hmd_removal.headset.draw import HeadsetArtist, preset
-from hmd_removal.learning.calibrating import calibrated
+from hmd_removal.lab.generator.calibrating import calibrated
 from hmd_removal.models import covered_landmarks
 from hmd_removal.models.covered_landmarks import INPUT_SIDE
 from hmd_removal.tracking.calibration import PersonalCalibration

@@ -7,20 +7,20 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..models.aligned_generator import AlignedGenerator
-from ..models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
-from ..models.device import mixed_precision
-from ..restore.align import BEYOND, SMALL, Aligned
-from ..restore.filler import Filling
-from ..restore.grid import GRID, cells, grown, mesh_maps, sampled
-from ..restore.network_inputs import generated, generator_inputs
-from ..restore.paste import composed
-from ..restore.rim import RING
-from ..restore.warp import Fitted, fitted
-from ..tracking.geometry import mirrored_points
+from ...learning.scenes import SIDE
+from ...models.aligned_generator import AlignedGenerator
+from ...models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
+from ...models.device import mixed_precision
+from ...restore.align import BEYOND, SMALL, Aligned
+from ...restore.filler import Filling
+from ...restore.grid import GRID, cells, grown, mesh_maps, sampled
+from ...restore.network_inputs import generated, generator_inputs
+from ...restore.paste import composed
+from ...restore.rim import RING
+from ...restore.warp import Fitted, fitted
+from ...tracking.geometry import mirrored_points
 from .calibrating import calibrated
 from .posing import completed, extended
-from .scenes import SIDE
 
 ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
 MIRRORED = 0.5  # share of samples that are mirrored
@@ -88,7 +88,7 @@ class SamplePath:
     """The product's path for training samples.
 
     pictures: the references. landmarker: sees the covered faces. vary: whether light, mirror, grain and how well the
-    landmarks are known are left to chance, of `generator`. mirrored: share of samples that are, then.
+    landmarks are known are left to chance, of `generator`.
     """
 
     def __init__(
@@ -98,10 +98,8 @@ class SamplePath:
         generator: torch.Generator,
         *,
         vary: bool = True,
-        mirrored: float = MIRRORED,
     ) -> None:
         self._pictures, self._net, self._chance, self._vary = pictures, landmarker, generator, vary
-        self._mirror = mirrored
         self.device = pictures.images.device
         self._swap = torch.from_numpy(mirrored_points()).to(self.device)
 
@@ -120,7 +118,7 @@ class SamplePath:
         true = batch["points"]
         points, visibility, deviation = self._known(points, visibility, deviation, true, length)
         if self._vary:
-            by = self._random(count, 1, 1, 1).lt(self._mirror)
+            by = self._random(count, 1, 1, 1).lt(MIRRORED)
             each = by.repeat_interleave(length, 0)
             truth, covered, hole = (torch.where(each, x.flip(3), x) for x in (truth, covered, hole))
             holes = _on_grid(hole)

@@ -3,11 +3,11 @@
 import torch
 from torch.nn import functional as F
 
-from ..models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
-from ..models.device import mixed_precision
-from ..restore.align import SMALL
-from ..restore.grid import mesh_maps, sampled
-from ..tracking.geometry import MESH_POINT_COUNT
+from ...models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
+from ...models.device import mixed_precision
+from ...restore.align import SMALL
+from ...restore.grid import mesh_maps, sampled
+from ...tracking.geometry import MESH_POINT_COUNT
 from .posing import canonical, extended, rigid_weights, similarities
 
 ROUNDS = 2  # the second from the better pose that the first one leads to
