@@ -257,6 +257,8 @@ def source_remarks(info: VideoInfo) -> list[str]:
         remarks.append(f"The video is HDR ({info.hdr}); the result is SDR, tone-mapped.")
     if info.sample_aspect_ratio != 1:
         remarks.append(f"The video's pixels are not square ({info.sample_aspect_ratio}), which was allowed for.")
+    if info.spatial:
+        remarks.append("The video is spatial (MV-HEVC), of which one view was read; the result is flat.")
     if info.interlaced:
         remarks.append("The video is interlaced; the result is progressive, each frame made of both fields.")
     return remarks
