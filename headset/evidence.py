@@ -89,6 +89,40 @@ def _vertex(values: np.ndarray, i: int) -> float:
     return 0.5 * (before - after) / curvature if curvature > 0 else 0.0
 
 
+AVERAGED = 1.0  # seconds over which a device's look is averaged
+KNOWN = 0.15  # weight, of at most 1, from which the look of a cell is known
+
+
+class Appearance:
+    """What the device looks like, averaged on the head's lattice: what looks otherwise for a while passes before it.
+
+    fps: frames a second.
+    """
+
+    def __init__(self, fps: float = USUAL_RATE) -> None:
+        self._news = 1 - float(np.exp(-1 / (fps * AVERAGED)))
+        self._colours = np.zeros((CELLS, CELLS, 3), np.float32)
+        self._weight = np.zeros((CELLS, CELLS), np.float32)
+
+    def expected(self, to_lattice: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Its colours in a picture of `size` (H, W), (H, W, 3) float32 in [0, 1]; where they are known, (H, W) bool.
+
+        to_lattice: (2, 3) from the picture's pixels to the lattice's cells.
+        """
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        colours, weight = (
+            cv2.warpAffine(x, to_lattice, size[::-1], flags=flags) for x in (self._colours, self._weight)
+        )
+        return colours, weight > KNOWN
+
+    def learn(self, picture: np.ndarray, device: np.ndarray, to_lattice: np.ndarray) -> None:
+        """Take in the next frame. picture: (H, W, 3) float32 in [0, 1]; device: (H, W) bool, where it shows."""
+        picture, share = (cv2.warpAffine(x, to_lattice, (CELLS, CELLS)) for x in (picture, device.astype(np.float32)))
+        seen = share > 0.9
+        self._weight[seen] += self._news * (1 - self._weight[seen])
+        self._colours[seen] += (self._news / self._weight[seen])[:, None] * (picture - self._colours)[seen]
+
+
 BITS = 4  # of each channel: 16 x 16 x 16 bins
 MEMORY = 0.9  # weight of the past in the histograms, of one frame of USUAL_RATE
 FEWEST = 50  # pixels below which a frame teaches nothing

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tracking.geometry import pose_angles, pose_scale
 from ..tracking.track import USUAL_RATE, DevicePatch, FrameStatus, TrackedFace
-from .evidence import CELL, ColourModel, DeviceEvidence, chain, colour_bins, head_lattice
+from .evidence import AVERAGED, CELL, Appearance, ColourModel, DeviceEvidence, chain, colour_bins, head_lattice
 from .fit import SilhouetteFit, silhouette
 from .guided_filter import apply_coefficients, guided_coefficients
 from .models import preset as headset_preset
@@ -27,6 +27,16 @@ SURE = 3.0  # log-odds from which a pixel teaches its colour
 REACH = 1.2  # centimetres around a pixel where the guided filter looks for edges
 FLAT = 3e-4  # variance of colour, on [0, 1], below which there is no edge
 LARGE = 0.05  # of the largest piece of the mask; smaller pieces are specks
+
+# A hand before the device looks otherwise than the device did there, is of the face's colour, and comes from outside.
+SKIN_POINTS = (50, 280, 205, 425, 199, 200)  # cheeks and chin
+OTHERWISE = 0.1  # of a channel, on [0, 1]
+SKIN_HUE = 0.04  # of a channel's share in the three
+SKIN_LIGHT = (0.4, 1.6)  # brightness by that of the face
+HAND = 4.0  # square centimetres; what is smaller is none
+BESIDE = 0.7  # centimetres beyond the mask in which a fill's feather still changes a hand
+HAND_REACH = 0.6  # centimetres around a pixel where its edge is looked for
+HAND_FLAT = 1e-3  # as FLAT
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,14 @@ class DeviceMasker:
         self._scene: int | None = None
 
     def push(self, frame: np.ndarray, face: TrackedFace, device: DevicePatch | None) -> np.ndarray:
-        """(H, W) uint8 mask, 1 = device, of the next frame; all 0 where the face is missing or no device was seen.
+        """(H, W) uint8 mask, 1 = device, of the next frame; all 0 where the face is missing or no device was seen. It
+        goes on under a hand that passes before it: `front`, (H, W) uint8, is then 1 where that is.
 
         frame: (H, W, 3) uint8 RGB. face: where the head is. device: the network's coarse mask of this frame; None
         where there is none, and the device is where it was on the head before.
         """
         mask = np.zeros(frame.shape[:2], np.uint8)
+        self.front = np.zeros_like(mask)
         if face.scene != self._scene:
             self._start()
             self._scene = face.scene
@@ -91,12 +103,16 @@ class DeviceMasker:
         mask[window.place] = self._segment(window, seen, lattice, body, pose_scale(pose))
         if not self._straps:
             mask &= _inside(body, mask.shape)
+        self._skin.see(frame, face)
+        if self._skin.colour is not None:
+            self.front[window.place] = self._hand(window, mask[window.place], lattice, pose_scale(pose))
         return _moved(_grown(mask, self._margin * pose_scale(pose)), self._shift, pose)
 
     def _start(self) -> None:
         self._evidence = DeviceEvidence(self._fps)
         self._fit = SilhouetteFit(self._known, self._fps)
         self._colours = ColourModel(self._fps)
+        self._appearance, self._skin = Appearance(self._fps), _Skin(self._fps)
 
     def _segment(
         self, window: "_Window", seen: np.ndarray, lattice: np.ndarray, body: np.ndarray, scale: float
@@ -118,6 +134,52 @@ class DeviceMasker:
         model = guided_coefficients(guide, 1 / (1 + np.exp(-odds)), max(round(REACH * scale), 2), FLAT)
         coarse = _whole(apply_coefficients(model, guide) > 0.5)
         return coarse if small is window.picture else window.refined(coarse, model)
+
+    def _hand(self, window: "_Window", mask: np.ndarray, lattice: np.ndarray, scale: float) -> np.ndarray:
+        """(h, w) uint8: a hand before the device in the window, and as far beyond it as a fill reaches. mask: (h, w),
+        the device; scale: frame pixels a centimetre."""
+        guide, scale = window.small.astype(np.float32) / 255, scale * float(window.to_small[0, 0])
+        device = cv2.resize(mask, guide.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        to_lattice = chain(lattice, cv2.invertAffineTransform(window.to_small))
+        usual, known = self._appearance.expected(to_lattice, guide.shape[:2])
+        like_skin = self._skin.like(guide)
+        otherwise = known & (np.abs(guide - usual).max(2) > OTHERWISE)
+        seen = cv2.morphologyEx((otherwise & like_skin).view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        reach = max(round(HAND_REACH * scale), 2)
+        # Over a rim in shadow a hand may look like the device, and still be one with what is seen of it beside.
+        hand = _from_outside(cv2.dilate(seen, _disk(reach)) & like_skin & device, device, HAND * scale**2)
+        self._appearance.learn(guide, device > cv2.dilate(hand, _disk(2)), to_lattice)
+        if not hand.any():
+            return np.zeros_like(mask)
+        around = _disk(max(round((self._margin + BESIDE) * scale), 1))
+        beyond = cv2.dilate(hand & _edge(device), around) & (1 - device)
+        hand = hand | (beyond & like_skin)
+        model = guided_coefficients(guide, hand.astype(np.float32), reach, HAND_FLAT)
+        coarse = (apply_coefficients(model, guide) > 0.5).view(np.uint8)
+        return coarse if window.small is window.picture else window.refined(coarse, model)
+
+
+class _Skin:
+    """The colour of a face's skin, (3,) RGB in [0, 1]; None before any was seen. fps: frames a second."""
+
+    def __init__(self, fps: float) -> None:
+        self._news = 1 - float(np.exp(-1 / (fps * AVERAGED)))
+        self.colour: np.ndarray | None = None
+
+    def see(self, frame: np.ndarray, face: TrackedFace) -> None:
+        """Take in the cheeks and the chin of the next frame, as far as they are in sight."""
+        points = face.points[list(SKIN_POINTS), :2][face.visibility[list(SKIN_POINTS)] > 0.5]
+        x, y = np.round(points).astype(int).T
+        inside = (x >= 0) & (x < frame.shape[1]) & (y >= 0) & (y < frame.shape[0])
+        if inside.sum() > 1:
+            seen = np.median(frame[y[inside], x[inside]], axis=0).astype(np.float32) / 255
+            self.colour = seen if self.colour is None else self.colour + self._news * (seen - self.colour)
+
+    def like(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W) bool, where a picture, (H, W, 3) in [0, 1], has its hue, in more or less light."""
+        light, own = picture.sum(2) + 1e-3, float(self.colour.sum()) + 1e-3
+        hue = np.abs(picture / light[..., None] - self.colour / own).max(2)
+        return (hue < SKIN_HUE) & (light > SKIN_LIGHT[0] * own) & (light < SKIN_LIGHT[1] * own)
 
 
 @dataclass(frozen=True)
@@ -165,6 +227,24 @@ class _Window:
         colours = self.picture[y, x].astype(np.float32) / 255
         mask[y, x] = apply_coefficients(there.reshape(-1, 4)[: len(x)], colours) > 0.5
         return mask
+
+
+def _from_outside(found: np.ndarray, device: np.ndarray, least: float) -> np.ndarray:
+    """(H, W) uint8: the pieces of what was found on the device that reach its edge and have `least` pixels."""
+    count, pieces, measures, _ = cv2.connectedComponentsWithStats(found)
+    at_edge = np.unique(pieces[_edge(device) > 0])
+    kept = [i for i in range(1, count) if measures[i, cv2.CC_STAT_AREA] >= least and i in at_edge]
+    whole = np.isin(pieces, kept).view(np.uint8)
+    return cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) & device
+
+
+def _disk(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def _edge(mask: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: the outermost two pixels of a mask."""
+    return mask - cv2.erode(mask, np.ones((5, 5), np.uint8))
 
 
 def _planar(lattice: np.ndarray) -> np.ndarray:

@@ -27,12 +27,14 @@ class Covered:
     """One frame with its hole and the face behind it.
 
     pixels: (H, W, 3) uint8, the headset in sight. mask: (H, W) uint8, 1 = hole. face: the wearer's, the points under
-    the mask marked as hidden, unless they are known.
+    the mask marked as hidden, unless they are known. front: (H, W) uint8, 1 where a hand is before the headset, and
+    stays; None where there is none.
     """
 
     pixels: np.ndarray
     mask: np.ndarray
     face: TrackedFace
+    front: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,20 @@ class DetectedHeadset:
         calibration: PersonalCalibration | None = None
         with closing(follow(((frame, None) for frame in frames), covered, detector=detector)) as followed:
             looked = ((frame, face) for frame, _, face in followed)
-            for frame, mask, face in self.mask(looked, wearer.fps, required=wearer.required):
+            for frame, mask, face, front in self.mask(looked, wearer.fps, required=wearer.required):
                 if not mask.any():  # an uncovered face is another thing to the landmarker
                     calibration = None
                 elif reference is not None:
                     calibration = calibration or PersonalCalibration(reference, fps=wearer.fps)
                     face = calibration.push(frame, face, mask)
-                yield Covered(frame, mask, face.covered_by(mask))
+                yield Covered(frame, mask, face.covered_by(mask), front)
 
     def mask(
         self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE, *, required: bool = True
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace, np.ndarray | None]]:
         """Frames, (H, W, 3) uint8, of one clip in order with their (H, W) uint8 masks and faces, which the detector for
-        covered faces found. Where the headset is not before the eyes, the mask is empty. fps: frames a second.
+        covered faces found, and hands before the headset, see Covered.front. Where the headset is not before the eyes,
+        the mask is empty. fps: frames a second.
 
         Raises InputError when no frame shows a headset, where one is required.
         """
@@ -122,7 +125,7 @@ class DetectedHeadset:
             before = worn
             mask = masker.push(frame, face, face.device) if worn else np.zeros(frame.shape[:2], np.uint8)
             count, holes = count + 1, holes + bool(mask.any())
-            yield frame, mask, face
+            yield frame, mask, face, masker.front if mask.any() and masker.front.any() else None
         if required and not holes:
             raise InputError(
                 f"No headset was found on the face in any of the {count} frames; use footage in which one covers the "

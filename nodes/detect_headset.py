@@ -62,6 +62,6 @@ class DetectHeadset(io.ComfyNode):
         headset = DetectedHeadset(preset_name(preset), grow, (shift_x, shift_y), straps)
         frames = counted(pictures(image), len(image))
         masks, preview = torch.empty(image.shape[:3]), torch.empty(*image.shape[:3], 3)
-        for t, (frame, mask, _) in enumerate(headset.mask(zip(frames, face_track, strict=True))):
+        for t, (frame, mask, *_) in enumerate(headset.mask(zip(frames, face_track, strict=True))):
             masks[t], preview[t] = torch.from_numpy(mask), image_of(draw_mask(frame, mask))[0]
         return io.NodeOutput(masks, preview, describe_masks(masks.numpy()))

@@ -138,3 +138,17 @@ def _on_device(picture: np.ndarray, device: torch.device) -> torch.Tensor:
     """(h, w, 3) uint8 or float32 in [0, 1] to (1, 3, h, w) float32 in [0, 1]."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1)[None].contiguous()
     return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+
+
+HAND_EDGE = 0.7  # pixels: standard deviation of the edge of what lies before the hole
+
+
+def left_in_front(filled: np.ndarray, frame: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """The filled frame with what lies before the hole as it was. filled, frame: (H, W, 3) uint8; front: (H, W) uint8,
+    1 there."""
+    x, y, width, height = cv2.boundingRect(front)
+    place = np.s_[max(y - 3, 0) : y + height + 3, max(x - 3, 0) : x + width + 3]
+    share = cv2.GaussianBlur(front[place].astype(np.float32), (0, 0), HAND_EDGE)[..., None]
+    out = filled.copy()
+    out[place] = np.round(share * frame[place] + (1 - share) * filled[place])
+    return out

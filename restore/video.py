@@ -25,6 +25,7 @@ from ..video.source import Source
 from ..video.views import FLAT, View, stereo_layout, views_of
 from .engine import Deoccluder
 from .filler import Filler, pictures_for
+from .paste import left_in_front
 from .registry import filler_of
 
 Item = TypeVar("Item")
@@ -136,6 +137,7 @@ def deocclude_video(
     covered_frames: list[bool] = []
     filled_frames: list[list[bool]] = []  # of each person
     others: list[bool] = []
+    hands: list[bool] = []
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source))
         info = reader.info
@@ -199,6 +201,7 @@ def deocclude_video(
                 [any(map(_is_filled, each)) for each in zip(*(part.covers for part in parts), strict=True)]
             )
             others.append(any(part.others for part in parts))
+            hands.append(any(one.front is not None for part in parts for one in part.covers))
             if progress is not None:
                 progress(len(status), info.frame_count)
         if not any(covered_frames):
@@ -209,6 +212,8 @@ def deocclude_video(
             f"the result is '{result.path.name}'."
         )
     filled = np.array(filled_frames)
+    if any(hands):
+        remarks.append(f"A hand before the headset was left in frames {ranges(np.flatnonzero(hands))}.")
     if everyone:
         remarks += _remarks_on_everyone(filled, np.array(others))
     return VideoReport(result.path, len(status), np.array(status, np.uint8), filled.any(1), tuple(remarks))
@@ -252,6 +257,8 @@ def source_remarks(info: VideoInfo) -> list[str]:
         remarks.append(f"The video is HDR ({info.hdr}); the result is SDR, tone-mapped.")
     if info.sample_aspect_ratio != 1:
         remarks.append(f"The video's pixels are not square ({info.sample_aspect_ratio}), which was allowed for.")
+    if info.spatial:
+        remarks.append("The video is spatial (MV-HEVC), of which one view was read; the result is flat.")
     if info.interlaced:
         remarks.append("The video is interlaced; the result is progressive, each frame made of both fields.")
     return remarks
@@ -271,7 +278,11 @@ def _filled(
             seen = [parts[number].covers for _, parts in some]
             pixels = [covers[0].pixels for covers in seen]
             for engine, covers in zip(of_people, zip(*seen, strict=True), strict=True):
-                pixels = engine.process(pixels, [c.mask for c in covers], [c.face for c in covers])
+                done = engine.process(pixels, [c.mask for c in covers], [c.face for c in covers])
+                pixels = [
+                    one if c.front is None else left_in_front(one, before, c.front)
+                    for one, before, c in zip(done, pixels, covers, strict=True)
+                ]
             filled.append(pixels)
         for (frame, parts), pictures_of in zip(some, zip(*filled, strict=True), strict=True):
             yield frame, parts, _together(frame.pixels, views, pictures_of)

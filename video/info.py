@@ -40,6 +40,7 @@ class VideoInfo:
         sample_aspect_ratio: width over height of one upright pixel; 1 for nearly every video.
         hdr: "HLG" or "PQ" where the video is HDR, else None; what is handed out is tone-mapped (see video.hdr).
         interlaced: the stored frames consist of two fields; what is handed out is deinterlaced.
+        spatial: the file holds further views (Apple's spatial video, MV-HEVC); what is handed out is one of them.
     """
 
     width: int
@@ -55,6 +56,7 @@ class VideoInfo:
     sample_aspect_ratio: Fraction = Fraction(1)
     hdr: str | None = None
     interlaced: bool = False
+    spatial: bool = False
 
 
 @dataclass(frozen=True)

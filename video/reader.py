@@ -20,6 +20,7 @@ from .colour import RgbDecoder
 from .hdr import TRANSFERS
 from .info import Orientation, VideoInfo, frame_rate, index_packets, stated_rate
 from .source import UNDECODABLE, Source, describe, open_source, readable, time_origin, video_stream
+from .spatial import is_spatial
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class VideoReader:
             sample_aspect_ratio=aspect,
             hdr=hdr,
             interlaced=interlaced,
+            spatial=codec == "hevc" and is_spatial(source),
         )
 
     def __enter__(self) -> VideoReader:

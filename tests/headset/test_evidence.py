@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 from faces_of import turned
 
-from hmd_removal.headset.evidence import CELL, CELLS, DEVICE_MIDDLE, GAIN, TRUSTED, DeviceEvidence, chain, head_lattice
+from hmd_removal.headset.evidence import (
+    CELL,
+    CELLS,
+    DEVICE_MIDDLE,
+    GAIN,
+    TRUSTED,
+    Appearance,
+    DeviceEvidence,
+    chain,
+    head_lattice,
+)
 from hmd_removal.tracking.geometry import head_pose, transform
 from hmd_removal.tracking.track import DevicePatch
 
@@ -83,3 +93,18 @@ def test_a_pose_that_is_off_by_little_is_trusted():
     near = right.copy()
     near[:2, 3] += (2, -1)
     assert (evidence.add(spot(), near) == near).all()
+
+
+@pytest.mark.parametrize("fps", [8, 240])
+def test_the_look_of_a_device_is_averaged_over_a_second_whatever_the_frame_rate(fps):
+    def look(rate: float) -> float:
+        """Of a device that was grey for two seconds and is white for a quarter of one."""
+        appearance, everywhere = Appearance(rate), np.ones((CELLS, CELLS), bool)
+        for shade, seconds in ((0.5, 2.0), (1.0, 0.25)):
+            for _ in range(round(seconds * rate)):
+                appearance.learn(np.full((CELLS, CELLS, 3), shade, np.float32), everywhere, np.eye(2, 3))
+        colours, known = appearance.expected(np.eye(2, 3), (CELLS, CELLS))
+        assert known[20, 20]
+        return float(colours[20, 20, 0])
+
+    assert 0.55 < look(25) < 0.7 and look(fps) == pytest.approx(look(25), abs=0.01)

@@ -10,7 +10,7 @@ from faces_of import posed_face
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.headset.look import LOOKS
-from hmd_removal.headset.mask import GENEROUS, DeviceMasker
+from hmd_removal.headset.mask import GENEROUS, SKIN_POINTS, DeviceMasker
 from hmd_removal.headset.models import Headset
 from hmd_removal.lab.tracking.masks import flicker, mask_iou
 from hmd_removal.tracking.geometry import pose_angles, pose_scale, transform
@@ -248,3 +248,53 @@ def test_a_head_at_the_edge_of_the_picture():
 def test_an_unknown_preset_is_refused():
     with pytest.raises(InputError, match="got 'monocle'"):
         DeviceMasker(preset="monocle")
+
+
+def hand_points(face: TrackedFace) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the cheeks and the chin."""
+    x, y = np.round(face.points[list(SKIN_POINTS), :2]).astype(int).T
+    return y, x
+
+
+@pytest.fixture(scope="module")
+def passing(talking_head, talking_head_track):
+    """30 frames of a real face, 352 x 288 pixels, with a device, before which a hand of the face's colour passes: each
+    with the face, the network's patch, and the masks of hand and device."""
+    artist, network = HeadsetArtist(preset("quest")), Network(shift=(0, 0))
+    shown = []
+    for t in range(30):
+        face = talking_head_track[t]
+        large = cv2.resize(talking_head[t], None, fx=2, fy=2)
+        face = replace(face, points=2 * face.points, pose=np.diag([2.0, 2.0, 2.0, 1.0]) @ face.pose)
+        picture, device = artist.draw(large, face)
+        hand = np.zeros_like(device)
+        if t >= 12:  # an arm from below, its hand on the device
+            x, y = np.round(face.points[168, :2]).astype(int) + (12 * (t - 20), 0)
+            cv2.ellipse(hand, (int(x), int(y)), (22, 26), 0, 0, 360, 1, -1)
+            cv2.line(hand, (int(x), int(y) + 10), (int(x) - 10, 400), 1, 22)
+        skin = np.median(large[hand_points(face)], axis=0)
+        picture[hand > 0] = (0.85 * skin).astype(np.uint8)
+        shown.append((picture, face, network(device, face), hand, device))
+    return shown
+
+
+class TestHands:
+    """That pass before the device."""
+
+    def test_it_is_told_from_the_device_and_the_mask_goes_on_under_it(self, passing):
+        masker, kept, wrong, covered = DeviceMasker(), [], [], []
+        for t, (picture, face, patch, hand, device) in enumerate(passing):
+            mask = masker.push(picture, face, patch)
+            both = (hand > 0) & (device > 0)
+            if t >= 12 and both.sum() > 500:
+                kept.append(masker.front[both].mean())
+                covered.append(mask[device > 0].mean())
+            wrong.append(masker.front[(device > 0) & (hand == 0)].mean())
+        assert len(kept) > 8 and np.median(kept) > 0.9 and min(covered) > 0.95
+        assert max(wrong) < 0.05 and not any(wrong[:12])
+
+    def test_before_a_device_is_known_there_is_none(self, passing):
+        masker = DeviceMasker()
+        picture, face, patch, *_ = passing[20]
+        masker.push(picture, face, patch)
+        assert not masker.front.any()

@@ -249,6 +249,26 @@ def test_of_two_faces_the_chosen_one_gets_the_headset(tmp_path, talking_head, ta
         deocclude_video(source, target, mask=BAND, reference=reference, wearer=Wearer(2))
 
 
+def test_a_hand_that_passes_before_the_headset_stays(wearer, talking_head, tmp_path, target, reference):
+    frames, hands = np.repeat(np.repeat(wearer[0], 2, 1), 2, 2), np.zeros((48, 288, 352), np.uint8)
+    for t in range(24, 40):  # an arm from below
+        x = 60 + 10 * (t - 24)
+        cv2.ellipse(hands[t], (x, 110), (20, 26), 0, 0, 360, 1, -1)
+        cv2.line(hands[t], (x, 120), (x - 10, 300), 1, 20)
+    skin = np.median(talking_head[0][88:96, 70:80], axis=(0, 1))
+    frames[hands > 0] = (0.85 * skin).astype(np.uint8)
+    source = write_clip(tmp_path / "hand.mkv", frames, codec="ffv1", pix_fmt="bgr0")
+    report = deocclude_video(source, target, mask=DetectedHeadset(), reference=reference, quality="lossless")
+    assert "A hand before the headset was left in frames" in report.summary
+    kept = []
+    with VideoReader(target) as after:
+        for t, frame in enumerate(after):
+            core = cv2.erode(hands[t], np.ones((5, 5), np.uint8)) & np.repeat(np.repeat(wearer[1][t], 2, 0), 2, 1)
+            if core.sum() > 500:
+                kept.append((np.abs(frame.pixels.astype(int) - frames[t])[core > 0] < 3).mean())
+    assert len(kept) >= 8 and np.median(kept) > 0.95
+
+
 class TestEveryone:
     """Two people side by side, both with a headset on: the man, and his mirror image."""
 
