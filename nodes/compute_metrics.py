@@ -16,6 +16,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of
 from .progress import progress_bar
 from .schema import known
+from .shown import show_text
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
 
 
@@ -27,13 +28,23 @@ class ComputeMetrics(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_ComputeMetrics",
-            display_name="ComputeMetrics",
+            display_name="Compute Metrics",
             category="HMD Removal/Metrics",
             description=(
                 "Compares a result with the truth, frame by frame: MSE, PSNR, SSIM, LPIPS, identity, flicker and "
                 "seam, for the whole frame and for the hole. What cannot be computed is named with the reason."
             ),
-            search_aliases=[*SEARCH_ALIASES, "psnr", "ssim", "lpips", "evaluate", "quality", "benchmark", "compare"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "ComputeMetrics",
+                "psnr",
+                "ssim",
+                "lpips",
+                "evaluate",
+                "quality",
+                "benchmark",
+                "compare",
+            ],
             inputs=[
                 io.Image.Input("result", tooltip="The frames to judge."),
                 io.Image.Input("truth", tooltip="The same frames as they should be."),
@@ -72,6 +83,7 @@ class ComputeMetrics(io.ComfyNode):
                 ),
             ],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -103,6 +115,7 @@ class ComputeMetrics(io.ComfyNode):
             progress=progress_bar(),
         )
         write_json(file, report)
+        show_text(cls, report.listed())
         table, plot = report.table(), image_of(plot_report(report))
         shown = {
             "text": (table,),

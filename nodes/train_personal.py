@@ -19,6 +19,7 @@ from ..personal.recipe import RECIPES
 from .frames import image_of
 from .networks import personal_target
 from .schema import known
+from .shown import show_text
 from .sockets import SEARCH_ALIASES, PersonalModelSocket
 from .video_source import encoded
 
@@ -34,7 +35,7 @@ class TrainPersonal(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_TrainPersonal",
-            display_name="TrainPersonal",
+            display_name="Train Personal",
             category="HMD Removal/Personal",
             description=(
                 "Learns one person's face from a minute or two of their video without the headset: look into the "
@@ -42,7 +43,7 @@ class TrainPersonal(io.ComfyNode):
                 "which is usable after the first minute. Cancelled, the best so far stays, and the next run goes on "
                 "from there."
             ),
-            search_aliases=[*SEARCH_ALIASES, "my face", "enrolment", "fine-tune", "person-specific"],
+            search_aliases=[*SEARCH_ALIASES, "TrainPersonal", "my face", "enrolment", "fine-tune", "person-specific"],
             inputs=[
                 io.Video.Input("video", tooltip="The person without a headset, alone, in good light; from Load Video."),
                 io.Video.Input("second_video", optional=True, tooltip="The same person on another day."),
@@ -52,7 +53,7 @@ class TrainPersonal(io.ComfyNode):
                     default=45.0,
                     min=0.1,
                     max=1440.0,
-                    step=1.0,
+                    step=0.1,
                     tooltip="How long to train: about 5 minutes with a GPU, 45 without one.",
                 ),
                 io.Combo.Input(
@@ -80,6 +81,7 @@ class TrainPersonal(io.ComfyNode):
                 io.String.Output("report", display_name="report", tooltip="What was reached, and what is missing."),
             ],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -130,4 +132,5 @@ class TrainPersonal(io.ComfyNode):
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
         report = described(enrolment, last, target)
         pictures = image_of(last.sheet), image_of(enrolment_sheet(enrolment))
+        show_text(cls, report)
         return io.NodeOutput(target, *pictures, report, ui=ui.PreviewText(report))

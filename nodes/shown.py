@@ -1,0 +1,46 @@
+"""What a node shows on itself: a text below its widgets, and what it made to look at."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import torch
+from comfy_api.latest import io, ui
+from server import PromptServer
+
+from ..video import SMALL, VideoWriter
+from .frames import pictures
+from .video_source import temporary_video
+
+LONGEST_SIDE = 640  # pixels of a preview: more than a node is wide
+RATE = Fraction(25)  # frames a second of a preview, since IMAGE knows no rate
+
+
+def show_text(node: type[io.ComfyNode], text: str) -> None:
+    """Show a text on a running node, whose schema has `hidden=[io.Hidden.unique_id]`.
+
+    The `text` of a node's ui is drawn by no front end but for the core's Preview Any.
+    """
+    server = PromptServer.instance
+    server.send_progress_text(text, node.hidden.unique_id, server.client_id)
+
+
+def video_shown(file: Path) -> ui.PreviewVideo:
+    """The ui of a node that shows a `temporary_video` as it is."""
+    return ui.PreviewVideo([ui.SavedResult(file.name, "", io.FolderType.temp)])
+
+
+def frames_shown(images: torch.Tensor) -> ui.PreviewVideo | ui.PreviewImage:
+    """The ui of a node that shows an IMAGE (T, H, W, C): a small video, or a picture where it is one."""
+    if len(images) == 1:
+        return ui.PreviewImage(images)
+    height, width = images.shape[1:3]
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    # Browsers want even sizes.
+    height, width = (max(2, 2 * round(scale * side / 2)) for side in (height, width))
+    with VideoWriter(temporary_video(), width=width, height=height, fps=RATE, quality=SMALL) as writer:
+        for number, picture in enumerate(pictures(images)):
+            writer.write(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), number)
+    return video_shown(writer.path)
