@@ -169,13 +169,12 @@ BLUEPRINTS = {
         inputs={
             "video": (2, "video"),
             "photo": (1, "image"),
-            "photo is": (1, "kind"),
-            "head box": (2, "face_box"),
+            "kind": (1, "kind"),
+            "head box (x, y, width, height)": (2, "face_box"),
             "quality": (2, "quality"),
         },
         outputs={"video": (2, 0), "report": (2, 1)},
         columns=[[1], [2]],
-        shown=[2],
     ),
     "Remove headset with my model": Blueprint(
         description=(
@@ -184,12 +183,11 @@ BLUEPRINTS = {
         inputs={
             "video": (1, "video"),
             "my model": (1, "personal_model"),
-            "head box": (1, "face_box"),
+            "head box (x, y, width, height)": (1, "face_box"),
             "quality": (1, "quality"),
         },
         outputs={"video": (1, 0), "report": (1, 1)},
         columns=[[1]],
-        shown=[1],
     ),
     "Simulate and measure": Blueprint(
         description=(

@@ -62,7 +62,7 @@ class Blueprint:
     """A graph that is used as one node.
 
     inputs: label -> (node, name of its input). outputs: label -> (node, number of its output).
-    shown: nodes whose pictures that one node shows. columns: ids of nodes, from the left.
+    columns: ids of nodes, from the left. shown: nodes whose pictures that one node shows, which works with no video.
     """
 
     description: str
