@@ -59,8 +59,8 @@ class DetectFaceLandmarks(io.ComfyNode):
                     "draw_preview",
                     default=True,
                     tooltip=(
-                        "Draw the landmarks on a copy of the frames. Off, the preview is the frames as they came, "
-                        "which saves memory."
+                        "Draw the landmarks on a copy of the frames, and show them on the node. Off, the preview is "
+                        "the frames as they came, which saves memory."
                     ),
                 ),
                 io.Combo.Input(
