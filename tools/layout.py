@@ -62,7 +62,7 @@ class Blueprint:
     """A graph that is used as one node.
 
     inputs: label -> (node, name of its input). outputs: label -> (node, number of its output).
-    columns: ids of nodes, from the left. shown: nodes whose pictures that one node shows, which works with no video.
+    columns: ids of nodes, from the left. shown: nodes whose pictures, not videos, that one node shows.
     """
 
     description: str
@@ -155,7 +155,11 @@ def build_blueprint(name: str, twin: Workflow, blueprint: Blueprint, schemas: di
         "properties": {
             "cnr_id": "hmd-removal",
             "ver": __version__,
+            # What one node shows of those in it, for older front ends and for newer ones.
             "proxyWidgets": [[str(id), PREVIEW] for id in blueprint.shown],
+            "previewExposures": [
+                {"name": PREVIEW, "sourceNodeId": str(id), "sourcePreviewName": PREVIEW} for id in blueprint.shown
+            ],
         },
         "widgets_values": [],
     }

@@ -54,6 +54,7 @@ WIRE_UP = """(files, chosen) => {
     })
     for (const [name, value] of Object.entries(chosen)) blueprint.widgets.find(w => w.name == name).value = value
     app.graph.arrange()
+    app.canvas.deselectAll()
 }"""
 
 
@@ -242,7 +243,8 @@ def test_blueprint_is_found_by_its_name_and_runs(
     page.wait_for(f"document.body.innerText.includes({json.dumps(name)})")
     page.press("Enter", 13)
     page.wait_for("app.graph.nodes.length == 1")
-    page.click(600, 400)  # newer front ends leave it at the pointer until then
+    page.wait_for("!document.querySelector('[role=dialog]')")
+    page.click(1600, 900)  # newer front ends leave it at the pointer until then
     assert page.evaluate("app.graph.nodes[0].title") == name
 
     before = json.loads(fetch("/history"))
