@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, ".")
 import folder_paths
 from pathlib import Path
+import comfy_api.latest  # first, as ComfyUI does; newer ones do not load the other way round
 from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
 from hmd_removal.nodes.video_source import encoded
