@@ -16,7 +16,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of
 from .progress import progress_bar
 from .schema import known
-from .shown import show_text
+from .shown import shown
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
 
 
@@ -83,7 +83,6 @@ class ComputeMetrics(io.ComfyNode):
                 ),
             ],
             is_output_node=True,
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -115,12 +114,11 @@ class ComputeMetrics(io.ComfyNode):
             progress=progress_bar(),
         )
         write_json(file, report)
-        show_text(cls, report.listed())
         table, plot = report.table(), image_of(plot_report(report))
-        shown = {
+        ui_of_node = {
             "text": (table,),
             "files": [ui.SavedResult(file.name, subfolder, io.FolderType.output)],
-            **ui.PreviewImage(plot).as_dict(),
+            **shown(report.listed(), ui.PreviewImage(plot)),
         }
         return io.NodeOutput(
             table,
@@ -128,7 +126,7 @@ class ComputeMetrics(io.ComfyNode):
             plot,
             report.mean["psnr"],
             report.mean.get("hole_psnr", float("nan")),
-            ui=shown,
+            ui=ui_of_node,
         )
 
 

@@ -29,7 +29,7 @@ from .networks import evi_state, own_file, own_state, personal_models
 from .paths import State
 from .progress import progress_bar
 from .schema import known
-from .shown import show_text, video_shown
+from .shown import shown, video_shown
 from .sockets import SEARCH_ALIASES
 from .video_source import encoded, temporary_video
 from .widgets import (
@@ -158,7 +158,6 @@ class DeoccludeVideo(io.ComfyNode):
                     ),
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
 
@@ -220,10 +219,9 @@ class DeoccludeVideo(io.ComfyNode):
             words += f" {own_reference_remark(taken)}"
         if mask_source != GIVEN and (mask is not None or mask_video is not None):
             words += f" The mask that is connected was not used, as mask_source is not '{GIVEN}'."
-        show_text(cls, words)
         # Browsers do not play lossless RGB.
-        shown = None if quality == LOSSLESS else video_shown(target)
-        return io.NodeOutput(VideoFromFile(str(target)), words, ui=shown)
+        look = None if quality == LOSSLESS else video_shown(target)
+        return io.NodeOutput(VideoFromFile(str(target)), words, ui=shown(words, look))
 
 
 def _mask_source(

@@ -12,7 +12,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
-from .shown import frames_shown, show_text
+from .shown import frames_shown, shown
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
 from .widgets import face_box_input, face_input, image_input, on_missing_input, reference_input
 
@@ -97,7 +97,6 @@ class DetectFaceLandmarks(io.ComfyNode):
                     ),
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
 
@@ -126,15 +125,14 @@ class DetectFaceLandmarks(io.ComfyNode):
         )
         if masks is not None:
             track = track.covered_by(masks)
-        preview, shown = image, None
+        preview, look = image, None
         if draw_preview:
             preview = torch.empty(*image.shape[:3], 3)
             for t, picture in enumerate(pictures(image)):
                 preview[t] = image_of(draw_face(picture, track[t], t))[0]
-            shown = frames_shown(preview)
+            look = frames_shown(preview)
         report = f"{track.summary()} {_covered(track)}"
-        show_text(cls, report)
-        return io.NodeOutput(track, preview, report, ui=shown)
+        return io.NodeOutput(track, preview, report, ui=shown(report, look))
 
 
 def _covered(track: FaceTrack) -> str:

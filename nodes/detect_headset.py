@@ -9,7 +9,7 @@ from ..tracking.track import FaceTrack
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
-from .shown import frames_shown, show_text
+from .shown import frames_shown, shown
 from .sockets import SEARCH_ALIASES
 from .widgets import face_track_input, grow_input, image_input, preset_input, preset_name, shift_inputs
 
@@ -50,7 +50,6 @@ class DetectHeadset(io.ComfyNode):
                     "report", display_name="report", tooltip="In how many frames a headset was found, and how large."
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
 
@@ -74,5 +73,4 @@ class DetectHeadset(io.ComfyNode):
         for t, (frame, mask, _) in enumerate(headset.mask(zip(frames, face_track, strict=True))):
             masks[t], preview[t] = torch.from_numpy(mask), image_of(draw_mask(frame, mask))[0]
         report = describe_masks(masks.numpy())
-        show_text(cls, report)
-        return io.NodeOutput(masks, preview, report, ui=frames_shown(preview))
+        return io.NodeOutput(masks, preview, report, ui=shown(report, frames_shown(preview)))

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
 from comfy_api.latest import io, ui
-from server import PromptServer
 
 from ..video import SMALL, VideoWriter
 from .frames import pictures
 from .video_source import temporary_video
 
+SHOWN_TEXT = "shown_text"
 LONGEST_SIDE = 640  # pixels of a preview: more than a node is wide
 RATE = Fraction(25)  # frames a second of a preview, since IMAGE knows no rate
 
 
-def show_text(node: type[io.ComfyNode], text: str) -> None:
-    """Show a text on a running node, whose schema has `hidden=[io.Hidden.unique_id]`.
+def shown(text: str, look: ui.PreviewVideo | ui.PreviewImage | None = None) -> dict[str, Any]:
+    """The ui of a node that shows a text, which web/js/shown.js draws, and perhaps something to look at.
 
-    The `text` of a node's ui is drawn by no front end but for the core's Preview Any.
+    ComfyUI itself draws the `text` of its own Preview Any alone, and what goes by send_progress_text is gone, in newer
+    front ends, when the run ends.
     """
-    server = PromptServer.instance
-    server.send_progress_text(text, node.hidden.unique_id, server.client_id)
+    return {SHOWN_TEXT: (text,)} | ({} if look is None else look.as_dict())
 
 
 def video_shown(file: Path) -> ui.PreviewVideo:

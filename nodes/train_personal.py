@@ -12,14 +12,14 @@ import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_api.input import VideoInput
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from PIL import Image
 
 from ..personal.recipe import RECIPES
 from .frames import image_of
 from .networks import personal_target
 from .schema import known
-from .shown import show_text
+from .shown import shown
 from .sockets import SEARCH_ALIASES, PersonalModelSocket
 from .video_source import encoded
 
@@ -81,7 +81,6 @@ class TrainPersonal(io.ComfyNode):
                 io.String.Output("report", display_name="report", tooltip="What was reached, and what is missing."),
             ],
             is_output_node=True,
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -132,5 +131,4 @@ class TrainPersonal(io.ComfyNode):
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
         report = described(enrolment, last, target)
         pictures = image_of(last.sheet), image_of(enrolment_sheet(enrolment))
-        show_text(cls, report)
-        return io.NodeOutput(target, *pictures, report, ui=ui.PreviewText(report))
+        return io.NodeOutput(target, *pictures, report, ui=shown(report))

@@ -267,7 +267,7 @@ def test_results_are_shown_on_the_nodes(page: Chromium, fetch: Callable[[str], b
     page.screenshot(ARTEFACTS / "shown.png")
     (text,) = page.evaluate(
         "app.graph.nodes.filter(node => node.type == 'HMD_DeoccludeVideo')"
-        ".map(node => node.widgets.find(widget => widget.type == 'progressText').value)"
+        ".map(node => node.widgets.find(widget => widget.name == 'shown_text').value)"
     )
     assert text.startswith("24 of 24 frames have a found face.")
     again = page.evaluate("app.graph.serialize()")
