@@ -34,14 +34,17 @@ def video_shown(file: Path) -> ui.PreviewVideo:
 
 
 def frames_shown(images: torch.Tensor) -> ui.PreviewVideo | ui.PreviewImage:
-    """The ui of a node that shows an IMAGE (T, H, W, C): a small video, or a picture where it is one."""
+    """The ui of a node that shows an IMAGE (T, H, W, 3) on the CPU: a small video, or a picture where it is one."""
     if len(images) == 1:
         return ui.PreviewImage(images)
     height, width = images.shape[1:3]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     # Browsers want even sizes.
     height, width = (max(2, 2 * round(scale * side / 2)) for side in (height, width))
+    small = (  # shrunk first, since rounding large pictures takes longer than encoding small ones
+        torch.from_numpy(cv2.resize(image.numpy(), (width, height), interpolation=cv2.INTER_AREA)) for image in images
+    )
     with VideoWriter(temporary_video(), width=width, height=height, fps=RATE, quality=SMALL) as writer:
-        for number, picture in enumerate(pictures(images)):
-            writer.write(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), number)
+        for number, picture in enumerate(pictures(small)):
+            writer.write(picture, number)
     return video_shown(writer.path)
