@@ -257,21 +257,21 @@ def test_blueprint_is_found_by_its_name_and_runs(
     assert page.exceptions == []
 
 
-def test_results_are_shown_on_the_nodes(page: Chromium, fetch: Callable[[str], bytes]):
+@pytest.mark.parametrize("renderer", ["classic", "Nodes 2.0"])
+def test_results_are_shown_on_the_nodes(page: Chromium, renderer: str, fetch: Callable[[str], bytes]):
     """As a text, which is not saved with the graph, and as a video."""
-    before = json.loads(fetch("/history"))
     workflow = json.loads((EXAMPLES / "video_to_video.json").read_text())
-    load(page, workflow, "app.queuePrompt(0, 1)")
-    assert ended(fetch, set(before))["status"]["status_str"] == "success"
-    page.wait_for("app.graph.nodes.some(node => node.type == 'HMD_DeoccludeVideo' && node.videoContainer)")
-    page.screenshot(ARTEFACTS / "shown.png")
-    (text,) = page.evaluate(
-        "app.graph.nodes.filter(node => node.type == 'HMD_DeoccludeVideo')"
-        ".map(node => node.widgets.find(widget => widget.name == 'shown_text').value)"
-    )
-    assert text.startswith("24 of 24 frames have a found face.")
-    again = page.evaluate("app.graph.serialize()")
-    assert widgets(again, OURS) == widgets(workflow, OURS)
+    page.evaluate(f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {json.dumps(renderer != 'classic')})")
+    try:
+        before = json.loads(fetch("/history"))
+        load(page, workflow, "app.queuePrompt(0, 1)")
+        assert ended(fetch, set(before))["status"]["status_str"] == "success"
+        page.wait_for("document.body.innerText.includes('24 of 24 frames have a found face.')")
+        page.wait_for("[...document.querySelectorAll('video')].some(video => video.src.includes('hmd_removal_'))")
+        page.screenshot(ARTEFACTS / f"shown, {renderer}.png")
+        assert widgets(page.evaluate("app.graph.serialize()"), OURS) == widgets(workflow, OURS)
+    finally:
+        page.evaluate("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false)")
 
 
 def ended(fetch: Callable[[str], bytes], before: set[str], timeout: float = 300.0) -> dict[str, Any]:
