@@ -25,18 +25,18 @@ WEIGHTS = {
 
 # Pixels on the canvas. A row is as high as in Nodes 2.0, where it is highest.
 WIDTH, GAP, MARGIN, TITLE, SLOT, WIDGET = 330, 70, 20, 30, 22, 34
-TEXT = 80  # a text that a node shows when it has run
+TEXT, PICTURE = 80, 240  # what a node shows when it has run
 SHOWN = {
     "HMD_ComputeMetrics": 380 + TEXT,
     "HMD_DeoccludeVideo": 290 + TEXT,
     "HMD_DetectFaceLandmarks": TEXT,
     "HMD_DetectHeadset": 290 + TEXT,
     "HMD_LoadVideoFrames": 290,
-    "HMD_PickReferenceFrame": 240,
+    "HMD_PickReferenceFrame": PICTURE,
     "HMD_TrainPersonal": 290 + TEXT,
     "LoadImage": 330,
     "LoadVideo": 290,
-    "PreviewImage": 240,
+    "PreviewImage": PICTURE,
     "SaveVideo": 290,
 }
 NOTE_WIDTH = 380
@@ -96,34 +96,15 @@ def build_blueprint(name: str, twin: Workflow, blueprint: Blueprint, schemas: di
     """The front end's format of a blueprint: a graph of one node, and what is in it. `twin` lacks the inputs that
     come from outside, or has their defaults."""
     nodes = _nodes(twin, schemas)
-    links = [
-        dict(zip(("id", "origin_id", "origin_slot", "target_id", "target_slot", "type"), link, strict=True))
-        for link in _connect(twin, nodes)
-    ]
+    links = [_link(*link) for link in _connect(twin, nodes)]
     for order, node in enumerate(_in_running_order(twin, nodes)):
         node["order"] = order
     groups = _arrange(nodes, Layout("", [{"": column} for column in blueprint.columns]))
     right = max(group["bounding"][0] + group["bounding"][2] for group in groups) + GAP
-    inputs, outside = [], []
-    for number, (label, (id, input_name)) in enumerate(blueprint.inputs.items()):
-        slot = next(number for number, slot in enumerate(nodes[id]["inputs"]) if slot["name"] == input_name)
-        target = nodes[id]["inputs"][slot]
-        link = {"id": len(links) + 1, "origin_id": INPUT_NODE, "origin_slot": number}
-        links.append(link | {"target_id": id, "target_slot": slot, "type": target["type"]})
-        target["link"] = link["id"]
-        inputs.append(_end_slot(name, "input", label, target["type"], link["id"], -END_WIDTH, number))
-        widget = {"widget": {"name": label}} if "widget" in target else {}
-        outside.append({"name": label, "type": target["type"], "link": None} | widget)
-    outputs = []
-    for number, (label, (id, slot)) in enumerate(blueprint.outputs.items()):
-        source = nodes[id]["outputs"][slot]
-        link = {"id": len(links) + 1, "origin_id": id, "origin_slot": slot}
-        links.append(link | {"target_id": OUTPUT_NODE, "target_slot": number, "type": source["type"]})
-        source["links"].append(link["id"])
-        outputs.append(_end_slot(name, "output", label, source["type"], link["id"], right, number))
-    subgraph_id = str(uuid.uuid5(IDS, name))
+    inputs = _inputs(name, blueprint, nodes, links, -END_WIDTH)
+    outputs = _outputs(name, blueprint, nodes, links, right)
     subgraph = {
-        "id": subgraph_id,
+        "id": str(uuid.uuid5(IDS, name)),
         "version": 1,
         "state": {"lastGroupId": 0, "lastNodeId": max(nodes), "lastLinkId": len(links), "lastRerouteId": 0},
         "revision": 0,
@@ -141,17 +122,40 @@ def build_blueprint(name: str, twin: Workflow, blueprint: Blueprint, schemas: di
         "links": links,
         "extra": {},
     }
-    node = {
+    return {
+        "revision": 0,
+        "last_node_id": 1,
+        "last_link_id": 0,
+        "nodes": [_as_one_node(subgraph, blueprint, nodes)],
+        "links": [],
+        "groups": [],
+        "config": {},
+        "definitions": {"subgraphs": [subgraph]},
+        "extra": {"BlueprintDescription": blueprint.description},
+        "version": 0.4,
+    }
+
+
+def _as_one_node(subgraph: dict[str, Any], blueprint: Blueprint, nodes: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The node that a blueprint is used as. Its widgets are those of the nodes inside."""
+    inputs = []
+    for slot, (id, input_name) in zip(subgraph["inputs"], blueprint.inputs.values(), strict=True):
+        target = _slot(nodes[id]["inputs"], input_name)[1]
+        widget = {"widget": {"name": slot["name"]}} if "widget" in target else {}
+        inputs.append({"name": slot["name"], "type": slot["type"], "link": None} | widget)
+    outputs = [{"name": slot["name"], "type": slot["type"], "links": []} for slot in subgraph["outputs"]]
+    height = TITLE + WIDGET * max(len(inputs), len(outputs)) + (PICTURE if blueprint.shown else 0)
+    return {
         "id": 1,
-        "type": subgraph_id,
+        "type": subgraph["id"],
         "pos": [0, 0],
-        "size": [WIDTH, TITLE + WIDGET * max(len(inputs), len(outputs)) + (240 if blueprint.shown else 0)],
+        "size": [WIDTH, height],
         "flags": {},
         "order": 0,
         "mode": 0,
-        "inputs": outside,
-        "outputs": [{"name": slot["name"], "type": slot["type"], "links": []} for slot in outputs],
-        "title": name,
+        "inputs": inputs,
+        "outputs": outputs,
+        "title": subgraph["name"],
         "properties": {
             "cnr_id": "hmd-removal",
             "ver": __version__,
@@ -163,18 +167,48 @@ def build_blueprint(name: str, twin: Workflow, blueprint: Blueprint, schemas: di
         },
         "widgets_values": [],
     }
+
+
+def _inputs(
+    name: str, blueprint: Blueprint, nodes: dict[int, dict[str, Any]], links: list[dict[str, Any]], left: float
+) -> list[dict[str, Any]]:
+    """The slots through which a blueprint is given something; their links are added to the nodes and to `links`."""
+    slots = []
+    for number, (label, (id, input_name)) in enumerate(blueprint.inputs.items()):
+        slot, target = _slot(nodes[id]["inputs"], input_name)
+        target["link"] = len(links) + 1
+        links.append(_link(target["link"], INPUT_NODE, number, id, slot, target["type"]))
+        slots.append(_end_slot(f"{name}/input/{label}", links[-1], left, number))
+    return slots
+
+
+def _outputs(
+    name: str, blueprint: Blueprint, nodes: dict[int, dict[str, Any]], links: list[dict[str, Any]], left: float
+) -> list[dict[str, Any]]:
+    """The slots through which it gives something, likewise."""
+    slots = []
+    for number, (label, (id, slot)) in enumerate(blueprint.outputs.items()):
+        source = nodes[id]["outputs"][slot]
+        source["links"].append(len(links) + 1)
+        links.append(_link(len(links) + 1, id, slot, OUTPUT_NODE, number, source["type"]))
+        slots.append(_end_slot(f"{name}/output/{label}", links[-1], left, number))
+    return slots
+
+
+def _link(id: int, source: int, output: int, target: int, input: int, type_: str) -> dict[str, Any]:
     return {
-        "revision": 0,
-        "last_node_id": 1,
-        "last_link_id": 0,
-        "nodes": [node],
-        "links": [],
-        "groups": [],
-        "config": {},
-        "definitions": {"subgraphs": [subgraph]},
-        "extra": {"BlueprintDescription": blueprint.description},
-        "version": 0.4,
+        "id": id,
+        "origin_id": source,
+        "origin_slot": output,
+        "target_id": target,
+        "target_slot": input,
+        "type": type_,
     }
+
+
+def _slot(slots: list[dict[str, Any]], name: str) -> tuple[int, dict[str, Any]]:
+    """Number of the slot of that name, and the slot."""
+    return next((number, slot) for number, slot in enumerate(slots) if slot["name"] == name)
 
 
 def _end(id: int, left: float, slots: int) -> dict[str, Any]:
@@ -182,12 +216,13 @@ def _end(id: int, left: float, slots: int) -> dict[str, Any]:
     return {"id": id, "bounding": [left, 0, END_WIDTH, END_SLOT * (slots + 3)]}
 
 
-def _end_slot(blueprint: str, kind: str, label: str, type_: str, link: int, left: float, number: int) -> dict[str, Any]:
+def _end_slot(path: str, link: dict[str, Any], left: float, number: int) -> dict[str, Any]:
+    """path: blueprint, "input" or "output", and label."""
     return {
-        "id": str(uuid.uuid5(IDS, f"{blueprint}/{kind}/{label}")),
-        "name": label,
-        "type": type_,
-        "linkIds": [link],
+        "id": str(uuid.uuid5(IDS, path)),
+        "name": path.rpartition("/")[2],
+        "type": link["type"],
+        "linkIds": [link["id"]],
         "pos": [left, END_SLOT * (number + 1)],
     }
 
