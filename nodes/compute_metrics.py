@@ -16,6 +16,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of
 from .progress import progress_bar
 from .schema import known
+from .shown import shown
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
 
 
@@ -27,13 +28,23 @@ class ComputeMetrics(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_ComputeMetrics",
-            display_name="ComputeMetrics",
+            display_name="Compute Metrics",
             category="HMD Removal/Metrics",
             description=(
                 "Compares a result with the truth, frame by frame: MSE, PSNR, SSIM, LPIPS, identity, flicker and "
                 "seam, for the whole frame and for the hole. What cannot be computed is named with the reason."
             ),
-            search_aliases=[*SEARCH_ALIASES, "psnr", "ssim", "lpips", "evaluate", "quality", "benchmark", "compare"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "ComputeMetrics",
+                "psnr",
+                "ssim",
+                "lpips",
+                "evaluate",
+                "quality",
+                "benchmark",
+                "compare",
+            ],
             inputs=[
                 io.Image.Input("result", tooltip="The frames to judge."),
                 io.Image.Input("truth", tooltip="The same frames as they should be."),
@@ -104,10 +115,10 @@ class ComputeMetrics(io.ComfyNode):
         )
         write_json(file, report)
         table, plot = report.table(), image_of(plot_report(report))
-        shown = {
+        ui_of_node = {
             "text": (table,),
             "files": [ui.SavedResult(file.name, subfolder, io.FolderType.output)],
-            **ui.PreviewImage(plot).as_dict(),
+            **shown(report.listed(), ui.PreviewImage(plot)),
         }
         return io.NodeOutput(
             table,
@@ -115,7 +126,7 @@ class ComputeMetrics(io.ComfyNode):
             plot,
             report.mean["psnr"],
             report.mean.get("hole_psnr", float("nan")),
-            ui=shown,
+            ui=ui_of_node,
         )
 
 

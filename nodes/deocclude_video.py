@@ -22,13 +22,14 @@ from ..restore.registry import METHODS, needs_reference
 from ..tracking.enrol import own_reference, own_reference_remark
 from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.reference import Reference
-from ..video import QUALITIES
+from ..video import LOSSLESS, QUALITIES
 from ..video.views import STEREO
 from .filling import managed_filler, require_choice
 from .networks import evi_state, own_file, own_state, personal_models
 from .paths import State
 from .progress import progress_bar
 from .schema import known
+from .shown import shown, video_shown
 from .sockets import SEARCH_ALIASES, ReferenceSocket
 from .video_source import encoded, temporary_video
 from .widgets import (
@@ -56,14 +57,21 @@ class DeoccludeVideo(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DeoccludeVideo",
-            display_name="DeoccludeVideo",
+            display_name="Deocclude Video",
             category="HMD Removal/Video",
             description=(
                 "Removes the headset from a whole video in one step, piece by piece, so that hours of it need no more "
                 "memory than seconds. Keeps every frame, its time and the sound. Save the result with Save Video, "
                 "which does not encode it again."
             ),
-            search_aliases=[*SEARCH_ALIASES, "long video", "remove headset", "video to video", "restore face"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "DeoccludeVideo",
+                "long video",
+                "remove headset",
+                "video to video",
+                "restore face",
+            ],
             inputs=[
                 io.Video.Input("video", tooltip="The video with the headset, from Load Video."),
                 reference_input(
@@ -163,6 +171,7 @@ class DeoccludeVideo(io.ComfyNode):
                     ),
                 ),
             ],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -229,7 +238,9 @@ class DeoccludeVideo(io.ComfyNode):
             words += f" {own_reference_remark(taken)}"
         if mask_source != GIVEN and (mask is not None or mask_video is not None):
             words += f" The mask that is connected was not used, as mask_source is not '{GIVEN}'."
-        return io.NodeOutput(VideoFromFile(str(target)), words)
+        # Browsers do not play lossless RGB.
+        look = None if quality == LOSSLESS else video_shown(target)
+        return io.NodeOutput(VideoFromFile(str(target)), words, ui=shown(words, look))
 
 
 def _mask_source(

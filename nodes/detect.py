@@ -12,6 +12,7 @@ from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
+from .shown import frames_shown, shown
 from .sockets import SEARCH_ALIASES, FaceTrackSocket
 from .widgets import face_box_input, face_input, image_input, on_missing_input, reference_input
 
@@ -24,13 +25,21 @@ class DetectFaceLandmarks(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DetectFaceLandmarks",
-            display_name="DetectFaceLandmarks",
+            display_name="Detect Face Landmarks",
             category="HMD Removal/Detect",
             description=(
                 "Finds 478 landmarks and the head pose of one person in every frame, also behind a headset. There it "
                 "says which landmarks are hidden and how uncertain each of them is."
             ),
-            search_aliases=[*SEARCH_ALIASES, "face mesh", "mediapipe", "face tracking", "head pose", "landmarks"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "DetectFaceLandmarks",
+                "face mesh",
+                "mediapipe",
+                "face tracking",
+                "head pose",
+                "landmarks",
+            ],
             inputs=[
                 image_input(),
                 io.Mask.Input(
@@ -50,8 +59,8 @@ class DetectFaceLandmarks(io.ComfyNode):
                     "draw_preview",
                     default=True,
                     tooltip=(
-                        "Draw the landmarks on a copy of the frames. Off, the preview is the frames as they came, "
-                        "which saves memory."
+                        "Draw the landmarks on a copy of the frames, and show them on the node. Off, the preview is "
+                        "the frames as they came, which saves memory."
                     ),
                 ),
                 io.Combo.Input(
@@ -88,6 +97,7 @@ class DetectFaceLandmarks(io.ComfyNode):
                     ),
                 ),
             ],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -115,12 +125,14 @@ class DetectFaceLandmarks(io.ComfyNode):
         )
         if masks is not None:
             track = track.covered_by(masks)
-        preview = image
+        preview, look = image, None
         if draw_preview:
             preview = torch.empty(*image.shape[:3], 3)
             for t, picture in enumerate(pictures(image)):
                 preview[t] = image_of(draw_face(picture, track[t], t))[0]
-        return io.NodeOutput(track, preview, f"{track.summary()} {_covered(track)}")
+            look = frames_shown(preview)
+        report = f"{track.summary()} {_covered(track)}"
+        return io.NodeOutput(track, preview, report, ui=shown(report, look))
 
 
 def _covered(track: FaceTrack) -> str:

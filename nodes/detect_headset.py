@@ -9,6 +9,7 @@ from ..tracking.track import FaceTrack
 from .frames import image_of, pictures
 from .progress import counted
 from .schema import known
+from .shown import frames_shown, shown
 from .sockets import SEARCH_ALIASES
 from .widgets import face_track_input, grow_input, image_input, preset_input, preset_name, shift_inputs, straps_input
 
@@ -21,13 +22,20 @@ class DetectHeadset(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DetectHeadset",
-            display_name="DetectHeadset",
+            display_name="Detect Headset",
             category="HMD Removal/Mask",
             description=(
                 "Finds the headset that a person wears and gives its mask, sharp, steady and a little generous. Where "
                 "it is a little off, correct it here; a mask from any other node does as well everywhere."
             ),
-            search_aliases=[*SEARCH_ALIASES, "segment headset", "goggles mask", "device mask", "auto mask"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "DetectHeadset",
+                "segment headset",
+                "goggles mask",
+                "device mask",
+                "auto mask",
+            ],
             inputs=[image_input(), face_track_input(), preset_input(), grow_input(), *shift_inputs(), straps_input()],
             outputs=[
                 io.Mask.Output(
@@ -42,6 +50,7 @@ class DetectHeadset(io.ComfyNode):
                     "report", display_name="report", tooltip="In how many frames a headset was found, and how large."
                 ),
             ],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -64,4 +73,5 @@ class DetectHeadset(io.ComfyNode):
         masks, preview = torch.empty(image.shape[:3]), torch.empty(*image.shape[:3], 3)
         for t, (frame, mask, *_) in enumerate(headset.mask(zip(frames, face_track, strict=True))):
             masks[t], preview[t] = torch.from_numpy(mask), image_of(draw_mask(frame, mask))[0]
-        return io.NodeOutput(masks, preview, describe_masks(masks.numpy()))
+        report = describe_masks(masks.numpy())
+        return io.NodeOutput(masks, preview, report, ui=shown(report, frames_shown(preview)))

@@ -24,13 +24,20 @@ class DrawHMDMask(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_DrawHMDMask",
-            display_name="DrawHMDMask",
+            display_name="Draw HMD Mask",
             category="HMD Removal/Try out",
             description=(
                 "Draws a headset that turns with the head: on uncovered video to try a method out, or only as a mask, "
                 "where Detect Headset does not find a real one."
             ),
-            search_aliases=[*SEARCH_ALIASES, "face mask", "simulate headset", "occlusion mask", "goggles"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "DrawHMDMask",
+                "face mask",
+                "simulate headset",
+                "occlusion mask",
+                "goggles",
+            ],
             inputs=[
                 image_input(),
                 face_track_input(),

@@ -32,7 +32,7 @@ class EVIHRnetInpaint(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_EVIHRnetInpaint",
-            display_name="EVIHRnetInpaint",
+            display_name="EVI-HRnet Inpaint",
             category="HMD Removal/Inpaint",
             description=(
                 "Fills the masked part of the face as Warp Reference does, and makes it fit: a network moves and tints "
@@ -40,7 +40,14 @@ class EVIHRnetInpaint(io.ComfyNode):
                 "place is shown where that fits better. Pixels outside the mask and a narrow feather stay bit for bit "
                 "as they were."
             ),
-            search_aliases=[*SEARCH_ALIASES, "video inpainting", "remove headset", "restore face", "neural"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "EVIHRnetInpaint",
+                "video inpainting",
+                "remove headset",
+                "restore face",
+                "neural",
+            ],
             inputs=[
                 *covered_clip_inputs(),
                 reference_input(),

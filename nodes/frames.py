@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 
 
-def pictures(images: torch.Tensor) -> Iterator[np.ndarray]:
-    """The frames of an IMAGE (T, H, W, C), one at a time, as (H, W, 3) uint8 RGB; alpha is dropped."""
+def pictures(images: Iterable[torch.Tensor]) -> Iterator[np.ndarray]:
+    """The frames of an IMAGE, each (H, W, C), one at a time, as (H, W, 3) uint8 RGB; alpha is dropped."""
     for image in images:
         yield (image[..., :3].clamp(0, 1) * 255).round().to("cpu", torch.uint8).contiguous().numpy()
 

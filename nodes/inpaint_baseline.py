@@ -25,13 +25,13 @@ class InpaintBaseline(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_InpaintBaseline",
-            display_name="InpaintBaseline",
+            display_name="Inpaint Baseline (for comparison)",
             category="HMD Removal/Compare",
             description=(
                 "For comparison: fills the masked part of the face with a simple method, which a better one has to "
                 "beat. Pixels outside the mask and a narrow feather stay bit for bit as they were."
             ),
-            search_aliases=[*SEARCH_ALIASES, "compare", "benchmark", "telea"],
+            search_aliases=[*SEARCH_ALIASES, "InpaintBaseline", "compare", "benchmark", "telea"],
             inputs=[
                 *covered_clip_inputs(),
                 io.Combo.Input(

@@ -31,14 +31,21 @@ class LoadVideoFrames(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_LoadVideoFrames",
-            display_name="LoadVideoFrames",
+            display_name="Load Video Frames",
             category="HMD Removal/Load",
             description=(
                 "Loads a video, or a part of it, as frames and sound. Counts every frame, turns phone videos upright, "
                 "stretches pixels that are not square, and reads variable frame rates, odd sizes and 10-bit files. All "
                 "frames are held in memory: for long videos use Deocclude Video."
             ),
-            search_aliases=[*SEARCH_ALIASES, "import video", "read video", "video to images", "footage"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "LoadVideoFrames",
+                "import video",
+                "read video",
+                "video to images",
+                "footage",
+            ],
             inputs=[
                 io.Combo.Input(
                     "video",

@@ -35,14 +35,21 @@ class PersonalDeocclude(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_PersonalDeocclude",
-            display_name="PersonalDeocclude",
+            display_name="Personal Deocclude",
             category="HMD Removal/Inpaint",
             description=(
                 "Fills the masked part of the face with the model of one person, trained by Train Personal on a minute "
                 "or two of their own video. The model brings the pictures of the person that it needs. Pixels outside "
                 "the mask and a narrow feather stay bit for bit as they were."
             ),
-            search_aliases=[*SEARCH_ALIASES, "my face", "person-specific", "remove headset", "restore face"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "PersonalDeocclude",
+                "my face",
+                "person-specific",
+                "remove headset",
+                "restore face",
+            ],
             inputs=[
                 *covered_clip_inputs(),
                 io.Combo.Input(

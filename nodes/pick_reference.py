@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from .frames import image_of, pictures
 from .progress import progress_bar
@@ -21,13 +21,21 @@ class PickReferenceFrame(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_PickReferenceFrame",
-            display_name="PickReferenceFrame",
+            display_name="Pick Reference Frame",
             category="HMD Removal/Reference",
             description=(
                 "Chooses a few sharp frames with open eyes, one for each head pose, from a clip or photos of the "
                 "person without a headset."
             ),
-            search_aliases=[*SEARCH_ALIASES, "enrolment", "identity", "best frame", "keyframe", "reference photo"],
+            search_aliases=[
+                *SEARCH_ALIASES,
+                "PickReferenceFrame",
+                "enrolment",
+                "identity",
+                "best frame",
+                "keyframe",
+                "reference photo",
+            ],
             inputs=[
                 io.Image.Input("image", tooltip="The person without a headset: the frames of a clip, or photos."),
                 io.Combo.Input(
@@ -65,6 +73,7 @@ class PickReferenceFrame(io.ComfyNode):
                     "report", display_name="report", tooltip="Pose, open eyes and sharpness of every chosen frame."
                 ),
             ],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -79,5 +88,5 @@ class PickReferenceFrame(io.ComfyNode):
             frame=None if frame == AUTOMATIC else frame,
             progress=progress_bar(),
         )
-        sheet = reference_sheet(reference, [scores[t] for t in chosen])
-        return io.NodeOutput(reference, image_of(sheet), describe_scores(scores, chosen))
+        sheet = image_of(reference_sheet(reference, [scores[t] for t in chosen]))
+        return io.NodeOutput(reference, sheet, describe_scores(scores, chosen), ui=ui.PreviewImage(sheet))

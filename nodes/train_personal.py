@@ -11,13 +11,14 @@ import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_api.input import VideoInput
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from PIL import Image
 
 from ..personal.person import RECIPES
 from .frames import image_of
 from .networks import personal_target
 from .schema import known
+from .shown import shown
 from .sockets import SEARCH_ALIASES, PersonalModelSocket
 from .video_source import encoded
 
@@ -33,7 +34,7 @@ class TrainPersonal(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_TrainPersonal",
-            display_name="TrainPersonal",
+            display_name="Train Personal",
             category="HMD Removal/Personal",
             description=(
                 "Learns one person's face from a minute or two of their video without the headset: look into the "
@@ -41,7 +42,7 @@ class TrainPersonal(io.ComfyNode):
                 "models/hmd_removal/personal/NAME.safetensors: where their features are behind a headset, and twenty "
                 "pictures of them."
             ),
-            search_aliases=[*SEARCH_ALIASES, "my face", "enrolment", "fine-tune", "person-specific"],
+            search_aliases=[*SEARCH_ALIASES, "TrainPersonal", "my face", "enrolment", "fine-tune", "person-specific"],
             inputs=[
                 io.Video.Input("video", tooltip="The person without a headset, alone, in good light; from Load Video."),
                 io.Video.Input("second_video", optional=True, tooltip="The same person on another day."),
@@ -51,7 +52,7 @@ class TrainPersonal(io.ComfyNode):
                     default=45.0,
                     min=0.1,
                     max=1440.0,
-                    step=1.0,
+                    step=0.1,
                     tooltip="How long the recipe paper trains. The recipe fast takes a minute or two.",
                 ),
                 io.Combo.Input(
@@ -134,4 +135,4 @@ class TrainPersonal(io.ComfyNode):
         shutil.rmtree(work)  # the footage behind headsets takes gigabytes, and is of no use any more
         report = described(enrolment, last, target)
         pictures = image_of(last.sheet), image_of(enrolment_sheet(enrolment))
-        return io.NodeOutput(target, *pictures, report, ui=ui.PreviewText(report))
+        return io.NodeOutput(target, *pictures, report, ui=shown(report))

@@ -21,14 +21,14 @@ class WarpReference(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_WarpReference",
-            display_name="WarpReference",
+            display_name="Warp Reference",
             category="HMD Removal/Inpaint",
             description=(
                 "Fills the masked part of the face with the reference, turned and shaped to the head in every frame, "
                 "matched in colour and blended in. Pixels outside the mask and a narrow feather stay bit for bit as "
                 "they were. Needs no model."
             ),
-            search_aliases=[*SEARCH_ALIASES, "reenact", "face warp", "remove headset", "restore face"],
+            search_aliases=[*SEARCH_ALIASES, "WarpReference", "reenact", "face warp", "remove headset", "restore face"],
             inputs=[*covered_clip_inputs(), reference_input(), landmarks_input()],
             outputs=[restored_output()],
         )

@@ -80,7 +80,7 @@ def _listed(*which: str) -> set[str]:
 def test_the_registry_ships_what_a_user_of_comfyui_needs_and_no_more(published: Path):
     assert {path.name for path in published.iterdir() if path.is_dir()} == {
         *("batch", "comfyui", "driving", "example_workflows", "headset", "learning", "locales", "metrics", "models"),
-        *("nodes", "personal", "restore", "tracking", "video", "web", "weights"),
+        *("nodes", "personal", "restore", "subgraphs", "tracking", "video", "web", "weights"),
     }
     for name in ("__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "web/docs"):
         assert (published / name).exists(), name
@@ -102,6 +102,16 @@ def test_what_the_registry_ships_runs_without_the_laboratory(published: Path):
     )
     result = python(script, *modules, path=published.parent)
     assert (result.stdout, result.returncode) == ("all\n", 0), result.stderr
+
+
+def test_the_registrys_pictures_are_in_the_repository():
+    """Named by their addresses there: the registry shows them, its archive does not have them."""
+    addresses = re.findall(
+        r'^(?:Icon|Banner) = "https://raw.githubusercontent.com/[\w-]+/[\w-]+/main/(.+)"$', PYPROJECT, re.M
+    )
+    assert len(addresses) == 2
+    for address in addresses:
+        assert (ROOT / address).is_file(), address
 
 
 def test_the_command_of_what_the_registry_ships(published: Path):

@@ -31,11 +31,12 @@ ENROLMENT = 72  # first frame of the clip without headset; what is shown lies be
 TRAINING = 1.0  # minutes of a personal model
 HEADSET = "quest"  # on what the workflows for footage get
 
-# Rows of (beginning of a file's name, frame number). The files are what the workflow reads and what it saves.
+# Rows of (beginning of a file's name, frame number). The files are what the workflow reads, what it saves, and what a
+# node shows, which is called hmd_removal.
 PICTURES = {
     "simulate_and_restore": [[("with_headset", 70), ("restored", 70)]],
     "compare_methods": [[("comparison", 70)]],
-    "remove_real_headset": [[("headset", 12), ("mask_preview", 12), ("restored", 12)]],
+    "remove_real_headset": [[("headset", 12), ("hmd_removal", 12), ("restored", 12)]],
     "remove_headset_with_mask": [[("headset", 88), ("mask", 88), ("restored", 88)]],
     "train_personal_model": [[("person", number) for number in (8, 40, 88, 110)]],
     "use_personal_model": [[("headset", 12), ("restored", 12)]],

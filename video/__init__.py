@@ -3,6 +3,17 @@
 from .audio import Audio, read_audio
 from .info import VideoInfo
 from .reader import Frame, VideoReader, probe
-from .writer import QUALITIES, VideoWriter
+from .writer import LOSSLESS, QUALITIES, SMALL, VideoWriter
 
-__all__ = ["QUALITIES", "Audio", "Frame", "VideoInfo", "VideoReader", "VideoWriter", "probe", "read_audio"]
+__all__ = [
+    "LOSSLESS",
+    "QUALITIES",
+    "SMALL",
+    "Audio",
+    "Frame",
+    "VideoInfo",
+    "VideoReader",
+    "VideoWriter",
+    "probe",
+    "read_audio",
+]

@@ -92,6 +92,16 @@ class Chromium:
             time.sleep(0.1)
         return value
 
+    def press(self, key: str, code: int) -> None:
+        """Press and release a key, by its name and its number (Windows virtual-key code)."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def click(self, x: int, y: int) -> None:
+        """Click with the left button; x and y in pixels of the page."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def screenshot(self, path: Path) -> None:
         """Write the page as PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from hmd_removal.comfyui.client import ComfyClient, Workflow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "example_workflows"
+SUBGRAPHS = ROOT / "subgraphs"
 SAVED = Path(__file__).resolve().parent / "saved"
 ARTEFACTS = ROOT / "out" / "test"
 

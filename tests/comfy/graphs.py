@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# A choice with inputs of its own, which newer ComfyUIs have; theirs have defaults.
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 _KINDS = {"INT": int, "FLOAT": (int, float), "BOOLEAN": bool, "STRING": str}
 
 
@@ -52,6 +54,8 @@ def _value_faults(name: str, value: Any, kind: str | list[str], options: dict[st
         # Names a file of the user's.
         return [] if isinstance(value, str) else [f"{name} is {value!r}, not a file name"]
     choices = kind if isinstance(kind, list) else options.get("options")
+    if kind == DYNAMIC:
+        choices = [choice["key"] for choice in choices]
     if choices is not None:
         return [] if value in choices else [f"{name} is {value!r}, not one of {choices}"]
     if kind not in _KINDS:

@@ -166,7 +166,7 @@ def test_metrics_are_written_to_the_output_folder_only(
 
 
 def test_value_outside_a_choice_is_refused(comfy: Callable, upload: Upload, inputs: dict[str, Path]):
-    """This ComfyUI does not check the choices of V3 nodes itself."""
+    """By the node, or by a ComfyUI that looks itself."""
 
     async def scenario(client: ComfyClient) -> None:
         workflow = example("simulate_and_restore")

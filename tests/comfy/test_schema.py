@@ -68,9 +68,10 @@ def test_everything_is_explained(ours: dict[str, Any]):
     assert unexplained == []
 
 
-def test_every_node_has_a_help_page(ours: dict[str, Any], fetch: Callable[[str], bytes]):
+def test_every_node_has_a_help_page_in_english_and_chinese(ours: dict[str, Any], fetch: Callable[[str], bytes]):
     for name in ours:
-        assert fetch(f"/extensions/hmd-removal/docs/{name}.md").startswith(b"# ")
+        for page in (f"{name}.md", f"{name}/zh.md"):  # where the front end looks for them
+            assert fetch(f"/extensions/hmd-removal/docs/{page}").startswith(b"# ")
 
 
 def test_locales_name_existing_nodes_and_inputs(ours: dict[str, Any], fetch: Callable[[str], bytes]):
@@ -81,6 +82,25 @@ def test_locales_name_existing_nodes_and_inputs(ours: dict[str, Any], fetch: Cal
         for name, words in translated.items():
             assert words.get("inputs", {}).keys() <= inputs_of(ours[name]).keys()
             assert {int(index) for index in words.get("outputs", {})} <= set(range(len(ours[name]["output"])))
+
+
+def test_chinese_is_complete(ours: dict[str, Any], fetch: Callable[[str], bytes]):
+    translated = json.loads(fetch("/i18n"))["zh"]["nodeDefs"]
+    for name, info in ours.items():
+        words = translated[name]
+        assert words["display_name"] and words["description"]
+        assert words["inputs"].keys() == inputs_of(info).keys()
+        assert [int(index) for index in words["outputs"]] == list(range(len(info["output"])))
+        assert all(part["name"] and part["tooltip"] for part in (*words["inputs"].values(), *words["outputs"].values()))
+
+
+def test_names_have_spaces_and_the_words_of_the_ids_find_them(ours: dict[str, Any], fetch: Callable[[str], bytes]):
+    english = json.loads(fetch("/i18n"))["en"]["nodeDefs"]
+    for name, info in ours.items():
+        assert " " in info["display_name"]
+        assert info["display_name"] == english[name]["display_name"]
+        if "search_aliases" in info:  # which older ComfyUIs lack
+            assert name.removeprefix("HMD_") in info["search_aliases"]
 
 
 def test_fields_the_core_lacks_are_dropped_and_mistakes_are_not(comfyui: Path):

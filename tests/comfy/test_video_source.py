@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, ".")
 import folder_paths
 from pathlib import Path
+import comfy_api.latest  # first, as ComfyUI does; newer ones do not load the other way round
 from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
 from hmd_removal.nodes.video_source import encoded
@@ -22,6 +23,8 @@ class OfAnotherPack(VideoInput):
         raise AssertionError("it would hold every frame in memory")
     def save_to(self, path, *others, **more):
         Path(path).write_bytes(b"video")
+    def as_trimmed(self, *window, **more):  # newer ComfyUIs want it
+        raise AssertionError("nothing is to be cut off")
 
 folder_paths.set_temp_directory(sys.argv[1])
 with encoded(VideoFromFile("clip.mp4")) as file:

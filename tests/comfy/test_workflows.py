@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from examples import EXAMPLES, Upload, api_workflows, example, ui_workflows
+from examples import EXAMPLES, SUBGRAPHS, Upload, api_workflows, example, ui_workflows
 from faces_of import inside_oval
 from graphs import faults
 from samples import FRAMES, LONG, carphone_frames, worn
@@ -57,6 +57,22 @@ def test_template_browser_lists_them(fetch: Callable[[str], bytes]):
     for name in listed:
         assert json.loads(fetch(f"/api/workflow_templates/hmd-removal/{name}.json"))["nodes"]
         assert fetch(f"/api/workflow_templates/hmd-removal/{name}.jpg").startswith(b"\xff\xd8")
+
+
+def test_blueprints_are_served_and_hold_what_their_twins_say(fetch: Callable[[str], bytes]):
+    """The front end inserts and runs them in test_browser."""
+    served = json.loads(fetch("/global_subgraphs"))
+    ours = {e["name"]: id for id, e in served.items() if e["info"]["node_pack"] == "custom_nodes.hmd-removal"}
+    twins = {path.stem: json.loads(path.read_text()) for path in (SUBGRAPHS / "api").glob("*.json")}
+    assert len(ours) == 3 and ours.keys() == twins.keys()
+    for name, id in ours.items():
+        graph = json.loads(json.loads(fetch(f"/global_subgraphs/{id}"))["data"])
+        (node,), (inside,) = graph["nodes"], graph["definitions"]["subgraphs"]
+        assert node["type"] == inside["id"]
+        assert len(node["inputs"]) <= 5
+        assert {str(n["id"]): n["type"] for n in inside["nodes"]} == {
+            i: n["class_type"] for i, n in twins[name].items()
+        }
 
 
 @every_ui_workflow
@@ -141,7 +157,7 @@ def test_video_to_video_finds_the_headset_itself(
         outputs = await client.run(await upload(client, workflow, inputs))
         return await client.download(outputs, tmp_path)
 
-    (restored,) = [file for file in comfy(scenario) if file.suffix == ".mp4"]
+    (restored,) = [file for file in comfy(scenario) if file.name.startswith("restored")]
     frames = zip(carphone_frames(restored, FRAMES), carphone_frames(inputs["headset.mp4"], FRAMES), strict=True)
     changed = [(np.abs(after.astype(int) - before).mean(2) > 40).mean() for after, before in frames]
     assert len(changed) == FRAMES and 0.02 < min(changed) and max(changed) < 0.25

@@ -231,6 +231,17 @@ def test_the_table_shows_means_and_the_worst_frame(truth, mask):
     assert "LPIPS, hole: not computed. Metrics that need a network were switched off." in table
 
 
+def test_sentences_say_what_the_table_shows(truth, mask):
+    result = truth.clone()
+    result[7] = inside(torch.zeros_like(truth), truth)[7]
+    report = score(result, truth, mask)
+    lines = report.listed().splitlines()
+    assert len(lines) == len(report.table().splitlines()) - 1  # no heads of columns
+    assert all(line.endswith(".") for line in lines)
+    assert next(line for line in lines if line.startswith("PSNR, hole: ")).endswith("(frame 7).")
+    assert "LPIPS, hole: not computed. Metrics that need a network were switched off." in lines
+
+
 def test_the_worst_seam_is_the_one_farthest_from_one():
     seam = np.array([1.0, 1.5, 0.5, np.nan])  # half as steep is worse than one and a half times
     assert MetricsReport(4, 0.1, {"seam": seam}, {"seam": 1.0}, {}).worst_frame("seam") == 2
