@@ -1,5 +1,6 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,6 +8,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from ..driving.eye_tracking import EyeTracking
+from ..driving.eyes import EyesInPicture, eyes_in
+from ..driving.linear_face import brow_motions, shipped
+from ..driving.moved_eyes import MovedEye, moved_eyes, white_cells
 from ..tracking.crop import Crop
 from ..tracking.geometry import (
     MESH_POINT_COUNT,
@@ -21,13 +26,23 @@ from ..tracking.geometry import (
 from ..tracking.mesh import extend_points
 from ..tracking.reference import Reference
 from ..tracking.smoothing import OneEuro
-from .grid import blurred, grown, mesh_maps, moved, sampled
+from .grid import blurred, grown, membrane, mesh_maps, moved, sampled
 from .rim import RING, Evidence, matching_tint, registered
 
 AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its rings show of it in a crop
 CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
 SMALL = 192
 SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
+WHITE = 32  # cells a side of the white that is spread over an eye: it is smooth
+
+
+@dataclass(frozen=True)
+class ShownEye:
+    """An eye of a picture as it is wanted. white: (1, 3, WHITE, WHITE) in [0, 1], what its lids hide of the white, see
+    driving.moved_eyes."""
+
+    moved: MovedEye
+    white: torch.Tensor
 
 
 class ReferenceBank:
@@ -47,6 +62,9 @@ class ReferenceBank:
         self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
         self.places = torch.from_numpy(np.stack(places)).float().to(device)
         self._sharp: dict[tuple[int, int], torch.Tensor] = {}
+        self._eyes: list[EyesInPicture] = []
+        self._white: dict[int, list[torch.Tensor]] = {}
+        self._brows: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._crops)
@@ -63,6 +81,33 @@ class ReferenceBank:
             # Channels last: the colours of a pixel are read together.
             self._sharp[index, by] = pixels.to(self.device).permute(2, 0, 1)[None].float() / 255
         return self._sharp[index, by]
+
+    def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
+        """The eyes of a picture as they are wanted at moment t."""
+        if not self._eyes:
+            for points, crop in zip(self.reference.points, self._crops, strict=True):
+                self._eyes.append(eyes_in(points, head_pose(points), crop.matrix(1)))
+        usual = np.median([eyes.aperture for eyes in self._eyes], axis=0)
+        moved = moved_eyes(self._eyes[index], usual, wanted, t, shipped())
+        if index not in self._white:
+            self._white[index] = [self._spread_white(index, one) for one in moved]
+        right, left = (ShownEye(*both) for both in zip(moved, self._white[index], strict=True))
+        return right, left
+
+    def brows(self, index: int, wanted: EyeTracking, t: int) -> torch.Tensor:
+        """(1, 2, s, s) sides of a picture, right and down, by which it moves with the brows of moment t."""
+        if index not in self._brows:
+            points, crop = self.reference.points[index], self._crops[index]
+            space = crop.matrix(1)[:, :2] @ head_pose(points)[:2, :3]
+            places = self.places[index, :MESH_POINT_COUNT].cpu().numpy()
+            self._brows[index] = torch.from_numpy(brow_motions(shipped(), places, space)).float().to(self.device)
+        brows = torch.from_numpy(np.nan_to_num(wanted.brows[t]).ravel()).float().to(self.device)
+        return torch.einsum("k,kcij->cij", brows, self._brows[index])[None]
+
+    def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
+        where, sure = white_cells(moved.eye, WHITE, self.device)
+        picture = self.sharp(index, math.inf)
+        return membrane(sampled(picture, where), sure)
 
 
 COMPARED = 24  # cells: how far around the hole pictures are compared

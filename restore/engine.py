@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..driving.eye_tracking import EyeTracking
 from ..errors import InputError
 from ..headset.sources import check_size, empty_mask_error
 from ..models.device import best_device, with_all_operations
@@ -17,12 +18,14 @@ from ..tracking.geometry import MESH_POINT_COUNT
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack, FrameStatus, TrackedFace
 from .align import ReferenceAligner, ReferenceBank
-from .filler import FEATHER, Filler, Remembered, Source, Window, pictures_for
-from .grid import GRID, on_grid
+from .filler import FEATHER, Filler, Filling, Remembered, Source, Window, pictures_for
+from .grid import GRID, blurred, on_grid, sampled
 from .memory import FrameMemory
 from .paste import pasted
 from .registry import filler_of
 
+RIM = 2.0  # cells: standard deviation of the edge of what moves with a brow
+BACK = 2  # steps of the inversion of that motion, which is smooth and small
 SOFT = 1 / 64  # crop sides: of the edge of the face in what has moved
 FARTHEST = 1.0  # crop sides: what is said to have moved where that cannot be measured
 
@@ -44,9 +47,20 @@ class Scene:
 
     bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. begins:
     whether the clip's first frames are still to be filled; the state does not say, as a method may have none.
+    tracking: how the eyes are wanted in each frame of the clip, None where that is not known.
     """
 
-    def __init__(self, filler: Filler, bank: ReferenceBank | None, number: int, device: torch.device, *, first: bool):
+    def __init__(
+        self,
+        filler: Filler,
+        bank: ReferenceBank | None,
+        number: int,
+        device: torch.device,
+        *,
+        first: bool,
+        tracking: EyeTracking | None = None,
+    ):
+        self._tracking = tracking
         self.number, self.begins, self.device = number, first, device
         self._bank = bank
         self._crops = CropTrack()
@@ -57,13 +71,15 @@ class Scene:
         self._filler = filler
         self._state: Any = None
 
-    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> list[np.ndarray]:
-        """The scene's next frames, each with its mask and face, filled."""
+    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int) -> list[np.ndarray]:
+        """The scene's next frames, each with its mask and face, filled. start: number of the first one in the clip."""
         window, places = self.window(members)
         out = [frame for frame, _, _ in members]
         if window is None:
             return [frame.copy() for frame in out]
         filling, self._state = self._filler.fill(window, self._state)
+        if self._tracking is not None and filling.places is not None:
+            filling = driven(filling, window, self._tracking, [start + t for t in places])
         filled = {t: pasted(window.sources[i], filling, i, self._bank) for i, t in enumerate(places)}
         return [filled[t] if t in filled else frame.copy() for t, frame in enumerate(out)]
 
@@ -132,11 +148,19 @@ class Deoccluder:
 
     Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
     is cut. Frames whose face is missing or whose mask is empty come back unchanged. device: where it calculates; None
-    for the filler's, or the best there is.
+    for the filler's, or the best there is. tracking: how the eyes are wanted, one row for each frame of the clip; None
+    where they stay those of the reference.
     """
 
-    def __init__(self, filler: Filler, reference: Reference | None = None, device: torch.device | None = None):
-        self._filler = filler
+    def __init__(
+        self,
+        filler: Filler,
+        reference: Reference | None = None,
+        device: torch.device | None = None,
+        tracking: EyeTracking | None = None,
+    ):
+        self._filler, self._tracking = filler, tracking
+        self._frame = 0  # of the clip, the next one
         self._device = with_all_operations(device or filler.device or best_device())
         self._bank = None if reference is None else ReferenceBank(reference, self._device)
         self._scene: Scene | None = None
@@ -151,15 +175,37 @@ class Deoccluder:
         """
         out: list[np.ndarray] = []
         for number, members in groupby(zip(frames, masks, faces, strict=True), key=lambda frame: frame[2].scene):
-            out += self.scene(number).process(list(members))
+            members = list(members)
+            out += self.scene(number).process(members, self._frame)
+            self._frame += len(members)
         return out
 
     def scene(self, number: int) -> Scene:
         """The scene of that number, where it is the present one; else a new one."""
         if self._scene is None or number != self._scene.number:
             first = self._scene is None
-            self._scene = Scene(self._filler, self._bank, number, self._device, first=first)
+            self._scene = Scene(self._filler, self._bank, number, self._device, first=first, tracking=self._tracking)
         return self._scene
+
+
+def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
+    """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
+    eyes, places = [], []
+    inside = smooth_inside(window.holes)
+    for i, (number, t) in enumerate(zip(filling.shown, moments, strict=True)):
+        eyes.append(window.bank.eyes(number, tracking, t))
+        motion = window.bank.brows(number, tracking, t)
+        where = filling.places[i : i + 1]
+        for _ in range(BACK):  # where in the picture is what comes to lie there?
+            step = sampled(motion, (where).permute(0, 2, 3, 1))
+            where = filling.places[i : i + 1] - inside[i : i + 1] * step
+        places.append(where)
+    return replace(filling, eyes=tuple(eyes), places=torch.cat(places))
+
+
+def smooth_inside(holes: torch.Tensor) -> torch.Tensor:
+    """(T, 1, S, S): 1 well within a hole, falling to 0 at its edge, beside which nothing may move."""
+    return (2 * blurred((holes > 0).float(), RIM) - 1).clamp(min=0)
 
 
 def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
@@ -182,6 +228,7 @@ def deocclude_clip(
     method: str | Filler = "warp",
     landmarks: str = "visible",
     device: torch.device | None = None,
+    tracking: EyeTracking | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
     """Fill the hole in every frame.
@@ -189,7 +236,7 @@ def deocclude_clip(
     frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. method: a
     name out of restore.registry, or a filler. landmarks: "visible" re-poses the points under the mask from those in
     sight; "oracle" takes the track's points under the mask for true, which they are only when the face was detected
-    without the headset. device: where to calculate, see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
+    without the headset. device, tracking: see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
     hole and its feather are bit for bit those of `frames`. Raises InputError when sizes or lengths do not fit, or the
     mask is empty or covers everything.
     """
@@ -197,7 +244,7 @@ def deocclude_clip(
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
     filler = filler_of(method, reference)
-    engine = Deoccluder(filler, pictures_for(filler, reference), device)
+    engine = Deoccluder(filler, pictures_for(filler, reference), device, tracking)
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):
         stop = min(start + filler.window, len(frames))
