@@ -20,3 +20,34 @@ class EyeTracking:
     gaze: np.ndarray
     brows: np.ndarray
     jaw: np.ndarray
+
+    @classmethod
+    def unknown(cls, times: np.ndarray) -> "EyeTracking":
+        """Nothing but times (N,); the other arrays are new and may be filled."""
+        shapes = ((2,), (2, 2), (2, 3), (2,))
+        return cls(np.asarray(times, np.float64), *(np.full((len(times), *shape), np.nan) for shape in shapes))
+
+    def mirrored(self) -> "EyeTracking":
+        """The same of a mirrored face: left and right change places."""
+        other_way = np.array((-1.0, 1.0))  # yaw, pitch
+        return EyeTracking(
+            self.times,
+            self.openness[:, ::-1],
+            self.gaze[:, ::-1] * other_way,
+            self.brows[:, ::-1],
+            self.jaw * other_way[::-1],
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file of tracking data.
+
+    kind: what the file is, in words. timecode: time of day at `tracking.times` 0, in seconds since midnight; epoch:
+    seconds since 1970 then. None where the file does not say.
+    """
+
+    tracking: EyeTracking
+    kind: str
+    timecode: float | None = None
+    epoch: float | None = None

@@ -1,0 +1,53 @@
+"""The formats that are read, and which one a file is: told by what is in it, never by its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from .blendshapes import is_arkit, is_live_link_face, is_quest, read_arkit, read_live_link_face, read_quest
+from .eye_trackers import is_pico, is_sranipal, is_tobii, is_varjo, read_pico, read_sranipal, read_tobii, read_varjo
+from .eye_tracking import Recording
+from .plain import is_plain, read_plain
+from .table import Table, read_table
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file: its name, how it is told by its columns, and its reader."""
+
+    name: str
+    fits: Callable[[Table], bool]
+    read: Callable[[Table], Recording]
+
+
+FORMATS = (
+    Format("plain CSV", is_plain, read_plain),
+    Format("Live Link Face CSV", is_live_link_face, read_live_link_face),
+    Format("Quest face expressions", is_quest, read_quest),
+    Format("SRanipal CSV", is_sranipal, read_sranipal),
+    Format("Pico CSV", is_pico, read_pico),
+    Format("Varjo CSV", is_varjo, read_varjo),
+    Format("Tobii Pro Glasses 3 gazedata", is_tobii, read_tobii),
+    Format("ARKit or MediaPipe blendshapes in CSV or JSON", is_arkit, read_arkit),
+)
+
+
+def read_tracking(path: Path) -> Recording:
+    """The recording in a file of any of the FORMATS.
+
+    Raises InputError where the file is missing, cut off, damaged or of no known format; it says what was seen.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"The tracking data {path.name} cannot be read ({error.strerror}): check the path.") from error
+    table = read_table(content, f"'{path.name}'")
+    for known in FORMATS:
+        if known.fits(table):
+            return known.read(table)
+    raise InputError(
+        f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}. Known are "
+        f"{', '.join(known.name for known in FORMATS)}."
+    )
