@@ -28,6 +28,7 @@ LOWER_ROOM = 0.35  # eye widths of skin that move with the lower lid
 IRIS_EDGE = 1.1  # radii up to which an iris moves as a whole: landmarks put it a little inside its edge
 WHITE_EDGE = 1.25  # radii from which on what is seen is surely white
 WHITE_RIM = 0.05  # eye widths from the lids' edges to what is surely white
+HARDLY = 0.01  # weight of what is not surely white, for eyes so narrow that nothing is
 ACROSS = 1.3  # eye widths: side of the square that the spread white covers
 AROUND = (0.65, 0.6)  # eye widths to either side, and down, of what moves; up, it is to the brow
 
@@ -52,23 +53,33 @@ def moved_eyes(
     moved = []
     for side, eye in enumerate(picture.eyes):
         opening = wanted.openness[t, side] * usual[side] / picture.aperture[side]
+        opening = float(np.clip(opening, 0, WIDEST)) if np.isfinite(opening) else 1.0
         gaze = wanted.gaze[t, side]
         gaze = np.where(np.isfinite(gaze), gaze, picture.gaze[side])
         step = eye.space @ gaze_step(gaze, picture.gaze[side])
         step *= min(1.0, FARTHEST / max(float(np.hypot(*step)), 1e-6))
+        step[1] = _in_opening(eye, step[1], opening)
         follow = face.lids_follow * (gaze[1] - picture.gaze[side, 1]) * eye.space[1, 1]
-        opening = float(np.clip(opening, 0, WIDEST)) if np.isfinite(opening) else 1.0
         moved.append(MovedEye(eye, opening, step, float(follow), face.upper_share))
     return moved[0], moved[1]
 
 
+def _in_opening(eye: Eye, down: float, opening: float) -> float:
+    """How far an iris moves down of what is wanted: its middle stays in sight, as lids follow the eye."""
+    middle, reach = (eye.upper[0] + eye.lower[0]) / 2, opening * (eye.lower[0] - eye.upper[0]) / 2
+    now = eye.iris[1] - middle
+    return float(np.clip(now + down, min(-reach, now), max(reach, now)) - now)
+
+
 @dataclass(frozen=True)
 class Layers:
-    """What is seen at (..., 2) places of a picture whose eye is moved. upper, lower, ball: (..., 2) places of the picture
-    to show, of either lid with the skin beside it, and of the eyeball. under: (...) in [0, 1], the share of the lower
-    lid by that of the upper one. white: (..., 2) places in the square of the spread
-    white, in sides. seen: (...) in [0, 1], the share of `ball` by that of `white`; light: (...) what the eyeball's
-    colours are multiplied by; open: (...) in [0, 1], the share of the eyeball by that of the skin."""
+    """What is seen at (..., 2) places of a picture whose eye is moved.
+
+    upper, lower, ball: (..., 2) places of the picture to show, of either lid with the skin beside it, and of the
+    eyeball. under: (...) in [0, 1], the share of the lower lid by that of the upper one. white: (..., 2) places in the
+    square of the spread white, in sides; seen: (...) in [0, 1], the share of `ball` by that of `white`; light: (...)
+    what the eyeball's colours are multiplied by. open: (...) in [0, 1], the share of the eyeball by that of the skin.
+    """
 
     upper: torch.Tensor
     lower: torch.Tensor
@@ -120,13 +131,15 @@ def back(eye: Eye, points: torch.Tensor) -> torch.Tensor:
 
 
 def white_cells(eye: Eye, side: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where in the picture the cells of the spread white's square lie, (1, side, side, 2) places, and which of them
-    surely show white, (1, 1, side, side) float."""
+    """Where in the picture the cells of the spread white's square lie, (1, side, side, 2) places, and how surely they
+    show white, (1, 1, side, side) in [0, 1]."""
     along = (torch.arange(side, device=device, dtype=torch.float32) / side - 0.5) * ACROSS
     points = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1)[None]
     x, y = points.unbind(-1)
-    sure = (_within(eye, points) > WHITE_RIM - LINE) & (_from(eye.iris, x, y) > WHITE_EDGE * eye.radius)
-    return back(eye, points), sure[:, None].float()
+    inside, away = _within(eye, points), _from(eye.iris, x, y) / eye.radius
+    sure = ((inside > WHITE_RIM - LINE) & (away > WHITE_EDGE)).float()
+    likely = ((inside > 0) & (away > IRIS_EDGE)).float()
+    return back(eye, points), torch.maximum(sure, HARDLY * likely)[:, None]
 
 
 def area(eye: Eye, places: torch.Tensor) -> torch.Tensor:

@@ -190,17 +190,20 @@ class Deoccluder:
 
 def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
     """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
-    eyes, places = [], []
-    inside = smooth_inside(window.holes)
-    for i, (number, t) in enumerate(zip(filling.shown, moments, strict=True)):
-        eyes.append(window.bank.eyes(number, tracking, t))
-        motion = window.bank.brows(number, tracking, t)
-        where = filling.places[i : i + 1]
-        for _ in range(BACK):  # where in the picture is what comes to lie there?
-            step = sampled(motion, (where).permute(0, 2, 3, 1))
-            where = filling.places[i : i + 1] - inside[i : i + 1] * step
-        places.append(where)
-    return replace(filling, eyes=tuple(eyes), places=torch.cat(places))
+    shown = list(zip(filling.shown, moments, strict=True))
+    motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
+    places = moved_brows(filling.places, motion, smooth_inside(window.holes))
+    eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)
+    return replace(filling, eyes=eyes, places=places)
+
+
+def moved_brows(places: torch.Tensor, motion: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """The places of T pictures whose brows are moved. motion: (T, 2, s, s), see ReferenceBank.brows; inside: (T, 1, S,
+    S), how much of it."""
+    found = places
+    for _ in range(BACK):  # what comes to lie here?
+        found = places - inside * sampled(motion, found.permute(0, 2, 3, 1))
+    return found
 
 
 def smooth_inside(holes: torch.Tensor) -> torch.Tensor:
