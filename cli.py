@@ -14,6 +14,7 @@ from .terminal import without_chatter
 COMMANDS = {
     "deocclude": ("remove the headset from a video file", "restore.command"),
     "train": ("train a model of one person", "personal.command"),
+    "record-tracking": ("record eye and face tracking of VR software (OSC) while you film", "driving.command"),
     "weights": ("list, fetch or verify the weight files of the networks", "weights.command"),
     "demo": ("run the example workflow in a real ComfyUI on a real clip", None),
     "lab": ("evaluation, training of the shared networks, comparison of systems, speed", "lab.command"),

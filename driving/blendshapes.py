@@ -88,7 +88,7 @@ def _from_arkit(table: Table, times: np.ndarray) -> EyeTracking:
             out.gaze[:, eye] = angles
         inner = weights[f"browinnerup{side}" if f"browinnerup{side}" in weights else "browinnerup"]
         out.brows[:, eye] = np.stack([inner, weights[f"browouterup{side}"], weights[f"browdown{side}"]], axis=1)
-    out.jaw[:] = np.stack([weights["jawopen"], weights["jawr"] - weights["jawl"]], axis=1)
+    out.jaw[:] = np.stack([weights["jawopen"], _sideways(weights, "jawr", "jawl", "mouthr", "mouthl")], axis=1)
     return out
 
 
@@ -109,11 +109,19 @@ def read_quest(table: Table) -> Recording:
         out.gaze[:, eye] = TURN * np.stack([turned, lowered], axis=1)
         names = ("innerbrowraiser", "outerbrowraiser", "browlowerer")
         out.brows[:, eye] = np.stack([weights[name + side] for name in names], axis=1)
-    out.jaw[:] = np.stack([weights["jawdrop"], weights["jawsidewaysr"] - weights["jawsidewaysl"]], axis=1)
+    sideways = _sideways(weights, "jawsidewaysr", "jawsidewaysl", "mouthr", "mouthl")
+    out.jaw[:] = np.stack([weights["jawdrop"], sideways], axis=1)
     for array in (out.openness, out.gaze, out.brows, out.jaw):
         array[weights["isvalid"] == 0] = np.nan
     out.gaze[weights["iseyefollowingblendshapesvalid"] == 0] = np.nan
     return Recording(out, "Quest face expressions", epoch=epoch)
+
+
+def _sideways(weights: Weights, *names: str) -> np.ndarray:
+    """(N,) in [-1, 1], to the wearer's right. names: jaw right and left, mouth right and left; what is missing is 0."""
+    jaw_right, jaw_left, mouth_right, mouth_left = (np.nan_to_num(weights[name]) for name in names)
+    known = any(name in weights for name in names)
+    return np.clip(jaw_right - jaw_left + mouth_right - mouth_left, -1, 1) if known else np.full(len(jaw_right), np.nan)
 
 
 def _has(table: Table, *names: str) -> bool:

@@ -12,7 +12,7 @@ class EyeTracking:
     times: (N,) float64 seconds, rising. Of two eyes the wearer's right one comes first. openness: (N, 2), 0 shut, 1
     usual, over 1 wide. gaze: (N, 2, 2) radians, yaw to the wearer's right and pitch down positive. brows: (N, 2, 3) in
     [0, 1], how far the inner and the outer end are raised, and the whole is lowered. jaw: (N, 2), how far the mouth is
-    open, in [0, 1], and how far the jaw is moved to the wearer's right, in [-1, 1].
+    open, in [0, 1], and how far the jaw and with it the mouth are moved to the wearer's right, in [-1, 1].
     """
 
     times: np.ndarray

@@ -1,0 +1,267 @@
+"""When a recording begins on a clip's clock: by clocks in both files, or by the mouth, which is seen below the headset
+and whose jaw is in the data."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import cv2
+import numpy as np
+
+from ..errors import InputError
+from ..tracking.crop import Crop
+from ..tracking.geometry import canonical_points
+from ..tracking.track import FrameStatus, TrackedFace
+from .eye_tracking import EyeTracking, Recording
+from .timing import JOINED
+
+# The square that is looked at: from the upper lip to the chin, centimetres on the head.
+MOUTH = tuple(canonical_points()[[13, 14]].mean(0) + (0.0, 1.0, 0.0))
+MOUTH_SIZE = 6.0
+SIDE = 32  # pixels of it
+DARK = 15  # percentile of all its pixels in the clip up to which one is dark: the open mouth, mostly
+
+GRID = 0.02  # seconds between the offsets that are tried
+DRIFT = 3.0  # seconds over which slow changes are taken out: light, a mouth that hangs open
+APART = 0.25  # seconds from the best offset from which another is another: syllables come three to eight a second
+WITHIN = 3.0  # seconds around an offset that clocks tell: those of cameras are set by hand, and some stamp a file's end
+# Seconds that clip and recording must share: over 5 in which somebody speaks or acts no wrong offset passed the two
+# limits below, over 4 some did.
+SHARED = 5.0
+LEAST = 0.55  # of the correlation; data of other people reached 0.53
+LEAD = 0.2  # of the best correlation over the next one; that of wrong offsets was up to 0.17
+SIDEWAYS = 0.03  # usual way of a mouth to the side, by weight, under which trackers report noise
+SIDED = 0.4  # of the correlation of its way with what is seen, from which data are known to be mirrored or not
+
+
+# Seconds by which mouth and timecodes may disagree before the mouth is believed: what it finds errs by up to 0.08, over
+# five seconds, and timecodes that run together are exact to a frame.
+AGREED = 0.25
+QUARTER_OF_AN_HOUR = 900.0
+HALF_A_DAY = 43200.0
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """What is seen of a mouth in T frames of a clip; NaN in frames without a face.
+
+    times: (T,) seconds. opening: (T,) how dark it is. place: (T,) in [-1, 1], where the dark is in it, to the wearer's
+    right, which is the picture's left.
+    """
+
+    times: np.ndarray
+    opening: np.ndarray
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How well a recording fits a clip. offset: seconds on the clip's clock at which the recording's is 0. correlation:
+    of jaw and mouth then, in [-1, 1], less where they share little. second: the best of all that are APART from it.
+    """
+
+    offset: float
+    correlation: float
+    second: float
+
+    @property
+    def sure(self) -> bool:
+        return self.correlation >= LEAST and self.correlation - self.second >= LEAD
+
+
+@dataclass(frozen=True)
+class Offset:
+    """seconds: on the clip's clock at which the recording's is 0. how: what told it, as a sentence."""
+
+    seconds: float
+    how: str
+
+
+def find_offset(recording: Recording, tags: Mapping[str, str], fps: float, mouth: Mouth | None) -> Offset:
+    """Bring a recording in time with a clip by all that both say.
+
+    tags: the clip's, see VideoReader; its timecode and time of creation count. fps: frames a second of that timecode.
+    mouth: what is seen of it in the clip; None where nobody looked. Timecodes are believed unless the mouth surely says
+    otherwise. Raises InputError where nothing tells the offset.
+    """
+    by_timecode, by_date = offset_by_timecode(recording, tags, fps), offset_by_date(recording, tags)
+    told = by_timecode if by_timecode is not None else by_date
+    unsure: InputError | None = None
+    try:
+        found = None if mouth is None else aligned(mouth, recording.tracking, by_date if by_timecode is None else None)
+    except InputError as error:
+        found, unsure = None, error
+    if found and (by_timecode is None or abs(found.offset - by_timecode) > AGREED):
+        against = "" if by_timecode is None else f", though the timecodes say {by_timecode:+.2f} s"
+        words = f"by the mouth (correlation {found.correlation:.2f}, next best {found.second:.2f}){against}"
+        return Offset(found.offset, f"The data begin at {found.offset:+.2f} s of the clip, {words}.")
+    if told is not None:
+        words = "by timecode" if by_timecode is not None else "by the files' dates, which may be seconds off"
+        return Offset(told, f"The data begin at {told:+.2f} s of the clip, {words}.")
+    raise unsure or InputError("Neither timecodes nor dates tell when the tracking data begin: give the offset.")
+
+
+def offset_by_timecode(recording: Recording, tags: Mapping[str, str], fps: float) -> float | None:
+    """Where both have a timecode, the offset; None where not. fps: frames a second of the clip's."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+)[:;.](\d+)", tags.get("timecode", "").strip())
+    if recording.timecode is None or not found:
+        return None
+    hours, minutes, seconds, frame = map(int, found.groups())
+    start = 3600 * hours + 60 * minutes + seconds + frame / max(round(fps), 1)
+    return (recording.timecode - start + HALF_A_DAY) % (2 * HALF_A_DAY) - HALF_A_DAY
+
+
+def offset_by_date(recording: Recording, tags: Mapping[str, str]) -> float | None:
+    """Where both have a date, the offset, to some seconds; None where not.
+
+    Cameras and recorders write the time of the place where that of Greenwich is meant, and the other way round. Time
+    zones are whole quarters of an hour apart, so only what is left of one counts.
+    """
+    date = tags.get("com.apple.quicktime.creationdate", tags.get("creation_time", ""))
+    # Python 3.10 reads neither "Z" nor a zone without a colon.
+    date = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", date.strip().replace("Z", "+00:00"))
+    try:
+        created = datetime.fromisoformat(re.sub(r"\.\d+", "", date))
+    except ValueError:
+        return None
+    if recording.epoch is None:
+        return None
+    start = (created if created.tzinfo else created.replace(tzinfo=timezone.utc)).timestamp()
+    half = QUARTER_OF_AN_HOUR / 2
+    return (recording.epoch - start + half) % QUARTER_OF_AN_HOUR - half
+
+
+def mouth_picture(frame: np.ndarray, face: TrackedFace) -> np.ndarray | None:
+    """(SIDE, SIDE) uint8, grey: the mouth of a face in a (H, W, 3) uint8 frame, upright. None where there is none.
+
+    Of a covered face the lips' landmarks hardly move with speech (correlation with the jaw -0.2 to 0.5 on six clips),
+    the dark of an open mouth does (0.6 to 0.9).
+    """
+    if face.status == FrameStatus.MISSING:
+        return None
+    return cv2.cvtColor(Crop.around(face.pose, MOUTH_SIZE, MOUTH).shrunk(frame, SIDE), cv2.COLOR_RGB2GRAY)
+
+
+def seen_mouth(times: np.ndarray, pictures: Iterable[np.ndarray | None]) -> Mouth:
+    """What the `mouth_picture`s of a clip's frames show. times: (T,) seconds of the frames."""
+    pictures = list(pictures)
+    known = np.array([picture is not None for picture in pictures])
+    opening, place = np.full((2, len(pictures)), np.nan)
+    if known.any():
+        grey = np.stack([picture for picture in pictures if picture is not None]).astype(np.float32)
+        dark = np.maximum(np.percentile(grey, DARK) - grey, 0)
+        opening[known] = dark.mean((1, 2))
+        to_the_right = np.linspace(1, -1, SIDE)
+        place[known] = (dark * to_the_right).sum((1, 2)) / np.maximum(dark.sum((1, 2)), 1e-6)
+    return Mouth(np.asarray(times, np.float64), opening, place)
+
+
+def best_alignment(mouth: Mouth, tracking: EyeTracking, about: float | None = None) -> Alignment:
+    """The offset at which jaw and mouth correlate best, however unsure.
+
+    about: an offset that clocks tell; only those WITHIN seconds of it are tried. Raises InputError where clip and
+    recording cannot share enough, or one of them says nothing of the mouth.
+    """
+    if not np.isfinite(tracking.jaw[:, 0]).any():
+        raise InputError("The tracking data say nothing of the jaw, which could bring them in time: give the offset.")
+    offsets, correlation = _correlations(mouth, tracking)
+    if about is not None:
+        near = np.abs(offsets - about) <= WITHIN
+        offsets, correlation = offsets[near], correlation[near]
+    if not len(offsets):
+        raise InputError(
+            f"Clip and tracking data share less than {SHARED:.0f} seconds in which the mouth is seen, too few to bring "
+            "them in time: give the offset."
+        )
+    best = int(correlation.argmax())
+    others = correlation[np.abs(offsets - offsets[best]) > APART]
+    return Alignment(_peak(offsets, correlation, best), float(correlation[best]), float(others.max(initial=-1.0)))
+
+
+def aligned(mouth: Mouth, tracking: EyeTracking, about: float | None = None) -> Alignment:
+    """`best_alignment`; raises InputError where that is not sure."""
+    best = best_alignment(mouth, tracking, about)
+    if not best.sure:
+        raise InputError(
+            f"The mouth in the picture and the jaw in the tracking data do not tell when these begin: they agree by "
+            f"{best.correlation:.2f} at {best.offset:+.2f} s and by {best.second:.2f} elsewhere, but {LEAST} and a "
+            f"lead of {LEAD} are needed; give the offset."
+        )
+    return best
+
+
+def is_mirrored(mouth: Mouth, tracking: EyeTracking, offset: float) -> bool | None:
+    """Whether left and right are changed in the data: the mouth goes to the other side than the one seen.
+
+    None where that cannot be told, since the mouth hardly goes to either side. Turn the result round for a clip that is
+    mirrored itself.
+    """
+    told = np.interp(mouth.times - offset, *_known(tracking.times, tracking.jaw[:, 1]), left=np.nan, right=np.nan)
+    both = np.isfinite(told) & np.isfinite(mouth.place)
+    if both.sum() < 2 or told[both].std() < SIDEWAYS:
+        return None
+    sided = np.corrcoef(told[both], mouth.place[both])[0, 1]
+    return bool(sided < 0) if abs(sided) >= SIDED else None
+
+
+def _correlations(mouth: Mouth, tracking: EyeTracking) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) offsets at which clip and recording share SHARED seconds, and (K,) correlations there.
+
+    All offsets at once, of what is known of both, by FFT (Padfield 2012, "Masked object registration in the Fourier
+    domain"). Correlations are scaled by the root of the share of what could be shared at best: over less time chance
+    does more.
+    """
+    seen, seen_known = _even(mouth.times, mouth.opening)
+    told, told_known = _even(tracking.times, tracking.jaw[:, 0])
+    size = 1 << (len(seen) + len(told) - 1).bit_length()
+
+    def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
+
+    count = np.maximum(products(seen_known, told_known), 1e-9)
+    sum_seen, sum_told = products(seen, told_known), products(seen_known, told)
+    covariance = products(seen, told) - sum_seen * sum_told / count
+    spread_seen = products(seen**2, told_known) - sum_seen**2 / count
+    spread_told = products(seen_known, told**2) - sum_told**2 / count
+    correlation = covariance / np.sqrt(np.maximum(spread_seen * spread_told, 1e-18))
+    correlation *= np.sqrt(count / max(count.max(), SHARED / GRID))
+    steps = np.arange(size)
+    steps = np.where(steps < len(seen), steps, steps - size)
+    order = np.argsort(steps)
+    order = order[count[order] * GRID >= SHARED - GRID]
+    return steps[order] * GRID + mouth.times[0] - tracking.times[0], correlation[order]
+
+
+def _even(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At steps of GRID from the first time on: the values without what changes slowly, 0 where they are unknown, and
+    whether they are known, 0 or 1."""
+    grid = np.arange(times[0], times[-1] + GRID / 2, GRID)
+    when, what = _known(times, values)
+    if not len(when):
+        return np.zeros(len(grid)), np.zeros(len(grid))
+    fence = np.concatenate([[-np.inf], when, [np.inf]])
+    after = np.searchsorted(when, grid) + 1
+    known = (np.minimum(grid - fence[after - 1], fence[after] - grid) <= JOINED / 2).astype(np.float64)
+    even = np.interp(grid, when, what) * known
+    return (even - _blurred(even) / np.maximum(_blurred(known), 1e-9)) * known, known
+
+
+def _blurred(values: np.ndarray) -> np.ndarray:
+    """(N,) sums over DRIFT seconds, weighted by a bell. numpy's mode "same" would go by the longer of both."""
+    window = np.hanning(round(DRIFT / GRID) + 3)[1:-1]
+    return np.convolve(values, window)[len(window) // 2 :][: len(values)]
+
+
+def _known(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(values)
+    return times[known], values[known]
+
+
+def _peak(offsets: np.ndarray, correlation: np.ndarray, best: int) -> float:
+    """The offset between its neighbours at which a parabola through the best and those is highest."""
+    if not 0 < best < len(offsets) - 1 or not np.allclose(np.diff(offsets[best - 1 : best + 2]), GRID):
+        return float(offsets[best])
+    before, here, after = correlation[best - 1 : best + 2]
+    curve = before - 2 * here + after
+    return float(offsets[best] + (GRID * (before - after) / (2 * curve) if curve < 0 else 0.0))
