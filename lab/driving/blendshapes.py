@@ -1,6 +1,6 @@
 """ARKit's face shapes as MediaPipe sees them on an uncovered face."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -29,7 +29,13 @@ class BlendshapeLandmarker:
 
     def of_clip(self, frames: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
         """(T,) weights in [0, 1] by name, of one face in (H, W, 3) uint8 frames; NaN where none is found."""
-        rows, crop, missed = [], None, 0
+        rows = [found[1] if found else {} for found in self.faces_of_clip(frames)]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+    def faces_of_clip(self, frames: Iterable[np.ndarray]) -> Iterator[tuple[Face, dict[str, float]] | None]:
+        """Of each frame the face, in its pixels, with its weights by name; None where none is found."""
+        crop, missed = None, 0
         for frame in frames:
             crop = None if missed >= MISSED_FRAMES else crop
             if crop is None:
@@ -37,11 +43,10 @@ class BlendshapeLandmarker:
                 crop = crop_of(found[0]) if found else None
             found = None if crop is None else self._look(crop.shrunk(frame, SEEN_SIDE))
             missed = 0 if found else missed + 1
-            rows.append(found[1] if found else {})
             if found:
-                crop = crop_of(Face(transform(crop.to_frame(), found[0].points / SEEN_SIDE).astype(np.float32)))
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+                face = Face(transform(crop.to_frame(), found[0].points / SEEN_SIDE).astype(np.float32))
+                found, crop = (face, found[1]), crop_of(face)
+            yield found
 
     def _look(self, picture: np.ndarray) -> tuple[Face, dict[str, float]] | None:
         import mediapipe
