@@ -62,7 +62,7 @@ def read_pico(table: Table) -> Recording:
     for eye, side in enumerate(("Right", "Left")):
         sees = table.numbers(f"{side} Eye Pose Status") == PICO_SEES
         out.gaze[:, eye] = np.where(sees[:, None], gaze, np.nan)
-        believed = sees | _runs_up_to(~sees, times, LONGEST_CLOSURE)
+        believed = sees | _up_to(LONGEST_CLOSURE, ~sees, times)
         out.openness[:, eye] = np.where(believed, table.numbers(f"{side} Eye Gaze Openness"), np.nan)
     return Recording(out, "Pico")
 
@@ -88,10 +88,10 @@ def read_varjo(table: Table) -> Recording:
         forward = angles(*(table.numbers(f"{side}_forward_{axis}") for axis in "xyz"))
         out.gaze[:, eye] = np.where(sees[:, None], forward, np.nan)
         if f"{side}_eye_openness" in table:
-            believed = sees | _runs_up_to(~sees, times, LONGEST_CLOSURE)
+            believed = sees | _up_to(LONGEST_CLOSURE, ~sees, times)
             out.openness[:, eye] = np.where(believed, table.numbers(f"{side}_eye_openness"), np.nan)
-        else:
-            out.openness[:, eye] = lids_from_gaps(np.isfinite(out.gaze[:, eye, 0]), times)
+    if np.isnan(out.openness).all():  # files of before 2022 have no lids
+        out.openness[:] = lids_from_gaps(np.isfinite(out.gaze[..., 0]), times)
     epoch = table.numbers(clock)[0] * 1e-9 - start if clock in table else None
     return Recording(out, "Varjo", epoch=epoch)
 
@@ -109,24 +109,38 @@ def read_tobii(table: Table) -> Recording:
         table.require(*(f"data.eye{side}.gazedirection.{axis}" for axis in range(3)))
         x, y, z = (table.numbers(f"data.eye{side}.gazedirection.{axis}") for axis in range(3))
         out.gaze[:, eye] = angles(-x, y, z)  # its x points left
-        out.openness[:, eye] = lids_from_gaps(np.isfinite(x), times)
+    out.openness[:] = lids_from_gaps(np.isfinite(out.gaze[..., 0]), times)
     return Recording(out, "Tobii Pro Glasses 3")
 
 
 def lids_from_gaps(seen: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(N,) openness where only the gaze is known: 1 where it is, 0 in a gap as long as a blink, unknown in others.
+    """(N, 2) openness where only the gaze is known: 1 where it is, 0 in a gap as long as a blink, unknown in others.
 
-    seen: (N,) bool. times: (N,) seconds.
+    People blink with both eyes: a gap of one eye alone is a loss, as when it looks far to the side. seen: (N, 2) bool.
+    times: (N,) seconds.
     """
-    blink = _runs_up_to(~seen, times, LONGEST_BLINK) & ~_runs_up_to(~seen, times, SHORTEST_BLINK)
-    return np.where(seen, 1.0, np.where(blink, 0.0, np.nan))
-
-
-def _runs_up_to(mask: np.ndarray, times: np.ndarray, longest: float) -> np.ndarray:
-    """(N,) bool: what of a mask lies in runs of at most so many seconds, from the sample before to the one after."""
-    edges = np.diff(np.concatenate([[False], mask, [False]]).astype(int))
-    out = np.zeros_like(mask)
-    for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        if times[min(end, len(times) - 1)] - times[max(first - 1, 0)] <= longest:
-            out[first:end] = True
+    out = np.where(seen, 1.0, np.nan)
+    for eye in range(2):
+        for first, end in _runs(~seen[:, eye]):
+            other_seen = seen[first:end, 1 - eye].mean()
+            if SHORTEST_BLINK <= _lasting(times, first, end) <= LONGEST_BLINK and other_seen < 0.5:
+                out[first:end, eye] = 0
     return out
+
+
+def _up_to(longest: float, mask: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(N,) bool: what of a mask (N,) lies in runs of at most so many seconds."""
+    out = np.zeros_like(mask)
+    for first, end in _runs(mask):
+        out[first:end] = _lasting(times, first, end) <= longest
+    return out
+
+
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """(K, 2) first sample of each run of a mask (N,), and the one after its last."""
+    return np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]))).reshape(-1, 2)
+
+
+def _lasting(times: np.ndarray, first: int, end: int) -> float:
+    """Seconds from the sample before a run to the one after it."""
+    return float(times[min(end, len(times) - 1)] - times[max(first - 1, 0)])

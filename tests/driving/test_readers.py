@@ -197,14 +197,16 @@ def test_tobii_has_no_lids_so_a_gap_as_long_as_a_blink_is_one(tmp_path):
     def line(i: int) -> str:
         eye = {"gazedirection": [math.sin(0.1), 0.0, math.cos(0.1)], "pupildiameter": 4.0}
         lost = 100 <= i < 102 or 150 <= i < 170 or 200 <= i < 300  # too short, a blink, too long
+        right = {} if 350 <= i < 370 else eye  # one eye alone does not blink
         return json.dumps(
-            {"type": "gaze", "timestamp": i / 100, "data": {} if lost else {"eyeleft": eye, "eyeright": eye}}
+            {"type": "gaze", "timestamp": i / 100, "data": {} if lost else {"eyeleft": eye, "eyeright": right}}
         )
 
     tracking = read(tmp_path, gzip.compress("\n".join(map(line, range(400))).encode())).tracking
-    openness = tracking.openness[:, LEFT]
-    assert np.flatnonzero(openness == 0).tolist() == list(range(150, 170))
-    assert np.isnan(openness[[100, 250]]).all() and openness[0] == 1
+    for openness in tracking.openness.T:
+        assert np.flatnonzero(openness == 0).tolist() == list(range(150, 170))
+        assert np.isnan(openness[[100, 250]]).all() and openness[0] == 1
+    assert np.isnan(tracking.openness[360, RIGHT])
     assert tracking.gaze[0, :, 0] == pytest.approx(-0.1)  # its x points to the wearer's left
 
 
