@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from .eye_tracking import EyeTracking
-from .eyes import Eye, EyesInPicture, gaze_step
-from .linear_face import LinearFace
+from .upper_face import Eye, EyesInPicture, LinearFace, gaze_step
 
 WIDEST = 1.35  # opening by the picture's: beyond it there is no lid to move
 FARTHEST = 0.25  # eye widths that an iris is moved at most, 24 degrees
@@ -198,6 +197,6 @@ def _from(centre: np.ndarray, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def _lid(curve: np.ndarray, x: torch.Tensor) -> torch.Tensor:
-    """See driving.eyes.lid; level beyond the corners."""
+    """See upper_face.lid; level beyond the corners."""
     a, b, c, d = curve.tolist()
     return (1 - 4 * x**2).clamp(min=0) * (a + x * (b + x * (c + x * d)))

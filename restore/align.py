@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from ..driving.eye_tracking import EyeTracking
-from ..driving.eyes import EyesInPicture, eyes_in
-from ..driving.linear_face import brow_motions, shipped
 from ..driving.moved_eyes import MovedEye, moved_eyes, white_cells
+from ..driving.upper_face import EyesInPicture, brow_motions, eyes_in, shipped
 from ..tracking.crop import Crop
 from ..tracking.geometry import (
     MESH_POINT_COUNT,

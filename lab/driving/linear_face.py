@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ...driving.eyes import apertures, gazes
-from ...driving.linear_face import PARTS, LinearFace, mirrored
+from ...driving.upper_face import PARTS, LinearFace, apertures, gazes, mirrored
 from ...errors import InputError
 from ...files import written_whole
 from ...tracking.geometry import (

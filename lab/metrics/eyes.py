@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...driving.eyes import CORNERS, gazes
+from ...driving.upper_face import CORNERS, gazes
 from ...metrics.blinks import blink_hits, f1
 from ...tracking.geometry import EYE_LIDS, eye_distance, eye_openness, head_pose, transform
 

@@ -1,16 +1,21 @@
-"""The eyes in a picture: where lids, irises and brows are, how far they are open, and where they look."""
+"""The upper face: where eyes and brows are in a picture, how far eyes are open and where they look; and how they move a
+face, by what a linear face has learnt from filmed people."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from ..tracking.geometry import transform
+from ..tracking.geometry import canonical_points, transform
+from ..weights.header import read_weights
 
 # Of both eyes, the wearer's right one first: corners from left to right in an upright picture, lids between them, the
 # irises, centre first, and the lower edges of the brows.
 CORNERS = ((33, 133), (362, 263))
 UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (398, 384, 385, 386, 387, 388, 466))
 LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (382, 381, 380, 374, 373, 390, 249))
+MIDDLE = slice(2, 5)  # of a lid's points, where lids part most
 IRISES = (range(468, 473), range(473, 478))
 BROWS = ((46, 53, 52, 65, 55), (285, 295, 282, 283, 276))
 
@@ -81,8 +86,7 @@ def apertures(face: np.ndarray) -> np.ndarray:
     """(..., 2) lid distances in the middle of each eye by its width. face: (..., 478, 3) in face coordinates."""
     found = []
     for (left, right), upper, lower in zip(CORNERS, UPPER_LIDS, LOWER_LIDS, strict=True):
-        middle = slice(2, 5)
-        gap = face[..., lower[middle], 1].mean(-1) - face[..., upper[middle], 1].mean(-1)
+        gap = face[..., lower[MIDDLE], 1].mean(-1) - face[..., upper[MIDDLE], 1].mean(-1)
         found.append(gap / np.linalg.norm(face[..., right, :] - face[..., left, :], axis=-1))
     return np.stack(found, -1)
 
@@ -130,3 +134,81 @@ def _eye(points: np.ndarray, space: np.ndarray, side: int) -> Eye:
 def _fitted(points: np.ndarray) -> np.ndarray:
     """The curve of a lid through (N, 2) points."""
     return np.linalg.lstsq(_lid_basis(points[:, 0]), points[:, 1], rcond=None)[0]
+
+
+FILE = Path(__file__).with_name("linear_face.safetensors")
+KIND = "a linear face"
+CLOSING, YAW, PITCH, INNER, OUTER, DOWN = range(6)  # what one eye and its brow do
+PARTS = 6
+
+
+@dataclass(frozen=True)
+class LinearFace:
+    """right: (PARTS, 468, 3) centimetres in face coordinates, by which the face moves with the wearer's right eye and
+    brow: when the eye shuts, by radian that it looks to the wearer's right and down, and with each of the brow's three
+    values. What the left ones do is that in the mirror. The irises are none of these points: see gazes."""
+
+    right: np.ndarray
+
+    @property
+    def brows(self) -> np.ndarray:
+        """(6, 468, 3) centimetres: with each value of the right brow, then of the left one, see EyeTracking."""
+        right = self.right[[INNER, OUTER, DOWN]]
+        return np.concatenate([right, mirrored(right)])
+
+    @property
+    def upper_share(self) -> float:
+        """What the upper lid does of all that the two lids move when the eye shuts, in [0, 1]."""
+        upper, lower = (self._lid(CLOSING, lid) for lid in (UPPER_LIDS, LOWER_LIDS))
+        return upper / (upper - lower)
+
+    @property
+    def lids_follow(self) -> float:
+        """Centimetres by which both lids move down by radian that the eye looks down, were it opened as before."""
+        upper, lower = (self._lid(PITCH, lid) for lid in (UPPER_LIDS, LOWER_LIDS))
+        return (upper + lower) / 2
+
+    def _lid(self, part: int, lid: tuple[tuple[int, ...], ...]) -> float:
+        """How far the middle of a lid moves down between the eye's corners."""
+        down = (self.right + mirrored(self.right))[part, :, 1]  # both eyes do it
+        return float(down[list(lid[0][MIDDLE])].mean() - down[list(CORNERS[0])].mean())
+
+
+@lru_cache(maxsize=1)
+def mirror() -> np.ndarray:
+    """(468,) the number of each point's twin on the other side of the face."""
+    points = canonical_points()
+    apart = ((points[:, None] - points[None] * (-1, 1, 1)) ** 2).sum(2)
+    return apart.argmin(1)
+
+
+def mirrored(motion: np.ndarray) -> np.ndarray:
+    """A (..., 468, 3) motion of the face in the mirror."""
+    return motion[..., mirror(), :] * (-1, 1, 1)
+
+
+@lru_cache(maxsize=1)
+def shipped() -> LinearFace:
+    """The one that comes with the pack, made by `hmd-removal lab train linear-face`."""
+    _, tensors = read_weights(FILE, KIND)
+    return LinearFace(tensors["right"].float().numpy().astype(np.float64))
+
+
+FIELD = 48  # cells a side of what is smooth in a picture of a head
+REACH = 1.0  # centimetres: standard deviation of the means over points that make it smooth
+FEW = 0.3  # weight of points near a place that counts as much as that nothing moves there
+
+
+def brow_motions(face: LinearFace, places: np.ndarray, space: np.ndarray) -> np.ndarray:
+    """(6, 2, FIELD, FIELD): by how much a picture of the face moves right and down with each value of the brows.
+
+    places: (468, 2) of the mesh, in sides of the picture; space: (2, 3), what a centimetre in face coordinates is
+    there.
+    """
+    along = np.arange(FIELD) / FIELD
+    cells = np.stack(np.meshgrid(along, along, indexing="xy"), -1).reshape(-1, 1, 2)
+    reach = REACH * np.linalg.norm(space, axis=1).max()
+    weights = np.exp(-((cells - places) ** 2).sum(2) / (2 * reach**2))
+    shares = weights / (weights.sum(1, keepdims=True) + FEW)
+    motion = np.einsum("cp,kpd,xd->kxc", shares, face.brows, space, optimize=True)
+    return motion.reshape(-1, 2, FIELD, FIELD)
