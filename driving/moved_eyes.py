@@ -44,21 +44,18 @@ class MovedEye:
     upper_share: float
 
 
-def moved_eyes(
-    picture: EyesInPicture, usual: np.ndarray, wanted: EyeTracking, t: int, face: LinearFace
-) -> tuple[MovedEye, MovedEye]:
-    """The picture's eyes as they are wanted at moment t; what is not known stays the picture's own. usual: (2,)
-    apertures of the person's open eyes."""
+def moved_eyes(picture: EyesInPicture, wanted: EyeTracking, t: int, face: LinearFace) -> tuple[MovedEye, MovedEye]:
+    """The picture's eyes as they are wanted at moment t; what is not known stays the picture's own."""
     moved = []
     for side, eye in enumerate(picture.eyes):
-        opening = wanted.openness[t, side] * usual[side] / picture.aperture[side]
+        opening = wanted.openness[t, side] / picture.openness[side]
         opening = float(np.clip(opening, 0, WIDEST)) if np.isfinite(opening) else 1.0
         gaze = wanted.gaze[t, side]
-        gaze = np.where(np.isfinite(gaze), gaze, picture.gaze[side])
-        step = eye.space @ gaze_step(gaze, picture.gaze[side])
+        gaze = np.where(np.isfinite(gaze), gaze, picture.gaze)
+        step = eye.space @ gaze_step(gaze, picture.gaze)
         step *= min(1.0, FARTHEST / max(float(np.hypot(*step)), 1e-6))
         step[1] = _in_opening(eye, step[1], opening)
-        follow = face.lids_follow * (gaze[1] - picture.gaze[side, 1]) * eye.space[1, 1]
+        follow = face.lids_follow * (gaze[1] - picture.gaze[1]) * eye.space[1, 1]
         moved.append(MovedEye(eye, opening, step, float(follow), face.upper_share))
     return moved[0], moved[1]
 

@@ -20,7 +20,7 @@ class OwnRange:
     """What a recording's values mean for its wearer, each by eye, the right one first; NaN is unknown.
 
     usual, shut, widest: (2,) openness as recorded. turned: (2, 2) radians of yaw and pitch by which an eye is always
-    turned away from where both look.
+    turned away from where both look, and both from level.
     """
 
     usual: np.ndarray
@@ -37,13 +37,14 @@ def own_range(tracking: EyeTracking) -> OwnRange:
     widest = np.array([_percentile(tracking.openness[:, eye], 99) for eye in range(2)])
     gaze = np.where((tracking.openness < GATE * usual)[..., None], np.nan, tracking.gaze)
     rest = median(gaze)
-    return OwnRange(usual, shut, widest, np.nan_to_num(rest - rest.mean(0)))
+    # Where level is trackers do not agree, and MediaPipe finds most people to look 5 to 13 degrees down.
+    return OwnRange(usual, shut, widest, np.nan_to_num(rest - rest.mean(0) * (1, 0)))
 
 
 def to_person(tracking: EyeTracking, own: OwnRange) -> EyeTracking:
     """The recording with openness 0 where its wearer's eye is shut and 1 where it is as usual, and brows 0 where they
     are as usual. The eyes' constant turn towards each other, or apart, is taken out: devices that were not fitted to
-    their wearer have one of 4 degrees. Where both eyes look together stays.
+    their wearer have one of 4 degrees. Where both eyes look together stays, but for how high that is on the whole.
     """
     openness = np.maximum((tracking.openness - own.shut) / (own.usual - own.shut), 0)
     resting = median(tracking.brows)

@@ -1,13 +1,14 @@
 """The upper face: where eyes and brows are in a picture, how far eyes are open and where they look; and how they move a
 face, by what a linear face has learnt from filmed people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ..tracking.geometry import canonical_points, transform
+from ..tracking.geometry import canonical_points, head_pose, transform
 from ..weights.header import read_weights
 
 # Of both eyes, the wearer's right one first: corners from left to right in an upright picture, lids between them, the
@@ -23,12 +24,9 @@ EYEBALL = 1.2  # centimetres from the middle of an eyeball to its iris
 # Where the iris is from between the eye's corners when an eye looks straight ahead, outwards and down, in centimetres:
 # means of 3,282 pictures of 21 filmed people.
 AHEAD = (0.07, -0.15)
-# Share of the pitch that a picture seems to have which is believed: how high irises are between the lids differs from
-# person to person about as much, and who is photographed mostly looks into the camera.
-PITCH_BELIEVED = 0.5
 # Centimetres by which MediaPipe's irises move with a radian of yaw and of pitch: less than irises do, above all up and
-# down. Of the same pictures, by MediaPipe's own weights of looking, 0.6 radians each as in ARKit's.
-SEEN = (1.05, 0.56)
+# down. By its own weights of looking, 0.6 radians each as in ARKit's.
+SEEN = (0.82, 0.65)
 CURVE = 4  # numbers of a lid's curve
 
 
@@ -62,28 +60,37 @@ def _lid_basis(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class EyesInPicture:
-    """eyes: the wearer's right one first. aperture: (2,) lid distance in the middle by width, in face coordinates, so
-    that the head's turn does not count. gaze: (2, 2) radians, to the wearer's right and down."""
+    """eyes: the wearer's right one first. openness: (2,) by the person's usual one. gaze: (2,) radians of both
+    together, to the wearer's right and down."""
 
     eyes: tuple[Eye, Eye]
-    aperture: np.ndarray
+    openness: np.ndarray
     gaze: np.ndarray
 
 
-def eyes_in(points: np.ndarray, pose: np.ndarray, to_places: np.ndarray) -> EyesInPicture:
-    """The eyes of a face.
+def eyes_in(points: np.ndarray, to_places: Sequence[np.ndarray]) -> list[EyesInPicture]:
+    """The eyes of one person in N pictures.
 
-    points: (478, 3) pixels; pose: its head pose. to_places: (2, 3) from pixels to the places that the Eyes are for.
+    points: (N, 478, 3) pixels. to_places: of each picture, (2, 3) from its pixels to the places that its Eyes are for.
+    What is usual is the median. So is level: how high irises are between the lids differs from person to person by as
+    much as people look up and down. Both eyes look the same way: where MediaPipe puts a single iris errs by 5 degrees.
     """
-    face = transform(np.linalg.inv(pose), points.astype(np.float64))
-    flat = points[:, :2] @ to_places[:, :2].T + to_places[:, 2]
-    space = to_places[:, :2] @ pose[:2, :3]
-    eyes = (_eye(flat, space, 0), _eye(flat, space, 1))
-    return EyesInPicture(eyes, apertures(face), gazes(face) * (1, PITCH_BELIEVED))
+    poses = [head_pose(face) for face in points]
+    faces = np.stack([transform(np.linalg.inv(m), p.astype(np.float64)) for m, p in zip(poses, points, strict=True)])
+    aperture, gaze = apertures(faces), gazes(faces).mean(1)
+    openness = aperture / np.median(aperture, axis=0)
+    gaze[:, 1] -= np.median(gaze[:, 1])
+    found = []
+    for i, (matrix, pose) in enumerate(zip(to_places, poses, strict=True)):
+        flat = points[i, :, :2] @ matrix[:, :2].T + matrix[:, 2]
+        space = matrix[:, :2] @ pose[:2, :3]
+        found.append(EyesInPicture((_eye(flat, space, 0), _eye(flat, space, 1)), openness[i], gaze[i]))
+    return found
 
 
 def apertures(face: np.ndarray) -> np.ndarray:
-    """(..., 2) lid distances in the middle of each eye by its width. face: (..., 478, 3) in face coordinates."""
+    """(..., 2) lid distances in the middle of each eye by its width. face: (..., 478, 3) in face coordinates, so that
+    the head's turn does not count."""
     found = []
     for (left, right), upper, lower in zip(CORNERS, UPPER_LIDS, LOWER_LIDS, strict=True):
         gap = face[..., lower[MIDDLE], 1].mean(-1) - face[..., upper[MIDDLE], 1].mean(-1)

@@ -84,10 +84,8 @@ class ReferenceBank:
     def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
         """The eyes of a picture as they are wanted at moment t."""
         if not self._eyes:
-            for points, crop in zip(self.reference.points, self._crops, strict=True):
-                self._eyes.append(eyes_in(points, head_pose(points), crop.matrix(1)))
-        usual = np.median([eyes.aperture for eyes in self._eyes], axis=0)
-        moved = moved_eyes(self._eyes[index], usual, wanted, t, shipped())
+            self._eyes = eyes_in(self.reference.points, [crop.matrix(1) for crop in self._crops])
+        moved = moved_eyes(self._eyes[index], wanted, t, shipped())
         if index not in self._white:
             self._white[index] = [self._spread_white(index, one) for one in moved]
         right, left = (ShownEye(*both) for both in zip(moved, self._white[index], strict=True))
