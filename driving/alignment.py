@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..tracking.crop import Crop
 from ..tracking.geometry import canonical_points
 from ..tracking.track import FrameStatus, TrackedFace
-from .eye_tracking import EyeTracking, Recording
-from .timing import JOINED
+from .eye_tracking import EyeTracking, Recording, TrackingData
+from .person import own_range, to_person
+from .timing import JOINED, at_frames
 
 # The square that is looked at: from the upper lip to the chin, centimetres on the head.
 MOUTH = tuple(canonical_points()[[13, 14]].mean(0) + (0.0, 1.0, 0.0))
@@ -76,6 +77,25 @@ class Offset:
 
     seconds: float
     how: str
+
+
+def brought_in_time(
+    data: TrackingData, times: np.ndarray, tags: Mapping[str, str], fps: float, mouth: Mouth | None
+) -> tuple[EyeTracking, str]:
+    """The data fitted to their wearer, one row for each of a clip's frames, and what was done, in sentences.
+
+    times: (T,) seconds, when the frames are shown. The others: see find_offset, whose errors are raised where the user
+    gave no offset.
+    """
+    recording = data.recording
+    if data.offset is None:
+        offset = find_offset(recording, tags, fps, mouth)
+    else:
+        offset = Offset(data.offset, f"The data begin at {data.offset:+.2f} s of the clip, as told.")
+    said = offset.how
+    if mouth is not None and is_mirrored(mouth, recording.tracking, offset.seconds):
+        said += " They seem to be mirrored: the mouth goes to the other side in them; switch that round."
+    return at_frames(to_person(recording.tracking, own_range(recording.tracking)), times, offset.seconds), said
 
 
 def find_offset(recording: Recording, tags: Mapping[str, str], fps: float, mouth: Mouth | None) -> Offset:

@@ -1,6 +1,6 @@
 """What eye and face tracking data say, in one form, whatever they came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,3 +51,16 @@ class Recording:
     kind: str
     timecode: float | None = None
     epoch: float | None = None
+
+    def mirrored(self) -> "Recording":
+        """The same of a mirrored face."""
+        return replace(self, tracking=self.tracking.mirrored())
+
+
+@dataclass(frozen=True)
+class TrackingData:
+    """A recording as the user means it. offset: seconds on the clip's clock at which the recording's is 0; None where
+    that is to be found."""
+
+    recording: Recording
+    offset: float | None = None

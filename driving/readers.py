@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
+from ..metrics.blinks import blinks
 from .blendshapes import is_arkit, is_live_link_face, is_quest, read_arkit, read_live_link_face, read_quest
 from .eye_trackers import is_pico, is_sranipal, is_tobii, is_varjo, read_pico, read_sranipal, read_tobii, read_varjo
 from .eye_tracking import Recording
@@ -51,3 +54,23 @@ def read_tracking(path: Path) -> Recording:
         f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}. Known are "
         f"{', '.join(known.name for known in FORMATS)}."
     )
+
+
+def described(recording: Recording) -> str:
+    """What a recording is and holds, in sentences."""
+    tracking = recording.tracking
+    length = float(tracking.times[-1] - tracking.times[0])
+    rate = 1 / float(np.median(np.diff(tracking.times)))
+    parts = {"lids": tracking.openness, "gaze": tracking.gaze, "brows": tracking.brows, "jaw": tracking.jaw[:, 0]}
+    known = [name for name, values in parts.items() if np.isfinite(values).any()]
+    unknown = [name for name in parts if name not in known]
+    said = f"{recording.kind}: {length:.1f} s at {rate:.0f} a second, with {', '.join(known)}"
+    said += f", without {', '.join(unknown)}." if unknown else "."
+    if "lids" in known:
+        counts = [len(blinks(eye)) for eye in tracking.openness.T]
+        said += f" Blinks: {counts[0]} of the right eye, {counts[1]} of the left."
+        said += f" Lids are known for {np.isfinite(tracking.openness).mean():.0%} of the time"
+        said += f", the gaze for {np.isfinite(tracking.gaze[..., 0]).mean():.0%}." if "gaze" in known else "."
+    clock = {"a timecode": recording.timecode, "a date": recording.epoch}
+    clocks = " and ".join(name for name, value in clock.items() if value is not None)
+    return f"{said} It has {clocks or 'no clock'}."

@@ -7,6 +7,7 @@ from hmd_removal.driving.alignment import (
     Mouth,
     aligned,
     best_alignment,
+    brought_in_time,
     find_offset,
     is_mirrored,
     mouth_picture,
@@ -14,7 +15,7 @@ from hmd_removal.driving.alignment import (
     offset_by_timecode,
     seen_mouth,
 )
-from hmd_removal.driving.eye_tracking import EyeTracking, Recording
+from hmd_removal.driving.eye_tracking import EyeTracking, Recording, TrackingData
 from hmd_removal.errors import InputError
 from hmd_removal.tracking.track import FaceTrack, TrackedFace
 
@@ -159,6 +160,22 @@ def test_nothing_to_go_by_is_refused():
         find_offset(timed(), {}, 25, None)
     with pytest.raises(InputError, match="do not tell"):
         find_offset(timed(), {}, 25, clip(seed=7))
+
+
+def test_all_of_it_from_a_recording_to_frames():
+    data = TrackingData(timed(offset=0.3))
+    data.recording.tracking.openness[:] = 0.8
+    data.recording.tracking.openness[240:250] = 0.1  # 4.0 to 4.17 s of the data
+    frames, said = brought_in_time(data, clip().times, {}, 25, clip())
+    assert np.flatnonzero(frames.openness[:, 0] < 0.5)[[0, -1]] / 25 == pytest.approx((4.3, 4.45), abs=0.05)
+    assert frames.openness.max() == pytest.approx(1) and frames.openness.min() == pytest.approx(0)
+    assert said.startswith("The data begin at +0.30 s of the clip, by the mouth") and "mirrored" not in said
+
+
+def test_an_offset_that_is_told_counts_and_mirrored_data_are_said():
+    frames, said = brought_in_time(TrackingData(timed(offset=0.3).mirrored(), 0.3), clip().times, {}, 25, clip())
+    assert "+0.30 s of the clip, as told" in said and "seem to be mirrored" in said
+    assert len(frames.times) == len(clip().times)
 
 
 def test_an_open_mouth_is_dark_and_its_place_is_seen(talking_head: np.ndarray, talking_head_track: FaceTrack):

@@ -10,7 +10,7 @@ import pytest
 
 from hmd_removal.driving.eye_tracking import EyeTracking, Recording
 from hmd_removal.driving.plain import write_plain
-from hmd_removal.driving.readers import read_tracking
+from hmd_removal.driving.readers import described, read_tracking
 from hmd_removal.errors import InputError
 
 RIGHT, LEFT = 0, 1
@@ -226,6 +226,16 @@ def test_the_plain_csv_gives_back_what_was_written(tmp_path):
 def test_a_plain_csv_may_have_few_columns(tmp_path):
     tracking = read(tmp_path, csv(timed(openness_left=0.5))).tracking
     assert tracking.openness[0] == pytest.approx((np.nan, 0.5), nan_ok=True)
+
+
+def test_what_a_recording_holds_is_said_in_sentences(tmp_path):
+    openness = [1.0] * 40 + [0.1] * 10 + [1.0] * 40
+    said = described(read(tmp_path, csv({"time": [i / 100 for i in range(90)], "openness_right": openness})))
+    assert said == (
+        "plain CSV: 0.9 s at 100 a second, with lids, without gaze, brows, jaw. Blinks: 1 of the right eye, 0 of the left. "
+        "Lids are known for 50% of the time. It has no clock."
+    )
+    assert described(read(tmp_path, WHOLE)).endswith("It has a timecode.")
 
 
 WHOLE = csv(live_link())
