@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from ..driving.eye_tracking import TrackingData
+from ..driving.readers import read_tracking
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
@@ -12,7 +14,7 @@ from ..tracking.follow import ON_MISSING, Wearer, box_of
 from ..tracking.heads import MODES
 from ..video import QUALITIES
 from ..video.views import STEREO
-from .engine import LANDMARKS, check_landmarks
+from .engine import EYES, LANDMARKS, check_eyes, check_landmarks
 from .registry import BASELINES, METHODS, check_method, make_filler, needs_reference
 from .video import deocclude_video
 
@@ -93,6 +95,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stereo", default=STEREO[0], help=f"layout of the frame: {', '.join(STEREO)} (default: %(default)s, one view)"
     )
+    parser.add_argument(
+        "--tracking",
+        type=Path,
+        metavar="FILE",
+        help="eye and face tracking data that move the eyes, see docs/tracking.md",
+    )
+    parser.add_argument(
+        "--tracking-offset",
+        type=float,
+        metavar="S",
+        help="second of the footage at which these data begin (default: found by clocks, or by the mouth)",
+    )
+    parser.add_argument("--tracking-mirror", action="store_true", help="change left and right in these data")
+    parser.add_argument(
+        "--eyes",
+        default=EYES[0],
+        help=f"without tracking data: {EYES[0]}, as they are there (default), or {EYES[1]}, with blinks and small "
+        "shifts of the gaze that are made up",
+    )
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
@@ -100,6 +121,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     mask = _mask_source(args)
+    tracking = _tracking(args)
     wearer = Wearer(args.face, args.on_missing, args.detector, box_of(args.face_box))
     for option, method in (("weights", METHODS[0]), ("personal", "personal")):
         if getattr(args, option) is not None and args.method != method:
@@ -126,12 +148,24 @@ def _deocclude(args: argparse.Namespace) -> int:
             quality=args.quality,
             stereo=args.stereo,
             covered_target=args.covered,
+            tracking=tracking,
+            eyes=args.eyes,
             progress=progress,
         )
     print(f"{report.path}: {report.frames} frames. {report.summary}")
     if own:
         print(own_reference_remark(taken))
     return 0
+
+
+def _tracking(args: argparse.Namespace) -> TrackingData | None:
+    check_eyes(args.eyes)
+    if args.tracking is None:
+        if args.tracking_offset is not None or args.tracking_mirror:
+            raise InputError("--tracking-offset and --tracking-mirror are for --tracking FILE, which is missing.")
+        return None
+    recording = read_tracking(args.tracking)
+    return TrackingData(recording.mirrored() if args.tracking_mirror else recording, args.tracking_offset)
 
 
 def _mask_source(args: argparse.Namespace) -> MaskSource:

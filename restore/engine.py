@@ -190,7 +190,8 @@ class Deoccluder:
 
 def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
     """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
-    shown = list(zip(filling.shown, moments, strict=True))
+    last = len(tracking.times) - 1  # a damaged file may have more frames than its index says
+    shown = [(number, min(t, last)) for number, t in zip(filling.shown, moments, strict=True)]
     motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
     places = moved_brows(filling.places, motion, smooth_inside(window.holes))
     eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)
@@ -220,6 +221,7 @@ def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
 
 
 LANDMARKS = ("visible", "oracle")
+EYES = ("reference", "natural")  # as they are in the reference, or with blinks and small shifts of the gaze
 
 
 def deocclude_clip(
@@ -275,6 +277,12 @@ def fitting_masks(frames: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     if not (masks > 0.5).any():
         raise empty_mask_error()
     return masks.expand(len(frames), -1, -1)
+
+
+def check_eyes(eyes: str) -> None:
+    """Raise InputError for unknown eyes."""
+    if eyes not in EYES:
+        raise InputError(f"Expected eyes out of {', '.join(EYES)}, got {eyes!r}.")
 
 
 def check_landmarks(mode: str) -> None:

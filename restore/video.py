@@ -13,6 +13,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ..driving.alignment import Mouth, brought_in_time, mouth_picture, offset_by_timecode, seen_mouth
+from ..driving.eye_tracking import EyeTracking, TrackingData
+from ..driving.natural import natural
 from ..headset.sources import Covered, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
@@ -22,7 +25,7 @@ from ..video.info import VideoInfo
 from ..video.reader import Frame
 from ..video.source import Source
 from ..video.views import FLAT, View, stereo_layout, views_of
-from .engine import Deoccluder
+from .engine import EYES, Deoccluder, check_eyes
 from .filler import Filler, pictures_for
 from .registry import filler_of
 
@@ -74,6 +77,7 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
         thread.join()
 
 
+MOUTH_SECONDS = 60.0  # of a video in which the mouth is looked at, to bring tracking data in time
 LOOKED_AT_AHEAD = 4  # frames
 WRITTEN_LATER = 2  # frames
 
@@ -133,6 +137,8 @@ def deocclude_video(
     stereo: str = FLAT,
     covered_target: str | Path | None = None,
     device: torch.device | None = None,
+    tracking: TrackingData | None = None,
+    eyes: str = EYES[0],
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
     """Remove the headset from a video file.
@@ -141,12 +147,14 @@ def deocclude_video(
     it appears whole or not at all. method: a name out of restore.registry, or a filler. wearer: whom to follow and how.
     quality: of the file, see video.VideoWriter. stereo: out of video.views.STEREO: the views of one frame, each filled
     as a clip of its own. covered_target: where to write the input as the method sees it, which for a simulated headset
-    is a video that exists nowhere else. device: where to calculate, see Deoccluder. Raises InputError; whatever
-    `progress` raises passes.
+    is a video that exists nowhere else. device: where to calculate, see Deoccluder. tracking: what moves the eyes;
+    eyes: out of EYES, how they move without. Raises InputError; whatever `progress` raises passes.
     """
     filler = filler_of(method, reference)
     pictures = pictures_for(filler, reference)
-    note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
+    wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures)
+    how = f"method: {filler.name}; eyes: {wanted.origin}"
+    note = {"comment": f"The face under the headset was reconstructed by HMD Removal ({how})."}
     status: list[int] = []
     covered_frames: list[bool] = []
     filled_frames: list[bool] = []
@@ -155,7 +163,7 @@ def deocclude_video(
         info = reader.info
         views = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)
         sources: list[FrameSource] = [mask] * len(views)
-        remarks = source_remarks(info)
+        remarks = [*source_remarks(info), *wanted.remarks]
         if isinstance(mask, GivenMask):
             sources = mask.fit(reader.times, (info.height, info.width), [view.take for view in views])
             remarks += sources[0].frames.remarks
@@ -180,9 +188,8 @@ def deocclude_video(
         result = stack.enter_context(writer(target, metadata=reader.tags | note))
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
-        engines = [Deoccluder(filler, pictures, device) for _ in views]
-        boxes = [wearer.box and view.box(wearer.box, (info.height, info.width)) for view in views]
-        wearers = [replace(wearer, fps=float(info.fps), box=box) for box in boxes]
+        engines = [Deoccluder(filler, pictures, device, wanted.rows) for _ in views]
+        wearers = [_in_view(wearer, view, info) for view in views]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Covered, ...]]:
             copies = copied((frame.pixels for frame in frames), len(views))
@@ -215,6 +222,61 @@ def deocclude_video(
             f"the result is '{result.path.name}'."
         )
     return VideoReport(result.path, len(status), np.array(status, np.uint8), np.array(filled_frames), tuple(remarks))
+
+
+@dataclass(frozen=True)
+class _WantedEyes:
+    """rows: how the eyes are wanted in each frame, None where they stay as they are. origin: what says so. remarks:
+    what a user should know of it."""
+
+    rows: EyeTracking | None
+    origin: str
+    remarks: tuple[str, ...] = ()
+
+
+def _wanted_eyes(
+    source: Source,
+    tracking: TrackingData | None,
+    eyes: str,
+    mask: MaskSource,
+    wearer: Wearer,
+    stereo: str,
+    pictures: Reference | None,
+) -> _WantedEyes:
+    """By the tracking data, else as `eyes` says. Where nothing but the mouth tells the data's time, the video is gone
+    through once before."""
+    check_eyes(eyes)
+    if tracking is None and eyes == EYES[0]:
+        return _WantedEyes(None, EYES[0])
+    with VideoReader(source) as reader:
+        times, fps = reader.times, float(reader.info.fps)
+        if tracking is None:
+            return _WantedEyes(natural(times), eyes)
+        mouth = None
+        if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
+            mouth = _seen_mouth(reader, mask, wearer, stereo, pictures)
+        rows, said = brought_in_time(tracking, times, reader.tags, fps, mouth)
+    return _WantedEyes(rows, "tracking", (said,))
+
+
+def _seen_mouth(
+    reader: VideoReader, mask: MaskSource, wearer: Wearer, stereo: str, pictures: Reference | None
+) -> Mouth:
+    """What is seen of the mouth in the first MOUTH_SECONDS of a video, in its first view."""
+    info, times = reader.info, reader.times
+    size = (info.height, info.width)
+    view = views_of(stereo, size, info.sample_aspect_ratio)[0]
+    source = mask.fit(times, size, [view.take])[0] if isinstance(mask, GivenMask) else mask
+    frames = (view.take(frame.pixels) for frame in reader.frames(length=round(MOUTH_SECONDS * info.fps)))
+    with closing(source.cover(frames, _in_view(wearer, view, info), pictures)) as covers:
+        seen = [mouth_picture(cover.pixels, cover.face) for cover in covers]
+    return seen_mouth(times[: len(seen)], seen[: len(times)])
+
+
+def _in_view(wearer: Wearer, view: View, info: VideoInfo) -> Wearer:
+    """The wearer as they are followed in one view of a video."""
+    box = wearer.box and view.box(wearer.box, (info.height, info.width))
+    return replace(wearer, fps=float(info.fps), box=box)
 
 
 def source_remarks(info: VideoInfo) -> list[str]:

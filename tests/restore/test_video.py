@@ -110,7 +110,7 @@ def test_the_result_says_that_it_is_a_reconstruction(clip, target, reference):
 
     deocclude_video(clip, target, mask=BAND, reference=reference)
     with av.open(str(target)) as container:
-        assert "reconstructed by HMD Removal (method: warp)" in container.metadata["comment"]
+        assert "reconstructed by HMD Removal (method: warp; eyes: reference)" in container.metadata["comment"]
 
 
 class TestGivenMask:
