@@ -107,6 +107,19 @@ def gazes(face: np.ndarray) -> np.ndarray:
     return np.stack(found, -2)
 
 
+def with_lids(points: np.ndarray, openness: np.ndarray, upper_share: float) -> np.ndarray:
+    """A face's points whose lids are as open as is said, by what they are in it. points: (478, 2 or 3); openness: (2,),
+    NaN for an eye that stays; upper_share: see LinearFace."""
+    moved = points.copy()
+    for share, upper, lower in zip(1 - openness, UPPER_LIDS, LOWER_LIDS, strict=True):
+        if np.isfinite(share):
+            upper, lower = list(upper), list(lower)
+            down = share * (points[lower] - points[upper])
+            moved[upper] += upper_share * down
+            moved[lower] -= (1 - upper_share) * down
+    return moved
+
+
 def gaze_step(wanted: np.ndarray, now: np.ndarray) -> np.ndarray:
     """(..., 3) centimetres in face coordinates from where an iris is to where it is wanted. Both (..., 2) radians."""
     return EYEBALL * (_direction(wanted) - _direction(now))
@@ -201,9 +214,9 @@ def shipped() -> LinearFace:
     return LinearFace(tensors["right"].float().numpy().astype(np.float64))
 
 
-FIELD = 48  # cells a side of what is smooth in a picture of a head
-REACH = 1.0  # centimetres: standard deviation of the means over points that make it smooth
-FEW = 0.3  # weight of points near a place that counts as much as that nothing moves there
+FIELD = 96  # cells a side of what is smooth in a picture of a head: half a centimetre
+REACH = 0.6  # centimetres: standard deviation of the means over points that make it smooth
+FEW = 0.1  # weight of points near a place that counts as much as that nothing moves there
 
 
 def brow_motions(face: LinearFace, places: np.ndarray, space: np.ndarray) -> np.ndarray:

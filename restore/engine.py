@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..driving.eye_tracking import EyeTracking
+from ..driving.upper_face import shipped, with_lids
 from ..errors import InputError
 from ..headset.sources import check_size, empty_mask_error
 from ..models.device import best_device, with_all_operations
@@ -73,7 +74,7 @@ class Scene:
 
     def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int) -> list[np.ndarray]:
         """The scene's next frames, each with its mask and face, filled. start: number of the first one in the clip."""
-        window, places = self.window(members)
+        window, places = self.window(members, start)
         out = [frame for frame, _, _ in members]
         if window is None:
             return [frame.copy() for frame in out]
@@ -83,9 +84,11 @@ class Scene:
         filled = {t: pasted(window.sources[i], filling, i, self._bank) for i, t in enumerate(places)}
         return [filled[t] if t in filled else frame.copy() for t, frame in enumerate(out)]
 
-    def window(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> tuple[Window | None, list[int]]:
+    def window(
+        self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int = 0
+    ) -> tuple[Window | None, list[int]]:
         """The scene's next frames as a filler is given them, and which of them have something to fill; None where none
-        has."""
+        has. start: see process."""
         seen: dict[int, _Seen] = {}
         for t, (frame, mask, face) in enumerate(members):
             one = self._seen(frame, mask, face)
@@ -107,10 +110,20 @@ class Scene:
             remembered = Remembered(
                 *(torch.stack([vars(p.remembered)[name] for p in parts]).to(self.device) for name in REMEMBERED)
             )
+        if self._tracking is not None:
+            points = np.stack(
+                [self._with_lids(*one, start + t) for *one, t in zip(points, visibility, seen, strict=True)]
+            )
         sources = tuple(p.source for p in parts)
         window = Window(frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins)
         self.begins = False
         return window, list(seen)
+
+    def _with_lids(self, points: np.ndarray, visibility: np.ndarray, t: int) -> np.ndarray:
+        """The points of frame t with the lids that are out of sight as they are wanted."""
+        openness = self._tracking.openness[min(t, len(self._tracking.times) - 1)]
+        moved = with_lids(points, openness, shipped().upper_share)
+        return np.where((visibility > 0.5)[:, None], points, moved)
 
     def _seen(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Seen | None:
         if face.status == FrameStatus.MISSING:
