@@ -101,16 +101,19 @@ def layers(moved: MovedEye, places: torch.Tensor, pixel: float) -> Layers:
     top, bottom = upper + upper_down, lower + lower_down
     brow = -eye.brow[0] - eye.brow[1] * x
     hidden = WET * max(1 - moved.opening, 0.0)
-    upper_skin = upper - _followed((top - y).clamp(min=0), upper_down, UPPER_ROOM * (upper - brow))
-    lower_skin = lower + hidden + _followed((y - bottom).clamp(min=0), hidden - lower_down, LOWER_ROOM)
+    line = _line(bottom - top)
+    upper_skin = upper - _followed(torch.maximum(top - y, -line), upper_down, UPPER_ROOM * (upper - brow))
+    lower_skin = lower + hidden + _followed(torch.maximum(y - bottom, -line), hidden - lower_down, LOWER_ROOM)
     ball, seen = _turned(moved, x, y)
     down = (upper_down / LASHES / 2).clamp(0, 1)
     light = 1 - SHADOW * down * torch.exp(-(y - top).clamp(min=0) / SHADOW_REACH)
-    edges = torch.minimum(y - top, bottom - y) - torch.clamp((bottom - top) / 4, max=LINE)
-    shown = (edges / pixel + 0.5).clamp(0, 1) * (bottom > top)
+    edges = torch.minimum(y - top, bottom - y) - line
+    shown = (edges / pixel + 0.5).clamp(0, 1) * ((bottom - top) / pixel).clamp(0, 1)
     white = torch.stack([x, y], -1) / ACROSS + 0.5
     lids = tuple(back(eye, torch.stack([x, skin], -1)) for skin in (upper_skin, lower_skin))
-    under = ((y - (top + bottom) / 2) / LASHES + 0.25).clamp(0, 1)
+    # Lashes of a lid that has come down fade out over the lower one.
+    fade = shut.clamp(1e-4, LASHES)
+    under = ((y - (top + bottom) / 2) / fade + 0.25).clamp(0, 1)
     return Layers(*lids, under, back(eye, ball), white, seen, light, shown)
 
 
@@ -165,7 +168,7 @@ def _turned(moved: MovedEye, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Te
     # No lid or lash is dragged in.
     across, along = ball.unbind(-1)
     upper, lower = _lid(eye.upper, across), _lid(eye.lower, across)
-    middle, reach = (upper + lower) / 2, ((lower - upper) / 2 - LINE).clamp(min=0)
+    middle, reach = (upper + lower) / 2, (lower - upper).clamp(min=0) / 2 - _line(lower - upper)
     return torch.stack([across, torch.minimum(torch.maximum(along, middle - reach), middle + reach)], -1), seen
 
 
@@ -182,6 +185,11 @@ def _followed(away: torch.Tensor, by: torch.Tensor, room: torch.Tensor | float) 
     room = torch.as_tensor(room).to(away).clamp(min=2 * LASHES)
     share = ((away - LASHES) / (room + by - LASHES).clamp(min=LASHES)).clamp(0, 1)
     return away - by * (share + _smooth(share)) / 2
+
+
+def _line(gap: torch.Tensor) -> torch.Tensor:
+    """How wide the rim of each lid is that counts as lid; of a narrow opening not more than its half is."""
+    return (gap / 4).clamp(0, LINE)
 
 
 def _smooth(share: torch.Tensor) -> torch.Tensor:

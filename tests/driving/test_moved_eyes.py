@@ -57,7 +57,7 @@ def test_what_is_not_known_stays_as_it_is():
 
 def test_a_shut_lid_covers_the_whole_eye_with_skin_from_above_it():
     found = looked_up(wanted(openness=0.0))
-    assert (found.open == 0).all()
+    assert found.open.max() < 1e-4
     _, above_lid = at(found.upper, 0, 0)  # where the iris was
     assert above_lid < lid(EYE.upper, np.array(0.0))
     assert at(found.upper, 0, -0.54) == pytest.approx([0, -0.54], abs=1e-3)  # up at the brow nothing moves
