@@ -175,7 +175,8 @@ def _turned(moved: MovedEye, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Te
 def _within(eye: Eye, points: torch.Tensor) -> torch.Tensor:
     """How far points are inside the lids of the picture, up or down, in eye widths; less than 0 outside."""
     x, y = points.unbind(-1)
-    return torch.minimum(y - _lid(eye.upper, x), _lid(eye.lower, x) - y) - LINE
+    upper, lower = _lid(eye.upper, x), _lid(eye.lower, x)
+    return torch.minimum(y - upper, lower - y) - _line(lower - upper)
 
 
 def _followed(away: torch.Tensor, by: torch.Tensor, room: torch.Tensor | float) -> torch.Tensor:
