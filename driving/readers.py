@@ -69,8 +69,14 @@ def described(recording: Recording) -> str:
     if "lids" in known:
         counts = [len(blinks(eye)) for eye in tracking.openness.T]
         said += f" Blinks: {counts[0]} of the right eye, {counts[1]} of the left."
-        said += f" Lids are known for {np.isfinite(tracking.openness).mean():.0%} of the time"
-        said += f", the gaze for {np.isfinite(tracking.gaze[..., 0]).mean():.0%}." if "gaze" in known else "."
+        said += f" Lids are known for {_share_known(tracking.openness):.0%} of the time"
+        said += f", the gaze for {_share_known(tracking.gaze[..., 0]):.0%}." if "gaze" in known else "."
     clock = {"a timecode": recording.timecode, "a date": recording.epoch}
     clocks = " and ".join(name for name, value in clock.items() if value is not None)
     return f"{said} It has {clocks or 'no clock'}."
+
+
+def _share_known(values: np.ndarray) -> float:
+    """Of the values (N, 2) of those eyes that are known at all."""
+    known = np.isfinite(values)
+    return float(known[:, known.any(0)].mean())

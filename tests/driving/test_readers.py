@@ -232,8 +232,8 @@ def test_what_a_recording_holds_is_said_in_sentences(tmp_path):
     openness = [1.0] * 40 + [0.1] * 10 + [1.0] * 40
     said = described(read(tmp_path, csv({"time": [i / 100 for i in range(90)], "openness_right": openness})))
     assert said == (
-        "plain CSV: 0.9 s at 100 a second, with lids, without gaze, brows, jaw. Blinks: 1 of the right eye, 0 of the left. "
-        "Lids are known for 50% of the time. It has no clock."
+        "plain CSV: 0.9 s at 100 a second, with lids, without gaze, brows, jaw. Blinks: 1 of the right eye, 0 of the "
+        "left. Lids are known for 100% of the time. It has no clock."
     )
     assert described(read(tmp_path, WHOLE)).endswith("It has a timecode.")
 
