@@ -47,13 +47,21 @@ def read_tracking(path: Path) -> Recording:
     except OSError as error:
         raise InputError(f"The tracking data {path.name} cannot be read ({error.strerror}): check the path.") from error
     table = read_table(content, f"'{path.name}'")
-    for known in FORMATS:
-        if known.fits(table):
-            return known.read(table)
-    raise InputError(
-        f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}. Known are "
-        f"{', '.join(known.name for known in FORMATS)}."
-    )
+    known = next((known for known in FORMATS if known.fits(table)), None)
+    if known is None:
+        raise InputError(
+            f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}; expected "
+            f"{', '.join(known.name for known in FORMATS)}."
+        )
+    recording = known.read(table)
+    tracking = recording.tracking
+    if not any(
+        np.isfinite(values).any() for values in (tracking.openness, tracking.gaze, tracking.brows, tracking.jaw)
+    ):
+        raise InputError(
+            f"'{path.name}' is a {known.name} in which no row has a value of lids, gaze, brows or jaw; record it again."
+        )
+    return recording
 
 
 def described(recording: Recording) -> str:

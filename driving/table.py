@@ -114,7 +114,10 @@ def _text(content: bytes, name: str) -> str:
 def _from_csv(text: str, name: str) -> Table:
     lines = text.lstrip("\r\n").splitlines()
     separator = max(";\t,", key=lines[0].count)
-    header, *rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
+    try:
+        header, *rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
+    except csv.Error as error:
+        raise InputError(f"{name} is no whole CSV ({error}): it is damaged; export it again.") from error
     columns = [column.strip() for column in header]
     if len(columns) < 2:
         raise InputError(f"{name} starts with '{lines[0][:60]}', which names no columns; expected a CSV or JSON file.")
@@ -229,8 +232,8 @@ def rising(table: Table, times: np.ndarray) -> tuple[Table, np.ndarray]:
     kept = np.flatnonzero(known > np.maximum.accumulate(np.concatenate([[-np.inf], known[:-1]])))
     if len(kept) < 2 or len(kept) < 0.9 * len(times):
         raise InputError(
-            f"Of {len(times)} rows in {table.name} {len(kept)} have a time later than those before; expected at least "
-            "two, and nearly all."
+            f"{table.name} has {len(kept)} rows, of {len(times)}, whose time is later than all before; expected at "
+            "least two, and nearly all."
         )
     return replace(table, rows=[table.rows[row] for row in kept]), times[kept]
 

@@ -249,6 +249,9 @@ MALFORMED = {
         WHOLE.replace("0.0\n", '"0,5"\n'),
         "'0,5' instead of a number in column EyeBlinkRight",
     ),
+    "a word for a time": (WHOLE.replace("23:59:59:50.500", "noon", 1), "holds 'noon' in column Timecode, row 1"),
+    "no values": (csv(timed(openness_left=math.nan)), "a plain CSV in which no row has a value"),
+    "an endless field": (f'time,openness_left\n0,"{"1" * 200_000}"\n', "no whole CSV"),
     "a word": (WHOLE.replace("0.0\n", "left\n", 1), "'left' instead of a number in column EyeBlinkRight, row 1"),
     "wrong columns": (csv({"Timecode": ["0"], "BlendshapeCount": [1], "Other": [1]}), "lacks the columns EyeBlinkLeft"),
     "something else": (csv({"city": ["Rome"], "people": [3]}), r"no eye or face tracking.*2 columns \(city, people\)"),
@@ -261,7 +264,7 @@ MALFORMED = {
         json.dumps([[{"categoryName": f"eyeBlink{side}", "score": 0.1} for side in ("Left", "Right")]] * 3),
         "no times",
     ),
-    "times that stand": (csv(timed(step=0, eyeBlinkLeft=0, eyeBlinkRight=0)), "1 have a time later"),
+    "times that stand": (csv(timed(step=0, eyeBlinkLeft=0, eyeBlinkRight=0)), "has 1 rows, of 12, whose time is later"),
     "times of no unit": (csv(timed(step=1.0, eyeBlinkLeft=0, eyeBlinkRight=0)), "1 apart, which is no usual step"),
 }
 
