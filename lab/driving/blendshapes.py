@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ... import weights
+from ...errors import InputError
 from ...tracking.geometry import transform
 from ...tracking.track import Face
 from ...tracking.uncovered import SEEN_SIDE, crop_of
@@ -28,7 +29,10 @@ class BlendshapeLandmarker:
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
 
     def of_clip(self, frames: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-        """(T,) weights in [0, 1] by name, of one face in (H, W, 3) uint8 frames; NaN where none is found."""
+        """(T,) weights in [0, 1] by name, of one face in (H, W, 3) uint8 frames; NaN where none is found.
+
+        Raises InputError where none ever is.
+        """
         rows, crop, missed = [], None, 0
         for frame in frames:
             crop = None if missed >= MISSED_FRAMES else crop
@@ -40,6 +44,8 @@ class BlendshapeLandmarker:
             rows.append(found[1] if found else {})
             if found:
                 crop = crop_of(Face(transform(crop.to_frame(), found[0].points / SEEN_SIDE).astype(np.float32)))
+        if not any(rows):
+            raise InputError("No frame shows an uncovered face; expected a clip of one.")
         names = list(dict.fromkeys(name for row in rows for name in row))
         return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
