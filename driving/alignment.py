@@ -112,11 +112,13 @@ def find_offset(recording: Recording, tags: Mapping[str, str], fps: float, seen:
     """
     by_timecode, by_date = offset_by_timecode(recording, tags, fps), offset_by_date(recording, tags)
     told = by_timecode if by_timecode is not None else by_date
-    unsure: InputError | None = None
-    try:
-        found = None if seen is None else aligned(seen, recording.tracking, by_date if by_timecode is None else None)
-    except InputError as error:
-        found, unsure = None, error
+    found: Alignment | None = None
+    unsure = InputError("Neither timecodes nor dates tell when the tracking data begin: give the offset.")
+    if seen is not None:
+        try:
+            found = _by_mouth(seen, recording.tracking, told)
+        except InputError as error:
+            unsure = error
     if found and (by_timecode is None or abs(found.offset - by_timecode) > AGREED):
         against = "" if by_timecode is None else f", though the timecodes say {by_timecode:+.2f} s"
         words = f"by the mouth (correlation {found.correlation:.2f}, next best {found.second:.2f}){against}"
@@ -124,7 +126,17 @@ def find_offset(recording: Recording, tags: Mapping[str, str], fps: float, seen:
     if told is not None:
         words = "by timecode" if by_timecode is not None else "by the files' dates, which may be seconds off"
         return Offset(told, f"The data begin at {told:+.2f} s of the clip, {words}.")
-    raise unsure or InputError("Neither timecodes nor dates tell when the tracking data begin: give the offset.")
+    raise unsure
+
+
+def _by_mouth(seen: SeenFace, tracking: EyeTracking, told: float | None) -> Alignment:
+    """Wherever that is; where it is not sure, near to where clocks put it."""
+    try:
+        return aligned(seen, tracking)
+    except InputError:
+        if told is None:
+            raise
+        return aligned(seen, tracking, told)
 
 
 def offset_by_timecode(recording: Recording, tags: Mapping[str, str], fps: float) -> float | None:
@@ -242,7 +254,10 @@ def is_mirrored(seen: SeenFace, tracking: EyeTracking, offset: float) -> bool | 
 
 
 def _mouth_agrees(seen: SeenFace, tracking: EyeTracking, offset: float) -> bool | None:
-    told = np.interp(seen.times - offset, *_known(tracking.times, tracking.jaw[:, 1]), left=np.nan, right=np.nan)
+    when, sideways = _known(tracking.times, tracking.jaw[:, 1])
+    if not len(when):
+        return None
+    told = np.interp(seen.times - offset, when, sideways, left=np.nan, right=np.nan)
     both = np.isfinite(told) & np.isfinite(seen.place)
     if both.sum() < 2 or told[both].std() < SIDEWAYS:
         return None

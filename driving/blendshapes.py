@@ -14,7 +14,8 @@ LIVE_LINK_RATE = 60.0  # frames in a second of its timecode
 SLOW_RATE = 30.0  # where no frame over 29 occurs
 DAY = 86400.0
 
-TIMES = ("time", "timestamp", "timestamp_ms", "timestampMs", "time_ms", "seconds", "timestamp_ns", "time_ns", "t", "ms")
+UNITS = ("", "s", "ms", "us", "ns", "inseconds")
+TIMES = (*(f"{name}{unit}" for name in ("time", "timestamp") for unit in UNITS), "seconds", "t", "ms")
 
 
 class Weights:

@@ -180,6 +180,12 @@ def test_an_offset_that_is_told_counts_and_mirrored_data_are_said():
     assert len(frames.times) == len(clip().times)
 
 
+def test_data_of_the_eyes_alone_do_not_tell_whether_they_are_mirrored():
+    tracking = recording(0.3)
+    tracking.jaw[:] = np.nan
+    assert is_mirrored(clip(), tracking, 0.3) is None
+
+
 def test_where_the_mouth_stays_in_the_middle_the_eyes_tell_mirrored_data():
     """They stay on what they look at while the head turns."""
     seen, tracking = clip(), recording(0.3)

@@ -72,6 +72,12 @@ def test_a_phone_that_sees_no_face_writes_short_rows(tmp_path):
     assert np.flatnonzero(np.isnan(openness[:, 0])).tolist() == [3]
 
 
+@pytest.mark.parametrize("name", ["Time", "timestamp [ns]", "Time (s)", "time_ms", "TimeStamp"])
+def test_times_are_found_by_many_names(tmp_path, name):
+    columns = {name: [20 * i for i in range(ROWS)], "eyeBlinkLeft": [0] * ROWS, "eyeBlinkRight": [0] * ROWS}
+    assert read(tmp_path, csv(columns)).tracking.times[1] == pytest.approx(0.02)
+
+
 @pytest.mark.parametrize("names", ["eyeBlinkLeft eyeBlinkRight jawOpen", "eyeBlink_L eyeBlink_R jawOpen"])
 @pytest.mark.parametrize("unit", [1, 1000, 1e9])
 def test_arkit_names_in_csv_of_any_spelling_and_unit_of_time(tmp_path, names, unit):
