@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from ..errors import InputError
 from .eye_tracking import EyeTracking, Recording
 from .table import Table, rising, timed
 
@@ -13,7 +14,8 @@ LIVE_LINK_RATE = 60.0  # frames in a second of its timecode
 SLOW_RATE = 30.0  # where no frame over 29 occurs
 DAY = 86400.0
 
-TIMES = ("time", "timestamp", "timestamp_ms", "timestampMs", "time_ms", "seconds", "timestamp_ns", "time_ns", "t", "ms")
+UNITS = ("", "s", "ms", "us", "ns", "inseconds")
+TIMES = (*(f"{name}{unit}" for name in ("time", "timestamp") for unit in UNITS), "seconds", "t", "ms")
 
 
 class Weights:
@@ -52,12 +54,17 @@ def read_live_link_face(table: Table) -> Recording:
 
 def _timecode(table: Table) -> np.ndarray:
     """(N,) seconds since midnight of HH:MM:SS:FF.mmm, which go on over the next midnight."""
-    parts = [re.fullmatch(r"\s*(\d+):(\d+):(\d+)[:;](\d+\.?\d*)\s*", text) for text in table.texts("Timecode")]
-    numbers = np.array([[float(n) for n in part.groups()] if part else [np.nan] * 4 for part in parts])
+    codes = table.texts("Timecode")
+    parts = [re.fullmatch(r"\s*(\d+):(\d+):(\d+)[:;](\d+\.?\d*)\s*", code) for code in codes]
+    if None in parts:
+        row = parts.index(None)
+        raise InputError(
+            f"{table.name} holds '{codes[row]}' in column Timecode, row {row + 1}, where a time such as 12:30:05:07.86 "
+            "is expected; export it again."
+        )
+    numbers = np.array([[float(number) for number in part.groups()] for part in parts])
     whole, frames = numbers[:, :3] @ (3600, 60, 1), numbers[:, 3]
-    slow = (
-        np.nanmax(frames, initial=0) < SLOW_RATE and np.nanmax(whole) - np.nanmin(whole) >= 2 if len(parts) else False
-    )
+    slow = frames.max() < SLOW_RATE and np.ptp(whole) >= 2
     times = whole + frames / (SLOW_RATE if slow else LIVE_LINK_RATE)
     return times + DAY * np.cumsum(np.diff(times, prepend=times[:1]) < -DAY / 2)
 

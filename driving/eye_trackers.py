@@ -56,7 +56,7 @@ def read_pico(table: Table) -> Recording:
     """A log of Pico Neo 3 Pro Eye: lids are open or shut, both eyes have one gaze."""
     columns = [f"{side} Eye {what}" for side in ("Left", "Right") for what in ("Gaze Openness", "Pose Status")]
     table.require("Timeline", *columns, *(f"Combine Eye Gaze Vector. {axis}" for axis in "xyz"))
-    table, times, _ = timed(table, "Timeline")
+    table, times, _ = timed(table, "timeline")
     out = EyeTracking.unknown(times)
     gaze = angles(*(table.numbers(f"Combine Eye Gaze Vector. {axis}") for axis in "xyz"))
     for eye, side in enumerate(("Right", "Left")):
@@ -76,7 +76,7 @@ def read_varjo(table: Table) -> Recording:
     table.require(
         "raw_timestamp", "status", *(f"{side}_forward_{axis}" for side in ("left", "right") for axis in "xyz")
     )
-    table, times, _ = timed(table, "raw_timestamp")
+    table, times, _ = timed(table, "rawtimestamp")
     film, clock = "relative_to_video_first_frame_timestamp", "relative_to_unix_epoch_timestamp"
     start = table.numbers(film)[0] * 1e-9 if film in table else np.nan
     start = 0.0 if np.isnan(start) else start

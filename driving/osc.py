@@ -104,9 +104,9 @@ class FaceParameters:
 def record(out: Path, port: int, seconds: float | None = None) -> int:
     """Write what arrives at a UDP port to a plain CSV, until so many seconds are over or the program is stopped.
 
-    A row is written, whole and at once, for every moment at which something of the face changed, so that stopping, or a
-    power cut, loses nothing. Returns the number of rows. Raises InputError without python-osc, where the file exists,
-    or where another program holds the port.
+    A row is written, whole and at once, for every moment at which something of the face changed, so that nothing is
+    lost however the program ends. Returns the number of rows. Raises InputError without python-osc, where the file
+    exists, or where another program holds the port.
     """
     end = np.inf if seconds is None else time.monotonic() + seconds
     messages = _arriving(port, end)
@@ -118,10 +118,10 @@ def record(out: Path, port: int, seconds: float | None = None) -> int:
         rows = _Rows(file)
         try:
             for message in messages:
-                if message is None:
-                    rows.nothing(time.monotonic())
-                else:
-                    rows.take(time.monotonic(), *message)
+                now = time.monotonic()
+                if message is not None:
+                    rows.take(now, *message)
+                rows.pass_time(now)
         finally:
             rows.finish()
     return rows.count
@@ -166,13 +166,12 @@ class _Rows:
         self._face = FaceParameters()
         self._start = self._epoch = 0.0
         self._burst: float | None = None
-        self._last = -np.inf
+        self._last = self._written = -np.inf
         self.count = 0
 
     def take(self, now: float, address: str, values: Sequence[object]) -> None:
         """A message that arrived at `now`."""
-        if self._burst is not None and now - self._burst > BURST:
-            self.finish()
+        self._finish_older_burst(now)
         if not self._face.take(address, values):
             return
         if not np.isfinite(self._last):
@@ -180,11 +179,15 @@ class _Rows:
         self._burst = now if self._burst is None else self._burst
         self._last = now
 
-    def nothing(self, now: float) -> None:
-        """Nothing arrived for a while."""
-        self.finish()
-        if now - self._last <= STILL:
+    def pass_time(self, now: float) -> None:
+        """It is `now`: write the burst that is over, and, after a while without any, that all is as before."""
+        self._finish_older_burst(now)
+        if self._burst is None and now - self._written >= STILL_STEP and now - self._last <= STILL:
             self._write(now)
+
+    def _finish_older_burst(self, now: float) -> None:
+        if self._burst is not None and now - self._burst > BURST:
+            self.finish()
 
     def finish(self) -> None:
         """Write what has arrived."""
@@ -193,6 +196,7 @@ class _Rows:
             self._burst = None
 
     def _write(self, now: float) -> None:
+        self._written = now
         moment = now - self._start
         self._writer.writerow([*plain.row(self._face.at(moment), 0), f"{self._epoch + moment:.6f}"])
         self.count += 1

@@ -13,6 +13,7 @@ from .timing import GATE, median
 # than a squint or a look down.
 BLINK_SECONDS = 0.6
 BLINK_DEPTH = 0.35
+LEAST_USUAL = 0.1  # openness under which lids are not open, but not reported: many programs write 0 for "unknown"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def own_range(tracking: EyeTracking) -> OwnRange:
     """Measure a recording: usual is the median, shut what its blinks reach (0 where there are none), widest the 99th
     percentile, since single samples err."""
     usual = median(tracking.openness)
+    usual[usual < LEAST_USUAL] = np.nan
     shut = np.array([_shut(tracking.times, tracking.openness[:, eye]) for eye in range(2)])
     widest = np.array([_percentile(tracking.openness[:, eye], 99) for eye in range(2)])
     gaze = np.where((tracking.openness < GATE * usual)[..., None], np.nan, tracking.gaze)

@@ -47,13 +47,21 @@ def read_tracking(path: Path) -> Recording:
     except OSError as error:
         raise InputError(f"The tracking data {path.name} cannot be read ({error.strerror}): check the path.") from error
     table = read_table(content, f"'{path.name}'")
-    for known in FORMATS:
-        if known.fits(table):
-            return known.read(table)
-    raise InputError(
-        f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}. Known are "
-        f"{', '.join(known.name for known in FORMATS)}."
-    )
+    known = next((known for known in FORMATS if known.fits(table)), None)
+    if known is None:
+        raise InputError(
+            f"'{path.name}' is no eye or face tracking that is known: it has {table.described()}; expected "
+            f"{', '.join(known.name for known in FORMATS)}."
+        )
+    recording = known.read(table)
+    tracking = recording.tracking
+    if not any(
+        np.isfinite(values).any() for values in (tracking.openness, tracking.gaze, tracking.brows, tracking.jaw)
+    ):
+        raise InputError(
+            f"'{path.name}' is a {known.name} in which no row has a value of lids, gaze, brows or jaw; record it again."
+        )
+    return recording
 
 
 def described(recording: Recording) -> str:
@@ -69,8 +77,14 @@ def described(recording: Recording) -> str:
     if "lids" in known:
         counts = [len(blinks(eye)) for eye in tracking.openness.T]
         said += f" Blinks: {counts[0]} of the right eye, {counts[1]} of the left."
-        said += f" Lids are known for {np.isfinite(tracking.openness).mean():.0%} of the time"
-        said += f", the gaze for {np.isfinite(tracking.gaze[..., 0]).mean():.0%}." if "gaze" in known else "."
+        said += f" Lids are known for {_share_known(tracking.openness):.0%} of the time"
+        said += f", the gaze for {_share_known(tracking.gaze[..., 0]):.0%}." if "gaze" in known else "."
     clock = {"a timecode": recording.timecode, "a date": recording.epoch}
     clocks = " and ".join(name for name, value in clock.items() if value is not None)
     return f"{said} It has {clocks or 'no clock'}."
+
+
+def _share_known(values: np.ndarray) -> float:
+    """Of the values (N, 2) of those eyes that are known at all."""
+    known = np.isfinite(values)
+    return float(known[:, known.any(0)].mean())

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -58,8 +59,8 @@ class Table:
         """Raise InputError unless all of these columns are there."""
         if missing := [column for column in columns if column not in self]:
             raise InputError(
-                f"{self.name} lacks the column{'s' * (len(missing) > 1)} {_some(missing)}; it has {self.described()}. "
-                "Export it again with all columns."
+                f"{self.name} lacks the column{'s' * (len(missing) > 1)} {_some(missing)}; it has {self.described()}; "
+                "export it again with all columns."
             )
 
     def described(self) -> str:
@@ -114,7 +115,10 @@ def _text(content: bytes, name: str) -> str:
 def _from_csv(text: str, name: str) -> Table:
     lines = text.lstrip("\r\n").splitlines()
     separator = max(";\t,", key=lines[0].count)
-    header, *rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
+    try:
+        header, *rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
+    except csv.Error as error:
+        raise InputError(f"{name} is no whole CSV ({error}): it is damaged; export it again.") from error
     columns = [column.strip() for column in header]
     if len(columns) < 2:
         raise InputError(f"{name} starts with '{lines[0][:60]}', which names no columns; expected a CSV or JSON file.")
@@ -200,9 +204,11 @@ def timed(table: Table, *columns: str) -> tuple[Table, np.ndarray, float | None]
     """The rows of a table whose time is later than all before, their times (N,) in seconds since the first of them, and
     when that was in seconds since 1970, where the times count from then.
 
-    columns: names that the column of times may have. Raises InputError where there is none, or its values are no times.
+    columns: names that the column of times may have, without what is no letter; its unit is told by the values. Raises
+    InputError where there is none, or its values are no times.
     """
-    column = next((column for column in columns if column in table), None)
+    named = {re.sub("[^a-z]", "", column.rpartition(".")[2].lower()): column for column in table.columns}
+    column = next((named[column] for column in columns if column in named), None)
     if column is None:
         raise InputError(
             f"{table.name} says no times: expected a column {_some(list(columns))} beside {table.described()}; export "
@@ -229,8 +235,8 @@ def rising(table: Table, times: np.ndarray) -> tuple[Table, np.ndarray]:
     kept = np.flatnonzero(known > np.maximum.accumulate(np.concatenate([[-np.inf], known[:-1]])))
     if len(kept) < 2 or len(kept) < 0.9 * len(times):
         raise InputError(
-            f"Of {len(times)} rows in {table.name} {len(kept)} have a time later than those before; expected at least "
-            "two, and nearly all."
+            f"{table.name} has {len(kept)} rows, of {len(times)}, whose time is later than all before; expected at "
+            "least two, and nearly all."
         )
     return replace(table, rows=[table.rows[row] for row in kept]), times[kept]
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from .eye_tracking import EyeTracking
 
-# Seconds. Samples that are nearer to each other are joined by a line: at 17 Hz, the slowest headset, one in two may be
-# lost, and no blink fits in unseen.
-JOINED = 0.12
+# Samples that are nearer to each other, in seconds, are joined by a line: at 17 Hz, the slowest headset, one in two may
+# be lost, and no blink fits in unseen. Of slower files one in two may be lost too.
+JOINED, STEPS_JOINED = 0.12, 2.5
 # A tracker that loses an eye mostly finds it again within a blink or two, so what it saw last is held that long. Then
 # the face eases to its usual look, slowly, so that nobody notices, and comes back faster: the truth is known by then.
 HELD, EASED, BACK = 0.4, 0.6, 0.2
@@ -34,14 +34,15 @@ def at_frames(tracking: EyeTracking, times: np.ndarray, offset: float = 0.0) -> 
     """
     edges = _edges(np.asarray(times, np.float64)) - offset
     own = tracking.times
+    joined = max(JOINED, STEPS_JOINED * float(np.median(np.diff(own)))) if len(own) > 1 else JOINED
     hidden = _near(own, tracking.openness < GATE * median(tracking.openness))
     gaze = np.where(hidden[..., None], np.nan, tracking.gaze)
     return EyeTracking(
         np.asarray(times, np.float64),
-        _along(tracking.openness, lambda values: _Curve(own, values, JOINED).least(edges)),
-        _along(gaze, lambda values: _Curve(own, values, GAZE_JOINED).mean(edges)),
-        _along(tracking.brows, lambda values: _Curve(own, values, JOINED).mean(edges)),
-        _along(tracking.jaw, lambda values: _Curve(own, values, JOINED).mean(edges)),
+        _along(tracking.openness, lambda values: _Curve(own, values, joined).least(edges)),
+        _along(gaze, lambda values: _Curve(own, values, max(joined, GAZE_JOINED)).mean(edges)),
+        _along(tracking.brows, lambda values: _Curve(own, values, joined).mean(edges)),
+        _along(tracking.jaw, lambda values: _Curve(own, values, joined).mean(edges)),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ... import weights
+from ...errors import InputError
 from ...tracking.geometry import transform
 from ...tracking.track import Face
 from ...tracking.uncovered import SEEN_SIDE, crop_of
@@ -28,8 +29,13 @@ class BlendshapeLandmarker:
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
 
     def of_clip(self, frames: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-        """(T,) weights in [0, 1] by name, of one face in (H, W, 3) uint8 frames; NaN where none is found."""
+        """(T,) weights in [0, 1] by name, of one face in (H, W, 3) uint8 frames; NaN where none is found.
+
+        Raises InputError where none ever is.
+        """
         rows = [found[1] if found else {} for found in self.faces_of_clip(frames)]
+        if not any(rows):
+            raise InputError("No frame shows an uncovered face; expected a clip of one.")
         names = list(dict.fromkeys(name for row in rows for name in row))
         return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 

@@ -1,22 +1,24 @@
 """When a recording begins on a clip's clock: by clocks, and by a mouth that is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hmd_removal.driving.alignment import (
-    Mouth,
+    FaceWatch,
+    SeenFace,
     aligned,
     best_alignment,
     brought_in_time,
     find_offset,
     is_mirrored,
-    mouth_picture,
     offset_by_date,
     offset_by_timecode,
-    seen_mouth,
 )
 from hmd_removal.driving.eye_tracking import EyeTracking, Recording, TrackingData
 from hmd_removal.errors import InputError
+from hmd_removal.tracking.geometry import pose_angles
 from hmd_removal.tracking.track import FaceTrack, TrackedFace
 
 
@@ -27,11 +29,11 @@ def speech(times: np.ndarray, seed: int = 0) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(np.sum(waves, axis=0) / 3)
 
 
-def clip(seconds: float = 12.0, noise: float = 0.3, seed: int = 0) -> Mouth:
+def clip(seconds: float = 12.0, noise: float = 0.3, seed: int = 0) -> SeenFace:
     """A mouth at 25 frames a second, seen with an error; it goes to the wearer's right and back."""
     times = np.arange(round(25 * seconds)) / 25
-    wrong = np.random.default_rng(99).normal(0, noise, len(times))
-    return Mouth(times, 20 * speech(times, seed) + 8 * wrong + 5 * times / seconds, np.sin(times) + wrong)
+    wrong, still = np.random.default_rng(99).normal(0, noise, len(times)), np.zeros(len(times))
+    return SeenFace(times, 20 * speech(times, seed) + 8 * wrong + 5 * times / seconds, np.sin(times) + wrong, still)
 
 
 def recording(offset: float, seconds: float = 12.0, seed: int = 0) -> EyeTracking:
@@ -70,7 +72,7 @@ def test_data_of_another_clip_are_refused_in_a_sentence():
 
 def test_a_mouth_that_says_one_thing_again_and_again_is_refused():
     times = np.arange(300) / 25
-    mouth = Mouth(times, np.sin(6 * times), np.zeros(300))
+    mouth = SeenFace(times, np.sin(6 * times), np.zeros(300), np.zeros(300))
     tracking = recording(0)
     tracking.jaw[:, 0] = 0.2 + 0.2 * np.sin(6 * tracking.times)
     assert best_alignment(mouth, tracking).correlation > 0.9
@@ -80,7 +82,7 @@ def test_a_mouth_that_says_one_thing_again_and_again_is_refused():
 
 def test_what_clocks_say_helps_where_a_mouth_repeats_itself():
     times = np.arange(300) / 25
-    mouth = Mouth(times, np.sin(2 * np.pi * times / 4), np.zeros(300))
+    mouth = SeenFace(times, np.sin(2 * np.pi * times / 4), np.zeros(300), np.zeros(300))
     tracking = recording(0, seconds=12)
     tracking.jaw[:, 0] = 0.2 + 0.2 * np.sin(2 * np.pi * (tracking.times + 0.5) / 4)
     assert abs(best_alignment(mouth, tracking, about=1.0).offset - 0.5) < 0.2
@@ -178,14 +180,39 @@ def test_an_offset_that_is_told_counts_and_mirrored_data_are_said():
     assert len(frames.times) == len(clip().times)
 
 
-def test_an_open_mouth_is_dark_and_its_place_is_seen(talking_head: np.ndarray, talking_head_track: FaceTrack):
-    face = talking_head_track[0]
+def test_data_of_the_eyes_alone_do_not_tell_whether_they_are_mirrored():
+    tracking = recording(0.3)
+    tracking.jaw[:] = np.nan
+    assert is_mirrored(clip(), tracking, 0.3) is None
+
+
+def test_where_the_mouth_stays_in_the_middle_the_eyes_tell_mirrored_data():
+    """They stay on what they look at while the head turns."""
+    seen, tracking = clip(), recording(0.3)
+    tracking.jaw[:, 1] = 0
+    turning = 15 * np.sin(2 * np.pi * seen.times / 4)
+    seen = replace(seen, yaw=turning)
+    tracking.openness[:] = 1
+    tracking.gaze[..., 0] = np.radians(-np.interp(tracking.times + 0.3, seen.times, turning))[:, None]
+    tracking.gaze[::200, :, 0] += 0.3  # now and then they look elsewhere
+    assert is_mirrored(seen, tracking, 0.3) is False
+    assert is_mirrored(seen, tracking.mirrored(), 0.3) is True
+    assert is_mirrored(replace(seen, yaw=0.1 * turning), tracking, 0.3) is None
+
+
+def test_a_watch_sees_an_open_mouth_as_dark_where_it_is_and_how_the_head_turns(
+    talking_head: np.ndarray, talking_head_track: FaceTrack
+):
+    face, watch = talking_head_track[0], FaceWatch()
     frames = [talking_head[0].copy() for _ in range(3)]
     x, y = face.points[14, :2].astype(int)
     frames[1][y : y + 3, x - 3 : x + 4] = 0
     frames[2][y : y + 3, x - 8 : x - 4] = 0  # the picture's left is the wearer's right
-    pictures = [mouth_picture(frame, face) for frame in frames]
-    mouth = seen_mouth(np.arange(4) / 25, [*pictures, mouth_picture(frames[0], TrackedFace.missing())])
-    assert mouth.opening[1] > 1.1 * mouth.opening[0]
-    assert mouth.place[2] > mouth.place[0] + 0.05
-    assert np.isnan(mouth.opening[3]) and np.isnan(mouth.place[3])
+    for t, frame in enumerate(frames):
+        watch.look(t / 25, frame, face)
+    watch.look(3 / 25, frames[0], TrackedFace.missing())
+    seen = watch.seen()
+    assert seen.opening[1] > 1.1 * seen.opening[0]
+    assert seen.place[2] > seen.place[0] + 0.05
+    assert seen.yaw[0] == pytest.approx(-pose_angles(face.pose)[0])
+    assert all(np.isnan(values[3]) for values in (seen.opening, seen.place, seen.yaw))

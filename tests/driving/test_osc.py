@@ -121,6 +121,20 @@ def test_what_is_sent_is_in_the_file_with_the_times_of_arrival(tmp_path: Path, p
     assert np.isfinite(tracking.gaze[-1, :, 0]).all() and np.isnan(tracking.brows).all()
 
 
+def test_eyes_that_stay_shut_are_not_lost_while_other_things_are_sent(tmp_path: Path, port: int):
+    """Only what changes is sent."""
+    recorder = threading.Thread(target=record, args=(tmp_path / "take.csv", port, 1.5))
+    recorder.start()
+    client = SimpleUDPClient("127.0.0.1", port)
+    time.sleep(0.3)
+    client.send_message(V2 + "EyeLid", 0.0)
+    while recorder.is_alive():
+        client.send_message("/avatar/parameters/Viseme", 3)
+        time.sleep(0.01)
+    tracking = read_tracking(tmp_path / "take.csv").tracking
+    assert (tracking.openness == 0).all() and len(tracking.times) >= 5
+
+
 def test_rows_are_in_the_file_while_it_is_being_recorded(tmp_path: Path, port: int):
     out = tmp_path / "take.csv"
     recorder = threading.Thread(target=record, args=(out, port, 1.5))

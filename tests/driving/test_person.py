@@ -66,6 +66,10 @@ def test_brows_are_0_where_they_usually_are():
     assert brows[:30] == pytest.approx(1) and brows[30:] == pytest.approx(0)
 
 
+def test_lids_that_are_always_0_are_not_known():
+    assert np.isnan(fitted(recording(0.0, 0.0)).openness).all()
+
+
 def test_what_is_unknown_stays_unknown():
     tracking = recording(1.0, 0.1, 2)
     tracking.openness[:, 1] = tracking.gaze[:, 1] = np.nan

@@ -72,6 +72,12 @@ def test_a_phone_that_sees_no_face_writes_short_rows(tmp_path):
     assert np.flatnonzero(np.isnan(openness[:, 0])).tolist() == [3]
 
 
+@pytest.mark.parametrize("name", ["Time", "timestamp [ns]", "Time (s)", "time_ms", "TimeStamp"])
+def test_times_are_found_by_many_names(tmp_path, name):
+    columns = {name: [20 * i for i in range(ROWS)], "eyeBlinkLeft": [0] * ROWS, "eyeBlinkRight": [0] * ROWS}
+    assert read(tmp_path, csv(columns)).tracking.times[1] == pytest.approx(0.02)
+
+
 @pytest.mark.parametrize("names", ["eyeBlinkLeft eyeBlinkRight jawOpen", "eyeBlink_L eyeBlink_R jawOpen"])
 @pytest.mark.parametrize("unit", [1, 1000, 1e9])
 def test_arkit_names_in_csv_of_any_spelling_and_unit_of_time(tmp_path, names, unit):
@@ -232,8 +238,8 @@ def test_what_a_recording_holds_is_said_in_sentences(tmp_path):
     openness = [1.0] * 40 + [0.1] * 10 + [1.0] * 40
     said = described(read(tmp_path, csv({"time": [i / 100 for i in range(90)], "openness_right": openness})))
     assert said == (
-        "plain CSV: 0.9 s at 100 a second, with lids, without gaze, brows, jaw. Blinks: 1 of the right eye, 0 of the left. "
-        "Lids are known for 50% of the time. It has no clock."
+        "plain CSV: 0.9 s at 100 a second, with lids, without gaze, brows, jaw. Blinks: 1 of the right eye, 0 of the "
+        "left. Lids are known for 100% of the time. It has no clock."
     )
     assert described(read(tmp_path, WHOLE)).endswith("It has a timecode.")
 
@@ -249,6 +255,9 @@ MALFORMED = {
         WHOLE.replace("0.0\n", '"0,5"\n'),
         "'0,5' instead of a number in column EyeBlinkRight",
     ),
+    "a word for a time": (WHOLE.replace("23:59:59:50.500", "noon", 1), "holds 'noon' in column Timecode, row 1"),
+    "no values": (csv(timed(openness_left=math.nan)), "a plain CSV in which no row has a value"),
+    "an endless field": (f'time,openness_left\n0,"{"1" * 200_000}"\n', "no whole CSV"),
     "a word": (WHOLE.replace("0.0\n", "left\n", 1), "'left' instead of a number in column EyeBlinkRight, row 1"),
     "wrong columns": (csv({"Timecode": ["0"], "BlendshapeCount": [1], "Other": [1]}), "lacks the columns EyeBlinkLeft"),
     "something else": (csv({"city": ["Rome"], "people": [3]}), r"no eye or face tracking.*2 columns \(city, people\)"),
@@ -261,7 +270,7 @@ MALFORMED = {
         json.dumps([[{"categoryName": f"eyeBlink{side}", "score": 0.1} for side in ("Left", "Right")]] * 3),
         "no times",
     ),
-    "times that stand": (csv(timed(step=0, eyeBlinkLeft=0, eyeBlinkRight=0)), "1 have a time later"),
+    "times that stand": (csv(timed(step=0, eyeBlinkLeft=0, eyeBlinkRight=0)), "has 1 rows, of 12, whose time is later"),
     "times of no unit": (csv(timed(step=1.0, eyeBlinkLeft=0, eyeBlinkRight=0)), "1 apart, which is no usual step"),
 }
 

@@ -46,11 +46,12 @@ def test_an_offset_says_when_the_recordings_clock_is_0():
     assert np.flatnonzero(shut)[[0, -1]] / 25 == pytest.approx((3.0, 3.2), abs=0.041)
 
 
-def test_slow_data_is_joined_by_lines():
-    tracking = recording(rate=17)
-    tracking.gaze[:, :, 0] = tracking.times[:, None]
+@pytest.mark.parametrize("rate", [5, 17])
+def test_slow_data_is_joined_by_lines(rate):
+    tracking = recording(rate=rate)
+    tracking.jaw[:, 0] = tracking.times
     times = np.arange(20, 80) / 30
-    assert at_frames(tracking, times).gaze[:, 0, 0] == pytest.approx(times, abs=1e-6)
+    assert at_frames(tracking, times).jaw[:, 0] == pytest.approx(times, abs=1e-6)
 
 
 def test_what_is_lost_is_held_then_eased_to_the_usual_and_comes_back_in_time():
