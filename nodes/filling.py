@@ -11,7 +11,7 @@ import torch
 from comfy import model_management
 from comfy_api.latest import io
 
-from ..driving.alignment import brought_in_time, mouth_picture, seen_mouth
+from ..driving.alignment import FaceWatch, brought_in_time
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
 from ..errors import InputError
@@ -88,7 +88,9 @@ def wanted_eyes(
     if tracking is None:
         return natural(times) if eyes != EYES[0] else None
     face_track.require_clip(len(image), tuple(image.shape[1:3]))
-    seen = [mouth_picture(frame, face_track[t]) for t, frame in enumerate(pictures(image))]
-    rows, said = brought_in_time(tracking, times, {}, fps, seen_mouth(times, seen))
+    watch = FaceWatch()
+    for t, frame in enumerate(pictures(image)):
+        watch.look(times[t], frame, face_track[t])
+    rows, said = brought_in_time(tracking, times, {}, fps, watch.seen())
     log.info("%s", said)
     return rows

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..driving.alignment import Mouth, brought_in_time, mouth_picture, offset_by_timecode, seen_mouth
+from ..driving.alignment import WATCHED, FaceWatch, SeenFace, brought_in_time, offset_by_timecode
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
 from ..headset.sources import Covered, FrameSource, GivenMask, MaskSource, empty_mask_error
@@ -77,7 +77,6 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
         thread.join()
 
 
-MOUTH_SECONDS = 60.0  # of a video in which the mouth is looked at, to bring tracking data in time
 LOOKED_AT_AHEAD = 4  # frames
 WRITTEN_LATER = 2  # frames
 
@@ -252,25 +251,27 @@ def _wanted_eyes(
         times, fps = reader.times, float(reader.info.fps)
         if tracking is None:
             return _WantedEyes(natural(times), eyes)
-        mouth = None
+        seen = None
         if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
-            mouth = _seen_mouth(reader, mask, wearer, stereo, pictures)
-        rows, said = brought_in_time(tracking, times, reader.tags, fps, mouth)
+            seen = _seen_face(reader, mask, wearer, stereo, pictures)
+        rows, said = brought_in_time(tracking, times, reader.tags, fps, seen)
     return _WantedEyes(rows, "tracking", (said,))
 
 
-def _seen_mouth(
+def _seen_face(
     reader: VideoReader, mask: MaskSource, wearer: Wearer, stereo: str, pictures: Reference | None
-) -> Mouth:
-    """What is seen of the mouth in the first MOUTH_SECONDS of a video, in its first view."""
+) -> SeenFace:
+    """What is seen below the headset in the first WATCHED seconds of a video, in its first view."""
     info, times = reader.info, reader.times
     size = (info.height, info.width)
     view = views_of(stereo, size, info.sample_aspect_ratio)[0]
     source = mask.fit(times, size, [view.take])[0] if isinstance(mask, GivenMask) else mask
-    frames = (view.take(frame.pixels) for frame in reader.frames(length=round(MOUTH_SECONDS * info.fps)))
+    watch = FaceWatch()
+    frames = (view.take(frame.pixels) for frame in reader.frames(length=round(WATCHED * info.fps)))
     with closing(source.cover(frames, _in_view(wearer, view, info), pictures)) as covers:
-        seen = [mouth_picture(cover.pixels, cover.face) for cover in covers]
-    return seen_mouth(times[: len(seen)], seen[: len(times)])
+        for time, cover in zip(times, covers, strict=False):
+            watch.look(time, cover.pixels, cover.face)
+    return watch.seen()
 
 
 def _in_view(wearer: Wearer, view: View, info: VideoInfo) -> Wearer:
