@@ -2,8 +2,8 @@
 
 Each place of the moved picture is looked up in the picture as it is. Skin follows the edge of its lid, the less the
 farther it is from it. Inside the opening the eyeball is seen, not squeezed: an iris moves as a whole, what is white
-beside it is stretched. What the lids of the picture hid of an iris is its other half in the mirror, and what they hid
-of the white is spread over from where that is seen.
+beside it is stretched. What the lids of the picture hid of an iris is taken from its rest, and what they hid of
+the white is spread over from where that is seen.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ LASHES = 0.1  # beside a lid's edge that move as they are
 LINE = 0.02  # inside the landmarks' opening that is lid: its rim and the roots of the lashes
 WET = 0.08  # of the lower lid's rim that a shut upper lid hides
 SOFT_LINE = 0.03  # inside the picture's opening in which what is seen gives way to what is spread
+WIDENED = 0.2  # eye widths that an opening twice as wide counts as, by what it shows anew
 SHADOW, SHADOW_REACH = 0.35, 0.06  # what the upper lid throws on the eyeball when it comes down, and how far
 UPPER_ROOM = 0.9  # share of the distance from lid to brow whose skin moves with the lid
 LOWER_ROOM = 0.35  # eye widths of skin that move with the lower lid
@@ -158,18 +159,27 @@ def _turned(moved: MovedEye, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Te
     edge = IRIS_EDGE * eye.radius
     room = 0.5 + centre[0] * (1 - 2 * (x > centre[0]).float()) - edge  # to the corner on that side
     share = _smooth(1 - (away - edge) / room.clamp(min=LASHES))
-    ball = torch.stack([x - right * share, y - down * share], -1)
-    # The half of an iris that a lid of the picture hides is the other one in the mirror.
-    mirrored = torch.stack([ball[..., 0], 2 * eye.iris[1] - ball[..., 1]], -1)
-    in_iris, inside = away < eye.radius, _within(eye, ball)
-    hidden = in_iris & (inside < 0) & (_within(eye, mirrored) > inside)
-    ball = torch.where(hidden[..., None], mirrored, ball)
-    seen = torch.where(in_iris, 1.0, (inside / SOFT_LINE + 1).clamp(0, 1))
-    # No lid or lash is dragged in.
-    across, along = ball.unbind(-1)
-    upper, lower = _lid(eye.upper, across), _lid(eye.lower, across)
-    middle, reach = (upper + lower) / 2, (lower - upper).clamp(min=0) / 2 - _line(lower - upper)
-    return torch.stack([across, torch.minimum(torch.maximum(along, middle - reach), middle + reach)], -1), seen
+    across, along = x - right * share, y - down * share
+    # No lid or lash is dragged in: what moves keeps away from their edges, too.
+    rim = min(abs(down) + WIDENED * max(moved.opening - 1, 0.0), SOFT_LINE)
+    seen = ((_within(eye, torch.stack([across, along], -1)) - rim) / SOFT_LINE + 1).clamp(0, 1)
+    # What the upper lid of the picture hides of an iris is like its other half in the mirror, which has no highlight.
+    left, top = eye.iris.tolist()
+    in_iris = away < edge
+    along = torch.where(in_iris & (along < _inside(eye, across, along, rim)), 2 * top - along, along)
+    # What the lower lid hides is like what is nearer to its middle.
+    nearer = ((_inside(eye, across, along, rim) - top) / torch.where(along == top, 1.0, along - top)).clamp(0, 1)
+    nearer = torch.where(in_iris & (along != top), nearer, 1.0)
+    across, along = left + nearer * (across - left), top + nearer * (along - top)
+    seen = torch.maximum(seen, ((eye.radius - away) / SOFT_LINE + 0.5).clamp(0, 1))
+    return torch.stack([across, _inside(eye, across, along, rim)], -1), seen
+
+
+def _inside(eye: Eye, x: torch.Tensor, y: torch.Tensor, rim: float) -> torch.Tensor:
+    """y, moved between the lids of the picture where it is not, and by `rim` away from their edges."""
+    upper, lower = _lid(eye.upper, x), _lid(eye.lower, x)
+    middle, reach = (upper + lower) / 2, ((lower - upper) / 2 - _line(lower - upper) - rim).clamp(min=0)
+    return torch.minimum(torch.maximum(y, middle - reach), middle + reach)
 
 
 def _within(eye: Eye, points: torch.Tensor) -> torch.Tensor:

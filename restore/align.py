@@ -32,6 +32,7 @@ AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its r
 CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
 SMALL = 192
 SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
+GLINT = 1.1  # light of the white's highlights by the usual one
 WHITE = 32  # cells a side of the white that is spread over an eye: it is smooth
 
 
@@ -103,8 +104,10 @@ class ReferenceBank:
 
     def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
         where, sure = white_cells(moved.eye, WHITE, self.device)
-        picture = self.sharp(index, math.inf)
-        return membrane(sampled(picture, where), sure)
+        colours = sampled(self.sharp(index, math.inf), where)
+        light = colours.mean(1, keepdim=True)
+        usual = light[sure == 1].median() if (sure == 1).any() else light.median()
+        return membrane(colours, sure * (light <= GLINT * usual))  # highlights are not spread
 
 
 COMPARED = 24  # cells: how far around the hole pictures are compared
