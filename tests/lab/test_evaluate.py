@@ -68,6 +68,13 @@ def test_expression_and_eyes_have_a_table_of_their_own(carphone):
     assert "face-api" in task_table(evaluation) and task_table(Evaluation(replace(protocol, networks=False))) == ""
 
 
+def test_what_mediapipe_says_of_the_truth_moves_the_eyes(carphone):
+    protocol = Protocol(methods=("warp",), landmarks=("visible", "driven-by-data"), size=160, limit=30, networks=False)
+    still, moved = evaluate([carphone], protocol).clips[0]["results"]
+    assert (still["landmarks"], moved["landmarks"]) == ("visible", "driven-by-data")
+    assert moved["hole_psnr"] != still["hole_psnr"] and abs(moved["hole_psnr"] - still["hole_psnr"]) < 2
+
+
 def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, capsys, tmp_path, monkeypatch):
     def without_i3d(name: str) -> dict:
         if name == "i3d":
