@@ -7,6 +7,7 @@ import pytest
 
 from hmd_removal.driving.upper_face import (
     CORNERS,
+    DOWN,
     INNER,
     IRISES,
     LOWER_LIDS,
@@ -56,9 +57,10 @@ def test_what_brows_do_is_found_again():
     assert found.right.shape == (PARTS, 468, 3)
     brow = [105, 66, 107, 52, 65]
     both = [face.right[INNER] + mirrored(face.right[INNER]) for face in (found, true)]  # one value for both sides
-    # To a millimetre, by which the head seems to move with the brows.
-    assert both[0][brow, 1] == pytest.approx(both[1][brow, 1], abs=0.13)
-    assert found.right[OUTER][brow, 1] == pytest.approx(true.right[OUTER][brow, 1], abs=0.13)
+    # To two millimetres, by which the head seems to move with the brows.
+    assert both[0][brow, 1] == pytest.approx(both[1][brow, 1], abs=0.2)
+    assert found.right[OUTER][brow, 1] == pytest.approx(true.right[OUTER][brow, 1], abs=0.25)
+    assert found.right[DOWN][brow, 1].min() > 0.2 > 0 > found.right[OUTER][brow, 1].max()
     assert np.abs(found.right[:, canonical_points()[:, 1] > 0]).max() == 0  # of the lower face nothing is kept
 
 
