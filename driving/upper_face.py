@@ -214,7 +214,7 @@ def shipped() -> LinearFace:
     return LinearFace(tensors["right"].float().numpy().astype(np.float64))
 
 
-FIELD = 96  # cells a side of what is smooth in a picture of a head: half a centimetre
+FIELD = 64  # cells a side of what is smooth in a picture of a head, 0.7 cm each
 REACH = 0.6  # centimetres: standard deviation of the means over points that make it smooth
 FEW = 0.1  # weight of points near a place that counts as much as that nothing moves there
 
@@ -226,9 +226,10 @@ def brow_motions(face: LinearFace, places: np.ndarray, space: np.ndarray) -> np.
     there.
     """
     along = np.arange(FIELD) / FIELD
-    cells = np.stack(np.meshgrid(along, along, indexing="xy"), -1).reshape(-1, 1, 2)
+    x, y = (along[:, None] - places[:, axis] for axis in (0, 1))
     reach = REACH * np.linalg.norm(space, axis=1).max()
-    weights = np.exp(-((cells - places) ** 2).sum(2) / (2 * reach**2))
+    near = (np.exp(-(away**2) / (2 * reach**2)) for away in (y, x))
+    weights = np.einsum("ip,jp->ijp", *near).reshape(-1, len(places))
     shares = weights / (weights.sum(1, keepdims=True) + FEW)
     motion = np.einsum("cp,kpd,xd->kxc", shares, face.brows, space, optimize=True)
     return motion.reshape(-1, 2, FIELD, FIELD)

@@ -1,6 +1,5 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +31,7 @@ AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its r
 CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
 SMALL = 192
 SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
+WHITE_SEEN = 20.0  # pixels a centimetre of the picture that it is spread from, two a cell
 GLINT = 1.1  # light of the white's highlights by the usual one
 WHITE = 32  # cells a side of the white that is spread over an eye: it is smooth
 
@@ -104,7 +104,7 @@ class ReferenceBank:
 
     def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
         where, sure = white_cells(moved.eye, WHITE, self.device)
-        colours = sampled(self.sharp(index, math.inf), where)
+        colours = sampled(self.sharp(index, WHITE_SEEN), where)
         light = colours.mean(1, keepdim=True)
         usual = light[sure == 1].median() if (sure == 1).any() else light.median()
         return membrane(colours, sure * (light <= GLINT * usual))  # highlights are not spread
