@@ -140,7 +140,8 @@ def _panels(tracking: EyeTracking) -> list:
         return [("right eye", values[:, 0], HOLE), ("left eye", values[:, 1], OTHER)]
 
     degrees = np.degrees(tracking.gaze)
-    raised = tracking.brows[..., :2].mean(2) - tracking.brows[..., 2]
+    inner, outer, lowered = np.moveaxis(tracking.brows, 2, 0)
+    raised = np.where(np.isfinite(outer), (inner + outer) / 2, inner) - lowered
     return [
         Panel("Lids", "0 shut, 1 usual", of_both(tracking.openness)),
         Panel("Gaze to the wearer's right", "degrees", of_both(degrees[..., 0])),

@@ -107,6 +107,16 @@ def test_arkit_names_in_json(tmp_path, lines):
     assert read(tmp_path, content).tracking.openness[0] == pytest.approx((0.7, 0.9))
 
 
+def test_lists_of_keys_and_values_as_vtube_studio_has_them(tmp_path):
+    shapes = [{"k": "EyeBlinkLeft", "v": 0.1}, {"k": "EyeBlinkRight", "v": 0.3}]
+    frames = [
+        {"Timestamp": 1_700_000_000_000 + 16 * i, "EyeLeft": {"x": 9, "y": 9}, "BlendShapes": shapes}
+        for i in range(ROWS)
+    ]
+    recording = read(tmp_path, "\n".join(map(json.dumps, frames)))
+    assert recording.tracking.openness[0] == pytest.approx((0.7, 0.9)) and recording.epoch == 1.7e9
+
+
 def test_mediapipe_blendshapes(tmp_path):
     scores = {"_neutral": 0, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.4, "jawOpen": 0.5}
     shapes = [{"index": i, "score": s, "categoryName": n} for i, (n, s) in enumerate(scores.items())]
