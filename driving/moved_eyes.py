@@ -6,6 +6,7 @@ beside it is stretched. What the lids of the picture hid of an iris is taken fro
 the white is spread over from where that is seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +101,7 @@ def layers(moved: MovedEye, places: torch.Tensor, pixel: float) -> Layers:
     upper_down = moved.upper_share * shut + both
     lower_down = (moved.upper_share - 1) * shut + both
     top, bottom = upper + upper_down, lower + lower_down
-    brow = -eye.brow[0] - eye.brow[1] * x
+    brow = -_brow(eye, x)
     hidden = WET * max(1 - moved.opening, 0.0)
     line = _line(bottom - top)
     upper_skin = upper - _followed(torch.maximum(top - y, -line), upper_down, UPPER_ROOM * (upper - brow))
@@ -136,7 +137,7 @@ def white_cells(eye: Eye, side: int, device: torch.device) -> tuple[torch.Tensor
     along = (torch.arange(side, device=device, dtype=torch.float32) / side - 0.5) * ACROSS
     points = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1)[None]
     x, y = points.unbind(-1)
-    inside, away = _within(eye, points), _from(eye.iris, x, y) / eye.radius
+    inside, away = _within(eye, points), _from(eye.iris.tolist(), x, y) / eye.radius
     sure = ((inside > WHITE_RIM - LINE) & (away > WHITE_EDGE)).float()
     likely = ((inside > 0) & (away > IRIS_EDGE)).float()
     return back(eye, points), torch.maximum(sure, HARDLY * likely)[:, None]
@@ -146,15 +147,14 @@ def area(eye: Eye, places: torch.Tensor) -> torch.Tensor:
     """(...) in [0, 1]: where around the eye a picture may move, with soft edges. places: (..., 2) of the picture."""
     x, y = own(eye, places).unbind(-1)
     side, down = AROUND
-    brow = eye.brow[0] + eye.brow[1] * x
-    inside = torch.minimum(side - x.abs(), torch.minimum(down - y, y + brow))
+    inside = torch.minimum(side - x.abs(), torch.minimum(down - y, y + _brow(eye, x)))
     return (inside / LASHES).clamp(0, 1)
 
 
 def _turned(moved: MovedEye, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Where the eyeball's places are in the picture, (..., 2), and how far they are seen there, see Layers."""
     eye, (right, down) = moved.eye, moved.step.tolist()
-    centre = eye.iris + moved.step
+    centre = (eye.iris + moved.step).tolist()
     away = _from(centre, x, y)
     edge = IRIS_EDGE * eye.radius
     room = 0.5 + centre[0] * (1 - 2 * (x > centre[0]).float()) - edge  # to the corner on that side
@@ -208,8 +208,14 @@ def _smooth(share: torch.Tensor) -> torch.Tensor:
     return share * share * (3 - 2 * share)
 
 
-def _from(centre: np.ndarray, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _from(centre: Sequence[float], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return ((x - centre[0]) ** 2 + (y - centre[1]) ** 2).sqrt()
+
+
+def _brow(eye: Eye, x: torch.Tensor) -> torch.Tensor:
+    """How far up the brow's lower edge is."""
+    height, slope = eye.brow.tolist()
+    return height + slope * x
 
 
 def _lid(curve: np.ndarray, x: torch.Tensor) -> torch.Tensor:
