@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 
 from ..driving.eye_tracking import EyeTracking
-from ..driving.moved_eyes import MovedEye, moved_eyes, white_cells
+from ..driving.moved_eyes import MovedEye, agreed, moved_eyes, white_cells
 from ..driving.upper_face import EyesInPicture, brow_motions, eyes_in, shipped
 from ..tracking.crop import Crop
 from ..tracking.geometry import (
@@ -62,7 +62,6 @@ class ReferenceBank:
         self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
         self.places = torch.from_numpy(np.stack(places)).float().to(device)
         self._sharp: dict[tuple[int, int], torch.Tensor] = {}
-        self._eyes: list[EyesInPicture] = []
         self._white: dict[int, list[torch.Tensor]] = {}
         self._brows: dict[int, torch.Tensor] = {}
 
@@ -82,11 +81,13 @@ class ReferenceBank:
             self._sharp[index, by] = pixels.to(self.device).permute(2, 0, 1)[None].float() / 255
         return self._sharp[index, by]
 
+    def agreed(self, wanted: EyeTracking) -> EyeTracking:
+        """The tracking data, on the whole like these pictures, see driving.moved_eyes."""
+        return agreed(wanted, self._in_pictures)
+
     def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
         """The eyes of a picture as they are wanted at moment t."""
-        if not self._eyes:
-            self._eyes = eyes_in(self.reference.points, [crop.matrix(1) for crop in self._crops])
-        moved = moved_eyes(self._eyes[index], wanted, t, shipped())
+        moved = moved_eyes(self._in_pictures[index], wanted, t, shipped())
         if index not in self._white:
             self._white[index] = [self._spread_white(index, one) for one in moved]
         right, left = (ShownEye(*both) for both in zip(moved, self._white[index], strict=True))
@@ -101,6 +102,10 @@ class ReferenceBank:
             self._brows[index] = torch.from_numpy(brow_motions(shipped(), places, space)).float().to(self.device)
         brows = torch.from_numpy(np.nan_to_num(wanted.brows[t]).ravel()).float().to(self.device)
         return torch.einsum("k,kcij->cij", brows, self._brows[index])[None]
+
+    @cached_property
+    def _in_pictures(self) -> list[EyesInPicture]:
+        return eyes_in(self.reference.points, [crop.matrix(1) for crop in self._crops])
 
     def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
         where, sure = white_cells(moved.eye, WHITE, self.device)

@@ -172,10 +172,11 @@ class Deoccluder:
         device: torch.device | None = None,
         tracking: EyeTracking | None = None,
     ):
-        self._filler, self._tracking = filler, tracking
+        self._filler = filler
         self._frame = 0  # of the clip, the next one
         self._device = with_all_operations(device or filler.device or best_device())
         self._bank = None if reference is None else ReferenceBank(reference, self._device)
+        self._tracking = tracking if tracking is None or self._bank is None else self._bank.agreed(tracking)
         self._scene: Scene | None = None
 
     def process(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hmd_removal.driving.eye_tracking import EyeTracking
-from hmd_removal.driving.moved_eyes import Layers, MovedEye, area, layers, moved_eyes, own, white_cells
+from hmd_removal.driving.moved_eyes import UNSURE, Layers, MovedEye, agreed, area, layers, moved_eyes, own, white_cells
 from hmd_removal.driving.upper_face import Eye, EyesInPicture, lid, shipped
 
 PIXEL = 0.01
@@ -119,3 +119,11 @@ def test_only_what_is_around_the_eye_moves():
     around = area(EYE, places())
     assert at(around, 0, 0) == 1.0 and around[:, 0].max() == 0 and around[:, -1].max() < 0.11
     assert at(around, 0, -0.3) == 1.0 and area(EYE, torch.tensor([[0.0, -0.7]])).item() == 0
+
+
+@pytest.mark.parametrize(("usual", "moved_by"), [(0.05, 0.05), (-0.4, -UNSURE), (np.nan, 0.0)])
+def test_data_that_look_nearly_as_the_pictures_do_look_as_they_do(usual, moved_by):
+    tracking = EyeTracking.unknown(np.arange(5.0))
+    tracking.gaze[..., 0] = usual + np.array([0, 0, 0, 0.2, -0.3])[:, None]
+    found = agreed(tracking, [PICTURE]).gaze
+    assert found[..., 0] == pytest.approx(tracking.gaze[..., 0] - moved_by, nan_ok=True)
