@@ -19,6 +19,7 @@ from .upper_face import Eye, EyesInPicture, LinearFace, gaze_step
 # Radians: on six clips what MediaPipe's weights say of the yaw and where its irises are differ by 1 to 5 degrees.
 UNSURE = 0.09
 WIDEST = 1.35  # opening by the picture's: beyond it there is no lid to move
+CHANGED = (0.2, 0.06)  # of the opening, and eye widths of the iris, from which on an eye is another than the picture's
 FARTHEST = 0.25  # eye widths that an iris is moved at most, 24 degrees
 # Eye widths, chosen by eye on portraits:
 LASHES = 0.1  # beside a lid's edge that move as they are
@@ -57,6 +58,11 @@ class MovedEye:
     step: np.ndarray
     follow: float
     upper_share: float
+
+    @property
+    def changed(self) -> float:
+        """How far it is otherwise than in the picture, in [0, 1]."""
+        return min(abs(1 - self.opening) / CHANGED[0] + float(np.hypot(*self.step)) / CHANGED[1], 1.0)
 
 
 def moved_eyes(picture: EyesInPicture, wanted: EyeTracking, t: int, face: LinearFace) -> tuple[MovedEye, MovedEye]:

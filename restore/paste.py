@@ -100,7 +100,7 @@ def composed(
     places = (found[:, :2] / known.clamp(min=1e-3)).permute(0, 2, 3, 1)
     tint = found[:, -3:] if same else sampled(filling.tint, where)
     result = sampled(picture, places)
-    # Of eyes that are moved drawing and memory do not know how they are wanted.
+    # Drawing and memory do not know how eyes are wanted: the more that is otherwise, the less they count there.
     still = 1.0 if filling.eyes is None else torch.ones_like(known)
     for t, eyes in enumerate(filling.eyes or ()):
         for eye in eyes:
@@ -141,7 +141,7 @@ def _move(
     around = area(eye.moved.eye, where)[:, None]
     eye_colours = torch.lerp(skin, ball, found.open[:, None])
     colours[:, :, rows, columns] = torch.lerp(colours[:, :, rows, columns], eye_colours, around)
-    still[:, :, rows, columns] *= 1 - around
+    still[:, :, rows, columns] *= 1 - eye.moved.changed * around
 
 
 def _box_of(chosen: torch.Tensor) -> tuple[slice, slice]:

@@ -115,6 +115,11 @@ def test_gaze_turns_an_eyeball_by_its_radius():
     assert wanted(openness=0.1, pitch=0.3).step[1] < 0.05  # what is behind lids needs no place
 
 
+def test_an_eye_is_another_once_it_is_wanted_otherwise():
+    assert wanted().changed == 0 and wanted(openness=1.02).changed == pytest.approx(0.1)
+    assert wanted(openness=0.3).changed == wanted(yaw=0.3, pitch=0.0).changed == 1
+
+
 def test_only_what_is_around_the_eye_moves():
     around = area(EYE, places())
     assert at(around, 0, 0) == 1.0 and around[:, 0].max() == 0 and around[:, -1].max() < 0.11
