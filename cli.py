@@ -15,6 +15,7 @@ COMMANDS = {
     "deocclude": ("remove the headset from a video file, or from every one in a folder", "restore.command"),
     "train": ("train a model of one person", "personal.command"),
     "queue": ("run every clip of a folder through a workflow on one or many ComfyUI servers", "comfyui.command"),
+    "record-tracking": ("record eye and face tracking of VR software (OSC) while you film", "driving.command"),
     "weights": ("list, fetch or verify the weight files of the networks", "weights.command"),
     "demo": ("run the example workflow in a real ComfyUI on a real clip", None),
     "lab": ("evaluation, training of the shared networks, comparison of systems, speed", "lab.command"),

@@ -4,6 +4,7 @@ import argparse
 
 from .compare import command as compare_command
 from .data import pack_command, prepare_command
+from .driving import recordings_command, sheet_command
 from .evaluation import command as evaluation_command
 from .speed import command as speed_command
 from .tracking import enlarged_command, landmarks_command, sightings_command, tracking_command
@@ -19,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sightings_command,
         tracking_command,
         enlarged_command,
+        recordings_command,
+        sheet_command,
         compare_command,
         prepare_command,
         pack_command,

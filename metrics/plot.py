@@ -100,17 +100,22 @@ def _draw_panel(
     )
 
     axes.set_xlim(-0.5, report.frames - 0.5)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+    dress(axes, "frame" if last else None)
+
+
+def dress(axes: Axes, across: str | None) -> None:
+    """Give a panel of curves this pack's looks. across: what its x axis counts, None where the panel below says so."""
     axes.margins(y=0.12)
     axes.locator_params(axis="y", nbins=4)
-    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     axes.ticklabel_format(useOffset=False)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(length=0, labelsize=9, labelcolor=FAINT, labelbottom=last)
-    if last:
-        axes.set_xlabel("frame", fontsize=9.5, color=FAINT)
+    axes.tick_params(length=0, labelsize=9, labelcolor=FAINT, labelbottom=across is not None)
+    if across is not None:
+        axes.set_xlabel(across, fontsize=9.5, color=FAINT)
 
 
 def _notes(report: MetricsReport) -> list[str]:

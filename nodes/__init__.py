@@ -23,6 +23,7 @@ class HMDRemovalExtension(ComfyExtension):
         from .draw_mask import DrawHMDMask
         from .evi_hrnet_inpaint import EVIHRnetInpaint
         from .inpaint_baseline import InpaintBaseline
+        from .load_tracking import LoadTracking
         from .load_video import LoadVideoFrames
         from .personal_deocclude import PersonalDeocclude
         from .pick_reference import PickReferenceFrame
@@ -31,6 +32,7 @@ class HMDRemovalExtension(ComfyExtension):
 
         return [
             LoadVideoFrames,
+            LoadTracking,
             DetectFaceLandmarks,
             DetectHeadset,
             DrawHMDMask,

@@ -14,10 +14,12 @@ from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromFile
 from comfy_api.latest import io
 
+from ..driving.eye_tracking import TrackingData
 from ..errors import InputError
 from ..headset.draw import HeadsetArtist
 from ..headset.draw import preset as headset_of
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
+from ..restore.engine import EYES
 from ..restore.registry import METHODS, needs_reference
 from ..tracking.enrol import own_reference, own_reference_remark
 from ..tracking.follow import ON_MISSING, Wearer, box_of
@@ -34,6 +36,7 @@ from .sockets import SEARCH_ALIASES, ReferenceSocket
 from .video_source import encoded, temporary_video
 from .widgets import (
     AUTOMATIC,
+    eyes_input,
     face_box_input,
     face_input,
     grow_input,
@@ -43,6 +46,7 @@ from .widgets import (
     reference_input,
     shift_inputs,
     straps_input,
+    tracking_input,
 )
 
 MASK_SOURCES = DETECTED, GIVEN, SIMULATED = ("detect headset", "given mask", "simulate headset")
@@ -157,6 +161,8 @@ class DeoccludeVideo(io.ComfyNode):
                     )
                     for number in (2, 3)
                 ),
+                tracking_input(),
+                eyes_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -202,10 +208,13 @@ class DeoccludeVideo(io.ComfyNode):
         straps: bool = True,
         reference_2: Reference | None = None,
         reference_3: Reference | None = None,
+        tracking: TrackingData | None = None,
+        eyes: str = EYES[0],
         **removed: Any,  # landmarks and detector, which older graphs may have connected
     ) -> io.NodeOutput:
         from ..restore.video import deocclude_video
 
+        require_choice("eyes", eyes, EYES, "connect tracking for other eyes")
         require_choice("method", method, METHODS, "simple methods to compare with are in Inpaint Baseline")
         target = temporary_video()
         with ExitStack() as stack:
@@ -231,6 +240,8 @@ class DeoccludeVideo(io.ComfyNode):
                 quality=quality,
                 stereo=stereo,
                 device=model_management.get_torch_device(),
+                tracking=tracking,
+                eyes=eyes,
                 progress=progress_bar(),
             )
         words = report.summary

@@ -7,20 +7,25 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..driving.eye_tracking import TrackingData
+from ..restore.engine import EYES
 from ..restore.registry import EVI_WEIGHTS
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .filling import filled
+from .filling import filled, wanted_eyes
 from .networks import evi_state, evi_weights, own_file
 from .paths import State
 from .schema import known
 from .sockets import SEARCH_ALIASES
 from .widgets import (
     covered_clip_inputs,
+    eyes_input,
+    fps_input,
     landmarks_input,
     precision_input,
     reference_input,
     restored_output,
+    tracking_input,
 )
 
 
@@ -58,6 +63,9 @@ class EVIHRnetInpaint(io.ComfyNode):
                 ),
                 landmarks_input(),
                 precision_input(),
+                tracking_input(),
+                eyes_input(),
+                fps_input(),
             ],
             outputs=[restored_output()],
         )
@@ -76,6 +84,9 @@ class EVIHRnetInpaint(io.ComfyNode):
         weights: str,
         landmarks: str,
         precision: str = "auto",
+        tracking: TrackingData | None = None,
+        eyes: str = EYES[0],
+        fps: float = 25.0,
         **removed: Any,  # crop_size, which older graphs may have connected
     ) -> io.NodeOutput:
         return filled(
@@ -84,6 +95,7 @@ class EVIHRnetInpaint(io.ComfyNode):
             face_track,
             reference,
             landmarks,
+            wanted_eyes(image, face_track, tracking, eyes, fps),
             method="evi-hrnet",
             weights=None if weights == EVI_WEIGHTS else own_file(weights),
             precision=precision,

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from comfy import model_management
 from comfy_api.latest import io
 
+from ..driving.alignment import FaceWatch, brought_in_time
+from ..driving.eye_tracking import EyeTracking, TrackingData
+from ..driving.natural import natural
 from ..errors import InputError
+from ..restore.engine import EYES
 from ..restore.filler import Filler
 from ..restore.registry import make_filler
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
+from .frames import pictures
 from .networks import managed
 from .progress import progress_bar
+
+log = logging.getLogger(__name__)
 
 WITHOUT_REFERENCE = ("telea", "personal")
 
@@ -45,11 +54,13 @@ def filled(
     face_track: FaceTrack,
     reference: Reference | None,
     landmarks: str,
+    eyes: EyeTracking | None = None,
     *,
     method: str,
     **options: Any,
 ) -> io.NodeOutput:
-    """A filling node's work: IMAGE, MASK, FACE_TRACK and HMD_REFERENCE to IMAGE. options: as of `managed_filler`."""
+    """A filling node's work: IMAGE, MASK, FACE_TRACK and HMD_REFERENCE to IMAGE. eyes: how they are wanted in each
+    frame. options: as of `managed_filler`."""
     from ..restore.engine import deocclude_clip
 
     progress = progress_bar()
@@ -61,6 +72,25 @@ def filled(
         method=managed_filler(method, reference, **options),
         landmarks=landmarks,
         device=model_management.get_torch_device(),
+        tracking=eyes,
         progress=progress,
     )
     return io.NodeOutput(restored)
+
+
+def wanted_eyes(
+    image: torch.Tensor, face_track: FaceTrack, tracking: TrackingData | None, eyes: str, fps: float
+) -> EyeTracking | None:
+    """How the eyes are wanted in each frame of an IMAGE, None where they stay as they are. Raises InputError where
+    nothing tells when the tracking data begin."""
+    require_choice("eyes", eyes, EYES, "connect tracking for other eyes")
+    times = np.arange(len(image)) / fps
+    if tracking is None:
+        return natural(times) if eyes != EYES[0] else None
+    face_track.require_clip(len(image), tuple(image.shape[1:3]))
+    watch = FaceWatch()
+    for t, frame in enumerate(pictures(image)):
+        watch.look(times[t], frame, face_track[t])
+    rows, said = brought_in_time(tracking, times, {}, fps, watch.seen())
+    log.info("%s", said)
+    return rows

@@ -1,4 +1,4 @@
-"""Videos that a workflow may name: those in ComfyUI's input, output and temp folders, and no others."""
+"""Files that a workflow may name: those in ComfyUI's input, output and temp folders, and no others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import folder_paths
 
 from ..errors import InputError
+
+TRACKING_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz"}
 
 State = tuple[str, int, int]
 
@@ -27,7 +29,23 @@ def listed_videos() -> list[str]:
     return sorted(folder_paths.filter_files_content_types(names, ["video"]))
 
 
+def listed_tracking() -> list[str]:
+    """Names of the files that lie directly in the input folder and may hold tracking data."""
+    folder = Path(folder_paths.get_input_directory())
+    return sorted(entry.name for entry in folder.iterdir() if entry.suffix.lower() in TRACKING_SUFFIXES)
+
+
 def video_file(name: str) -> Path:
+    """The existing video of a name, see `_named_file`."""
+    return _named_file(name, "video", "upload one, or give the path of one in ComfyUI's input folder")
+
+
+def tracking_file(name: str) -> Path:
+    """The existing file of tracking data of a name, see `_named_file`."""
+    return _named_file(name, "file of tracking data", "copy one into ComfyUI's input folder")
+
+
+def _named_file(name: str, kind: str, advice: str) -> Path:
     """The existing file of a name, as a file widget gives it ("clip.mp4", "clip.mp4 [output]") or as a path.
 
     A relative path counts from the input folder.
@@ -36,7 +54,7 @@ def video_file(name: str) -> Path:
         InputError: no name, no such file, or a file outside ComfyUI's input, output and temp folders.
     """
     if not name:
-        raise InputError("No video is chosen: upload one, or give the path of one in ComfyUI's input folder.")
+        raise InputError(f"No {kind} is chosen: {advice}.")
     # Links are not resolved: whoever put one into the input folder means it to be followed.
     path = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))
     folders = [
@@ -46,9 +64,9 @@ def video_file(name: str) -> Path:
     ]
     if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders):
         raise InputError(
-            f"The video must lie in ComfyUI's input, output or temp folder, but {name} does not: "
+            f"The {kind} must lie in ComfyUI's input, output or temp folder, but {name} does not: "
             f"move or link it into {folders[0]}."
         )
     if not path.is_file():
-        raise InputError(f"There is no video {name} in ComfyUI's input folder: upload it, or check the path.")
+        raise InputError(f"There is no {kind} {name} in ComfyUI's input folder: {advice}, or check the path.")
     return path

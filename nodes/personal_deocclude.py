@@ -8,20 +8,25 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..driving.eye_tracking import TrackingData
 from ..errors import InputError
+from ..restore.engine import EYES
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .filling import filled
+from .filling import filled, wanted_eyes
 from .networks import own_file, own_state, personal_models
 from .paths import State
 from .schema import known
 from .sockets import SEARCH_ALIASES, PersonalModelSocket
 from .widgets import (
     covered_clip_inputs,
+    eyes_input,
+    fps_input,
     landmarks_input,
     precision_input,
     reference_input,
     restored_output,
+    tracking_input,
 )
 
 CONNECTED = "connected model"
@@ -73,6 +78,9 @@ class PersonalDeocclude(io.ComfyNode):
                     tooltip="Go on where the face in the frames is not the person whose model this is.",
                     advanced=True,
                 ),
+                tracking_input(),
+                eyes_input(),
+                fps_input(),
             ],
             outputs=[restored_output()],
         )
@@ -93,6 +101,9 @@ class PersonalDeocclude(io.ComfyNode):
         reference: Reference | None = None,
         precision: str = "auto",
         anyone: bool = False,
+        tracking: TrackingData | None = None,
+        eyes: str = EYES[0],
+        fps: float = 25.0,
         **removed: Any,  # crop_size, steadiness and whole, which older graphs may have connected
     ) -> io.NodeOutput:
         return filled(
@@ -101,6 +112,7 @@ class PersonalDeocclude(io.ComfyNode):
             face_track,
             reference,
             landmarks,
+            wanted_eyes(image, face_track, tracking, eyes, fps),
             method="personal",
             personal=_chosen(model, trained_model),
             precision=precision,

@@ -5,12 +5,22 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..driving.eye_tracking import TrackingData
+from ..restore.engine import EYES
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .filling import filled
+from .filling import filled, wanted_eyes
 from .schema import known
 from .sockets import SEARCH_ALIASES
-from .widgets import covered_clip_inputs, landmarks_input, reference_input, restored_output
+from .widgets import (
+    covered_clip_inputs,
+    eyes_input,
+    fps_input,
+    landmarks_input,
+    reference_input,
+    restored_output,
+    tracking_input,
+)
 
 
 class WarpReference(io.ComfyNode):
@@ -29,7 +39,14 @@ class WarpReference(io.ComfyNode):
                 "they were. Needs no model."
             ),
             search_aliases=[*SEARCH_ALIASES, "WarpReference", "reenact", "face warp", "remove headset", "restore face"],
-            inputs=[*covered_clip_inputs(), reference_input(), landmarks_input()],
+            inputs=[
+                *covered_clip_inputs(),
+                reference_input(),
+                landmarks_input(),
+                tracking_input(),
+                eyes_input(),
+                fps_input(),
+            ],
             outputs=[restored_output()],
         )
 
@@ -41,5 +58,9 @@ class WarpReference(io.ComfyNode):
         face_track: FaceTrack,
         reference: Reference,
         landmarks: str,
+        tracking: TrackingData | None = None,
+        eyes: str = EYES[0],
+        fps: float = 25.0,
     ) -> io.NodeOutput:
-        return filled(image, mask, face_track, reference, landmarks, method="warp")
+        wanted = wanted_eyes(image, face_track, tracking, eyes, fps)
+        return filled(image, mask, face_track, reference, landmarks, wanted, method="warp")

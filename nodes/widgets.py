@@ -9,10 +9,10 @@ from comfy_api.latest import io
 
 from ..headset.draw import HEADSETS
 from ..models.device import PRECISIONS
-from ..restore.engine import LANDMARKS
+from ..restore.engine import EYES, LANDMARKS
 from ..tracking.follow import MAX_GAP, ON_MISSING
 from .schema import known
-from .sockets import FaceTrackSocket, ReferenceSocket
+from .sockets import FaceTrackSocket, ReferenceSocket, TrackingSocket
 
 AUTOMATIC = "auto"  # of `preset`
 DEVICES = (
@@ -68,6 +68,44 @@ def landmarks_input() -> io.Input:
             "oracle: the track's own landmarks under the mask are used. That is for experiments, where the face was "
             "detected before a headset was drawn on it."
         ),
+        advanced=True,
+    )
+
+
+def tracking_input() -> io.Input:
+    """Socket `tracking`."""
+    return TrackingSocket.Input(
+        "tracking",
+        optional=True,
+        tooltip="Eye and face tracking data, from Load Tracking: the restored eyes blink and look as the wearer's did.",
+    )
+
+
+def eyes_input() -> io.Input:
+    """Widget `eyes`: what they do without tracking data."""
+    return io.Combo.Input(
+        "eyes",
+        options=list(EYES),
+        default=EYES[0],
+        optional=True,
+        tooltip=(
+            "What the eyes do where tracking is not connected. reference: they stay as they are there. natural: blinks "
+            "and small shifts of the gaze are made up, as people have them."
+        ),
+    )
+
+
+def fps_input() -> io.Input:
+    """Widget `fps` of nodes that are given frames, which do not know it."""
+    return known(
+        io.Float.Input,
+        "fps",
+        default=25.0,
+        min=1.0,
+        max=240.0,
+        step=0.001,
+        optional=True,
+        tooltip="Frames a second, for eyes that move: connect Load Video Frames' fps where it is another.",
         advanced=True,
     )
 

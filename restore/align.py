@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 
+from ..driving.eye_tracking import EyeTracking
+from ..driving.moved_eyes import MovedEye, agreed, moved_eyes, white_cells
+from ..driving.upper_face import EyesInPicture, brow_motions, eyes_in, shipped
 from ..tracking.crop import Crop
 from ..tracking.geometry import (
     MESH_POINT_COUNT,
@@ -22,13 +25,25 @@ from ..tracking.mesh import extend_points
 from ..tracking.reference import Reference
 from ..tracking.smoothing import OneEuro
 from ..tracking.track import USUAL_RATE
-from .grid import blurred, grown, mesh_maps, moved, sampled
+from .grid import blurred, grown, membrane, mesh_maps, moved, sampled
 from .rim import RING, Evidence, matching_tint, registered
 
 AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its rings show of it in a crop
 CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
 SMALL = 192
 SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
+WHITE_SEEN = 20.0  # pixels a centimetre of the picture that it is spread from, two a cell
+GLINT = 1.1  # light of the white's highlights by the usual one
+WHITE = 32  # cells a side of the white that is spread over an eye: it is smooth
+
+
+@dataclass(frozen=True)
+class ShownEye:
+    """An eye of a picture as it is wanted. white: (1, 3, WHITE, WHITE) in [0, 1], what its lids hide of the white, see
+    driving.moved_eyes."""
+
+    moved: MovedEye
+    white: torch.Tensor
 
 
 class ReferenceBank:
@@ -48,6 +63,8 @@ class ReferenceBank:
         self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
         self.places = torch.from_numpy(np.stack(places)).float().to(device)
         self._sharp: dict[tuple[int, int], torch.Tensor] = {}
+        self._white: dict[int, list[torch.Tensor]] = {}
+        self._brows: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._crops)
@@ -64,6 +81,39 @@ class ReferenceBank:
             # Channels last: the colours of a pixel are read together.
             self._sharp[index, by] = pixels.to(self.device).permute(2, 0, 1)[None].float() / 255
         return self._sharp[index, by]
+
+    def agreed(self, wanted: EyeTracking) -> EyeTracking:
+        """The tracking data, on the whole like these pictures, see driving.moved_eyes."""
+        return agreed(wanted, self._in_pictures)
+
+    def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
+        """The eyes of a picture as they are wanted at moment t."""
+        moved = moved_eyes(self._in_pictures[index], wanted, t, shipped())
+        if index not in self._white:
+            self._white[index] = [self._spread_white(index, one) for one in moved]
+        right, left = (ShownEye(*both) for both in zip(moved, self._white[index], strict=True))
+        return right, left
+
+    def brows(self, index: int, wanted: EyeTracking, t: int) -> torch.Tensor:
+        """(1, 2, s, s) sides of a picture, right and down, by which it moves with the brows of moment t."""
+        if index not in self._brows:
+            points, crop = self.reference.points[index], self._crops[index]
+            space = crop.matrix(1)[:, :2] @ head_pose(points)[:2, :3]
+            places = self.places[index, :MESH_POINT_COUNT].cpu().numpy()
+            self._brows[index] = torch.from_numpy(brow_motions(shipped(), places, space)).float().to(self.device)
+        brows = torch.from_numpy(np.nan_to_num(wanted.brows[t]).ravel()).float().to(self.device)
+        return torch.einsum("k,kcij->cij", brows, self._brows[index])[None]
+
+    @cached_property
+    def _in_pictures(self) -> list[EyesInPicture]:
+        return eyes_in(self.reference.points, [crop.matrix(1) for crop in self._crops])
+
+    def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
+        where, sure = white_cells(moved.eye, WHITE, self.device)
+        colours = sampled(self.sharp(index, WHITE_SEEN), where)
+        light = colours.mean(1, keepdim=True)
+        usual = light[sure == 1].median() if (sure == 1).any() else light.median()
+        return membrane(colours, sure * (light <= GLINT * usual))  # highlights are not spread
 
 
 COMPARED = 24  # cells: how far around the hole pictures are compared

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from ..driving.eye_tracking import TrackingData
+from ..driving.readers import read_tracking
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, GivenMask, MaskSource, SimulatedHeadset
@@ -15,7 +17,7 @@ from ..tracking.heads import MODES
 from ..tracking.reference import Reference
 from ..video import QUALITIES
 from ..video.views import STEREO
-from .engine import LANDMARKS, check_landmarks
+from .engine import EYES, LANDMARKS, check_eyes, check_landmarks
 from .filler import Filler
 from .registry import BASELINES, METHODS, check_method, make_filler, needs_reference
 from .video import VideoReport, deocclude_video
@@ -119,6 +121,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do the clips of a folder on a Ray cluster, whose machines all see the same files (default: the one that "
         "runs here, else this machine)",
     )
+    parser.add_argument(
+        "--tracking",
+        type=Path,
+        metavar="FILE",
+        help="eye and face tracking data that move the eyes, see docs/tracking.md",
+    )
+    parser.add_argument(
+        "--tracking-offset",
+        type=float,
+        metavar="S",
+        help="second of the footage at which these data begin (default: found by clocks, or by the mouth)",
+    )
+    parser.add_argument("--tracking-mirror", action="store_true", help="change left and right in these data")
+    parser.add_argument(
+        "--eyes",
+        default=EYES[0],
+        help=f"without tracking data: {EYES[0]}, as they are there (default), or {EYES[1]}, with blinks and small "
+        "shifts of the gaze that are made up",
+    )
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
@@ -154,6 +175,8 @@ def _deocclude_folder(args: argparse.Namespace) -> int:
 
     if args.covered is not None:
         raise InputError("--covered is for one clip: give a file, not a folder.")
+    if args.tracking is not None:
+        raise InputError("--tracking is of one clip: give a file, not a folder.")
     if args.out.is_file():
         raise InputError(f"Expected a folder as --out for a folder of clips, got the file {args.out}.")
     Restoring(args).check()  # what is wrong with the arguments is wrong with every clip
@@ -190,6 +213,7 @@ class Restoring:
         face = 0 if self._everyone else args.face
         self._wearer = Wearer(face, args.on_missing, args.detector, box_of(args.face_box))
         _mask_source(args)
+        _tracking(args)
         self._check_references()
         for option, method in (("weights", METHODS[0]), ("personal", "personal")):
             if getattr(args, option) is not None and args.method != method:
@@ -266,6 +290,8 @@ class Restoring:
             quality=self._args.quality,
             stereo=self._args.stereo,
             covered_target=covered,
+            tracking=_tracking(self._args),
+            eyes=self._args.eyes,
             progress=progress,
         )
         return report, remark
@@ -273,6 +299,16 @@ class Restoring:
 
 def _face(text: str) -> int | str:
     return ALL if text == ALL else int(text)
+
+
+def _tracking(args: argparse.Namespace) -> TrackingData | None:
+    check_eyes(args.eyes)
+    if args.tracking is None:
+        if args.tracking_offset is not None or args.tracking_mirror:
+            raise InputError("--tracking-offset and --tracking-mirror are for --tracking FILE, which is missing.")
+        return None
+    recording = read_tracking(args.tracking)
+    return TrackingData(recording.mirrored() if args.tracking_mirror else recording, args.tracking_offset)
 
 
 def _mask_source(args: argparse.Namespace) -> MaskSource:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import torch
 
+from ..driving.eye_tracking import EyeTracking
+from ..driving.upper_face import shipped, with_lids
 from ..errors import InputError
 from ..headset.sources import check_size, empty_mask_error
 from ..models.device import best_device, with_all_operations
@@ -17,12 +19,14 @@ from ..tracking.geometry import MESH_POINT_COUNT
 from ..tracking.reference import Reference
 from ..tracking.track import USUAL_RATE, FaceTrack, FrameStatus, TrackedFace
 from .align import ReferenceAligner, ReferenceBank
-from .filler import FEATHER, Filler, Remembered, Source, Window, pictures_for
-from .grid import GRID, on_grid
+from .filler import FEATHER, Filler, Filling, Remembered, Source, Window, pictures_for
+from .grid import GRID, blurred, on_grid, sampled
 from .memory import FrameMemory
 from .paste import pasted
 from .registry import filler_of
 
+RIM = 2.0  # cells: standard deviation of the edge of what moves with a brow
+BACK = 2  # steps of the inversion of that motion, which is smooth and small
 SOFT = 1 / 64  # crop sides: of the edge of the face in what has moved
 FARTHEST = 1.0  # crop sides: what is said to have moved where that cannot be measured
 
@@ -44,7 +48,7 @@ class Scene:
 
     bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. fps:
     frames a second. begins: whether the clip's first frames are still to be filled; the state does not say, as a method
-    may have none.
+    may have none. tracking: how the eyes are wanted in each frame of the clip, None where that is not known.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class Scene:
         *,
         first: bool,
         fps: float = USUAL_RATE,
+        tracking: EyeTracking | None = None,
     ):
+        self._tracking = tracking
         self.number, self.begins, self.device = number, first, device
         self._bank, self._pace = bank, USUAL_RATE / fps
         self._crops = CropTrack(fps)
@@ -67,19 +73,23 @@ class Scene:
         self._filler = filler
         self._state: Any = None
 
-    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> list[np.ndarray]:
-        """The scene's next frames, each with its mask and face, filled."""
-        window, places = self.window(members)
+    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int) -> list[np.ndarray]:
+        """The scene's next frames, each with its mask and face, filled. start: number of the first one in the clip."""
+        window, places = self.window(members, start)
         out = [frame for frame, _, _ in members]
         if window is None:
             return [frame.copy() for frame in out]
         filling, self._state = self._filler.fill(window, self._state)
+        if self._tracking is not None and filling.places is not None:
+            filling = driven(filling, window, self._tracking, [start + t for t in places])
         filled = {t: pasted(window.sources[i], filling, i, self._bank) for i, t in enumerate(places)}
         return [filled[t] if t in filled else frame.copy() for t, frame in enumerate(out)]
 
-    def window(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]]) -> tuple[Window | None, list[int]]:
+    def window(
+        self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int = 0
+    ) -> tuple[Window | None, list[int]]:
         """The scene's next frames as a filler is given them, and which of them have something to fill; None where none
-        has."""
+        has. start: see process."""
         seen: dict[int, _Seen] = {}
         for t, (frame, mask, face) in enumerate(members):
             one = self._seen(frame, mask, face)
@@ -101,12 +111,22 @@ class Scene:
             remembered = Remembered(
                 *(torch.stack([vars(p.remembered)[name] for p in parts]).to(self.device) for name in REMEMBERED)
             )
+        if self._tracking is not None:
+            points = np.stack(
+                [self._with_lids(*one, start + t) for *one, t in zip(points, visibility, seen, strict=True)]
+            )
         sources = tuple(p.source for p in parts)
         window = Window(
             frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins, self._pace
         )
         self.begins = False
         return window, list(seen)
+
+    def _with_lids(self, points: np.ndarray, visibility: np.ndarray, t: int) -> np.ndarray:
+        """The points of frame t with the lids that are out of sight as they are wanted."""
+        openness = self._tracking.openness[min(t, len(self._tracking.times) - 1)]
+        moved = with_lids(points, openness, shipped().upper_share)
+        return np.where((visibility > 0.5)[:, None], points, moved)
 
     def _seen(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Seen | None:
         if face.status == FrameStatus.MISSING:
@@ -144,7 +164,8 @@ class Deoccluder:
 
     Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
     is cut. Frames whose face is missing or whose mask is empty come back unchanged. device: where it calculates; None
-    for the filler's, or the best there is. fps: frames a second.
+    for the filler's, or the best there is. fps: frames a second. tracking: how the eyes are wanted, one row for each
+    frame of the clip; None where they stay those of the reference.
     """
 
     def __init__(
@@ -153,10 +174,13 @@ class Deoccluder:
         reference: Reference | None = None,
         device: torch.device | None = None,
         fps: float = USUAL_RATE,
+        tracking: EyeTracking | None = None,
     ):
         self._filler, self._fps = filler, fps
+        self._frame = 0  # of the clip, the next one
         self._device = with_all_operations(device or filler.device or best_device())
         self._bank = None if reference is None else ReferenceBank(reference, self._device)
+        self._tracking = tracking if tracking is None or self._bank is None else self._bank.agreed(tracking)
         self._scene: Scene | None = None
 
     def process(
@@ -169,15 +193,49 @@ class Deoccluder:
         """
         out: list[np.ndarray] = []
         for number, members in groupby(zip(frames, masks, faces, strict=True), key=lambda frame: frame[2].scene):
-            out += self.scene(number).process(list(members))
+            members = list(members)
+            out += self.scene(number).process(members, self._frame)
+            self._frame += len(members)
         return out
 
     def scene(self, number: int) -> Scene:
         """The scene of that number, where it is the present one; else a new one."""
         if self._scene is None or number != self._scene.number:
             first = self._scene is None
-            self._scene = Scene(self._filler, self._bank, number, self._device, first=first, fps=self._fps)
+            self._scene = Scene(
+                self._filler,
+                self._bank,
+                number,
+                self._device,
+                first=first,
+                fps=self._fps,
+                tracking=self._tracking,
+            )
         return self._scene
+
+
+def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
+    """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
+    last = len(tracking.times) - 1  # a damaged file may have more frames than its index says
+    shown = [(number, min(t, last)) for number, t in zip(filling.shown, moments, strict=True)]
+    motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
+    places = moved_brows(filling.places, motion, smooth_inside(window.holes))
+    eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)
+    return replace(filling, eyes=eyes, places=places)
+
+
+def moved_brows(places: torch.Tensor, motion: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """The places of T pictures whose brows are moved. motion: (T, 2, s, s), see ReferenceBank.brows; inside: (T, 1, S,
+    S), how much of it."""
+    found = places
+    for _ in range(BACK):  # what comes to lie here?
+        found = places - inside * sampled(motion, found.permute(0, 2, 3, 1))
+    return found
+
+
+def smooth_inside(holes: torch.Tensor) -> torch.Tensor:
+    """(T, 1, S, S): 1 well within a hole, falling to 0 at its edge, beside which nothing may move."""
+    return (2 * blurred((holes > 0).float(), RIM) - 1).clamp(min=0)
 
 
 def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
@@ -189,6 +247,7 @@ def _face_area(crop: Crop, face: TrackedFace) -> np.ndarray:
 
 
 LANDMARKS = ("visible", "oracle")
+EYES = ("reference", "natural")  # as they are in the reference, or with blinks and small shifts of the gaze
 
 
 def deocclude_clip(
@@ -200,6 +259,7 @@ def deocclude_clip(
     method: str | Filler = "warp",
     landmarks: str = "visible",
     device: torch.device | None = None,
+    tracking: EyeTracking | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
     """Fill the hole in every frame.
@@ -207,7 +267,7 @@ def deocclude_clip(
     frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. method: a
     name out of restore.registry, or a filler. landmarks: "visible" re-poses the points under the mask from those in
     sight; "oracle" takes the track's points under the mask for true, which they are only when the face was detected
-    without the headset. device: where to calculate, see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
+    without the headset. device, tracking: see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
     hole and its feather are bit for bit those of `frames`. Raises InputError when sizes or lengths do not fit, or the
     mask is empty or covers everything.
     """
@@ -215,7 +275,7 @@ def deocclude_clip(
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
     filler = filler_of(method, reference)
-    engine = Deoccluder(filler, pictures_for(filler, reference), device)
+    engine = Deoccluder(filler, pictures_for(filler, reference), device, tracking)
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):
         stop = min(start + filler.window, len(frames))
@@ -243,6 +303,12 @@ def fitting_masks(frames: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     if not (masks > 0.5).any():
         raise empty_mask_error()
     return masks.expand(len(frames), -1, -1)
+
+
+def check_eyes(eyes: str) -> None:
+    """Raise InputError for unknown eyes."""
+    if eyes not in EYES:
+        raise InputError(f"Expected eyes out of {', '.join(EYES)}, got {eyes!r}.")
 
 
 def check_landmarks(mode: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from ..models.device import OutOfMemory
 from ..tracking.crop import Crop
 from ..tracking.reference import Reference
-from .align import Aligned, ReferenceBank
+from .align import Aligned, ReferenceBank, ShownEye
 from .grid import on_grid
 
 TOGETHER = 8  # frames that share one pass of a network; the result does not depend on it
@@ -111,8 +111,9 @@ class Filling:
     its sides, valid where known, (T, 1, S, S), is 1; None where none is shown. tint: (T, 3, s, s), what is added to
     that. drawn: (T, 3, s, s) in [0, 1], what is seen where no picture is, and by `share`, (T, 1, s, s), in place of it,
     None for nowhere. recall: (T, 1, S, S), the logit of the share that the memory of a place gets, and coarse: (T, 3,
-    S, S), what is coarse in the difference of the memory from the rest; None for methods without memory. Sizes may
-    differ from field to field.
+    S, S), what is coarse in the difference of the memory from the rest; None for methods without memory. eyes: for each
+    frame those of the shown picture as they are wanted, None where they stay as they are. Sizes may differ from field
+    to field.
     """
 
     drawn: torch.Tensor | None = None
@@ -123,6 +124,7 @@ class Filling:
     recall: torch.Tensor | None = None
     coarse: torch.Tensor | None = None
     share: torch.Tensor | None = None
+    eyes: tuple[tuple[ShownEye, ShownEye], ...] | None = None
 
     def frame(self, t: int) -> "Filling":
         """One of its frames."""
@@ -132,8 +134,13 @@ class Filling:
     def joined(cls, first: "Filling", second: "Filling") -> "Filling":
         """Of the frames of one, then of the other."""
         both = {name: (value, vars(second)[name]) for name, value in vars(first).items()}
-        fields = {name: None if a is None else torch.cat([a, b]) for name, (a, b) in both.items() if name != "shown"}
-        return cls(shown=first.shown + second.shown, **fields)
+        return cls(**{name: _joined(*values) for name, values in both.items()})
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if first is None:
+        return None
+    return torch.cat([first, second]) if isinstance(first, torch.Tensor) else first + second
 
 
 class Filler(Protocol):

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import torch
 
+from ..driving.moved_eyes import area, layers, own
 from ..tracking.crop import FILLED, Crop
-from .align import ReferenceBank
+from .align import ReferenceBank, ShownEye
 from .filler import FEATHER, Filling, Source
 from .grid import cells, sampled
 
@@ -99,16 +100,57 @@ def composed(
     known = found[:, 2:3]
     places = (found[:, :2] / known.clamp(min=1e-3)).permute(0, 2, 3, 1)
     tint = found[:, -3:] if same else sampled(filling.tint, where)
-    result = sampled(picture, places) + tint
-    seen = known if filling.share is None else known * (1 - sampled(filling.share, where))
+    result = sampled(picture, places)
+    # Drawing and memory do not know how eyes are wanted: the more that is otherwise, the less they count there.
+    still = 1.0 if filling.eyes is None else torch.ones_like(known)
+    for t, eyes in enumerate(filling.eyes or ()):
+        for eye in eyes:
+            _move(eye, picture[t : t + 1], places[t : t + 1], result[t : t + 1], still[t : t + 1])
+    result = result + tint
+    seen = known if filling.share is None else known * (1 - still * sampled(filling.share, where))
     if float(seen.min()) < 1 - 1e-3:
         result = torch.lerp(sampled(filling.drawn, where), result, seen)
     if filling.recall is not None:
         remembered, whether = recalled
         share, coarse = found[:, 3:4], found[:, 4:7]
         fine = torch.sigmoid(DECIDED * share)
-        result = result + fine * whether * (remembered - result) + (torch.sigmoid(share) - fine) * coarse
+        recalled_share = still * fine * whether
+        result = result + recalled_share * (remembered - result) + (torch.sigmoid(share) - fine) * coarse
     return result.clamp(0, 1)
+
+
+EVERY = 4  # pixels from one that is looked at to the next, where an eye is searched
+
+
+def _move(
+    eye: ShownEye, picture: torch.Tensor, places: torch.Tensor, colours: torch.Tensor, still: torch.Tensor
+) -> None:
+    """Draw an eye as it is wanted over the colours, (1, 3, h, w), of `places`, (1, h, w, 2), of a picture; and lower
+    `still`, (1, 1, h, w), around it."""
+    rows, columns = _box_of(area(eye.moved.eye, places[0, ::EVERY, ::EVERY]) > 0)
+    where = places[:, rows, columns]
+    if min(where.shape[1:3]) < 2:
+        return
+    pixel = own(eye.moved.eye, where).diff(dim=2).norm(dim=-1).median().clamp(min=1e-4)
+    found = layers(eye.moved, where, pixel)
+    upper, lower, ball = (sampled(picture, at) for at in (found.upper, found.lower, found.ball))
+    skin = torch.lerp(upper, lower, found.under[:, None])
+    white = sampled(eye.white, found.white)
+    ball = torch.lerp(white, ball, found.seen[:, None]) * found.light[:, None]
+    around = area(eye.moved.eye, where)[:, None]
+    eye_colours = torch.lerp(skin, ball, found.open[:, None])
+    colours[:, :, rows, columns] = torch.lerp(colours[:, :, rows, columns], eye_colours, around)
+    still[:, :, rows, columns] *= 1 - eye.moved.changed * around
+
+
+def _box_of(chosen: torch.Tensor) -> tuple[slice, slice]:
+    """Rows and columns of the picture, of which every fourth was looked at, that hold what is chosen and a bit more."""
+
+    def span(any_chosen: torch.Tensor) -> slice:
+        numbers = any_chosen.nonzero().flatten().tolist()
+        return slice(max(numbers[0] - 1, 0) * EVERY, (numbers[-1] + 2) * EVERY) if numbers else slice(0, 0)
+
+    return span(chosen.any(1)), span(chosen.any(0))
 
 
 def shown_on_grid(filling: Filling, sources: tuple[Source, ...], bank: ReferenceBank | None, side: int) -> torch.Tensor:

@@ -12,6 +12,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ..driving.alignment import WATCHED, FaceWatch, SeenFace, brought_in_time, offset_by_timecode
+from ..driving.eye_tracking import EyeTracking, TrackingData
+from ..driving.natural import natural
 from ..errors import InputError
 from ..headset.sources import Covered, DetectedHeadset, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..headset.wearers import Everyone, cover_everyone
@@ -23,7 +26,7 @@ from ..video.info import VideoInfo
 from ..video.reader import Frame
 from ..video.source import Source
 from ..video.views import FLAT, View, stereo_layout, views_of
-from .engine import Deoccluder
+from .engine import EYES, Deoccluder, check_eyes
 from .filler import Filler, pictures_for
 from .paste import left_in_front
 from .registry import filler_of
@@ -114,6 +117,8 @@ def deocclude_video(
     stereo: str = FLAT,
     covered_target: str | Path | None = None,
     device: torch.device | None = None,
+    tracking: TrackingData | None = None,
+    eyes: str = EYES[0],
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
     """Remove the headset from a video file.
@@ -124,15 +129,18 @@ def deocclude_video(
     restore.registry, or a filler. wearer: whom to follow and how. quality: of the file, see video.VideoWriter. stereo:
     out of video.views.STEREO: the views of one frame, each filled as a clip of its own. covered_target: where to write
     the input as the method sees it, which for a simulated headset is a video that exists nowhere else. device: where to
-    calculate, see Deoccluder. Raises InputError; whatever `progress` raises passes.
+    calculate, see Deoccluder. tracking: what moves the eyes; eyes: out of EYES, how they move without. Raises
+    InputError; whatever `progress` raises passes.
     """
     everyone = not isinstance(reference, Reference | None)
     people = tuple(reference) if everyone else (reference,)
     filler = filler_of(method, people[0])
     if everyone:
-        _check_everyone(filler, mask)
+        _check_everyone(filler, mask, tracking)
     pictures = [pictures_for(filler, one) for one in people]
-    note = {"comment": f"The face under the headset was reconstructed by HMD Removal (method: {filler.name})."}
+    wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures[0])
+    how = f"method: {filler.name}; eyes: {wanted.origin}"
+    note = {"comment": f"The face under the headset was reconstructed by HMD Removal ({how})."}
     status: list[int] = []
     covered_frames: list[bool] = []
     filled_frames: list[list[bool]] = []  # of each person
@@ -144,6 +152,7 @@ def deocclude_video(
         views = views_of(stereo, (info.height, info.width), info.sample_aspect_ratio)
         sources: list[FrameSource] = [mask] * len(views)
         remarks = source_remarks(info) + [remark for shown in pictures if shown is not None for remark in shown.remarks]
+        remarks += wanted.remarks
         if isinstance(mask, GivenMask):
             sources = mask.fit(reader.times, (info.height, info.width), [view.take for view in views])
             remarks += sources[0].frames.remarks
@@ -169,9 +178,8 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         rate = float(info.fps)
-        engines = [[Deoccluder(filler, shown, device, rate) for shown in pictures] for _ in views]
-        boxes = [wearer.box and view.box(wearer.box, (info.height, info.width)) for view in views]
-        wearers = [replace(wearer, fps=rate, box=box) for box in boxes]
+        engines = [[Deoccluder(filler, shown, device, rate, wanted.rows) for shown in pictures] for _ in views]
+        wearers = [_in_view(wearer, view, info) for view in views]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Everyone, ...]]:
             copies = copied((frame.pixels for frame in frames), len(views))
@@ -219,8 +227,10 @@ def deocclude_video(
     return VideoReport(result.path, len(status), np.array(status, np.uint8), filled.any(1), tuple(remarks))
 
 
-def _check_everyone(filler: Filler, mask: MaskSource) -> None:
+def _check_everyone(filler: Filler, mask: MaskSource, tracking: TrackingData | None) -> None:
     """Raise InputError where not everyone can be restored at once."""
+    if tracking is not None:
+        raise InputError("Tracking data are of one person; with them, remove one headset after the other.")
     if not isinstance(mask, DetectedHeadset):
         raise InputError(
             "Everyone who wears a headset is restored where headsets are found by themselves; with a mask, remove one "
@@ -248,6 +258,63 @@ def _remarks_on_everyone(filled: np.ndarray, others: np.ndarray) -> list[str]:
             "reference for them."
         )
     return remarks
+
+
+@dataclass(frozen=True)
+class _WantedEyes:
+    """rows: how the eyes are wanted in each frame, None where they stay as they are. origin: what says so. remarks:
+    what a user should know of it."""
+
+    rows: EyeTracking | None
+    origin: str
+    remarks: tuple[str, ...] = ()
+
+
+def _wanted_eyes(
+    source: Source,
+    tracking: TrackingData | None,
+    eyes: str,
+    mask: MaskSource,
+    wearer: Wearer,
+    stereo: str,
+    pictures: Reference | None,
+) -> _WantedEyes:
+    """By the tracking data, else as `eyes` says. Where nothing but the mouth tells the data's time, the video is gone
+    through once before."""
+    check_eyes(eyes)
+    if tracking is None and eyes == EYES[0]:
+        return _WantedEyes(None, EYES[0])
+    with VideoReader(source) as reader:
+        times, fps = reader.times, float(reader.info.fps)
+        if tracking is None:
+            return _WantedEyes(natural(times), eyes)
+        seen = None
+        if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
+            seen = _seen_face(reader, mask, wearer, stereo, pictures)
+        rows, said = brought_in_time(tracking, times, reader.tags, fps, seen)
+    return _WantedEyes(rows, "tracking", (said,))
+
+
+def _seen_face(
+    reader: VideoReader, mask: MaskSource, wearer: Wearer, stereo: str, pictures: Reference | None
+) -> SeenFace:
+    """What is seen below the headset in the first WATCHED seconds of a video, in its first view."""
+    info, times = reader.info, reader.times
+    size = (info.height, info.width)
+    view = views_of(stereo, size, info.sample_aspect_ratio)[0]
+    source = mask.fit(times, size, [view.take])[0] if isinstance(mask, GivenMask) else mask
+    watch = FaceWatch()
+    frames = (view.take(frame.pixels) for frame in reader.frames(length=round(WATCHED * info.fps)))
+    with closing(source.cover(frames, _in_view(wearer, view, info), pictures)) as covers:
+        for time, cover in zip(times, covers, strict=False):
+            watch.look(time, cover.pixels, cover.face)
+    return watch.seen()
+
+
+def _in_view(wearer: Wearer, view: View, info: VideoInfo) -> Wearer:
+    """The wearer as they are followed in one view of a video."""
+    box = wearer.box and view.box(wearer.box, (info.height, info.width))
+    return replace(wearer, fps=float(info.fps), box=box)
 
 
 def source_remarks(info: VideoInfo) -> list[str]:

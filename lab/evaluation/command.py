@@ -42,7 +42,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--landmarks",
         action="append",
-        help="oracle, visible, driven (by a headset that tracks the eyes), detected (the mask is found too), or paper "
+        help="oracle, visible, driven (by a headset that tracks the eyes), driven-by-data (what MediaPipe says of the "
+        "truth moves the eyes), detected (the mask is found too), or paper "
         "(oracle by MTCNN and dlib's 68 points, whose training data excludes commercial use; needs dlib-bin); may be "
         "repeated (default: oracle and visible)",
     )

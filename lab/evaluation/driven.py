@@ -1,8 +1,18 @@
-"""Landmarks as a headset with cameras for the eyes could tell them: the mode "driven"."""
+"""Eyes as a headset with cameras for them could tell them: the modes "driven" and "driven-by-data"."""
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from ...driving.eye_tracking import EyeTracking
+from ...driving.person import own_range, to_person
+from ...driving.readers import read_tracking
+from ...driving.timing import at_frames
 from ...tracking.geometry import EYES_AND_BROWS
+from ..driving.blendshapes import BlendshapeLandmarker
+from ..driving.live_link import write_live_link_face
 
 IRISES = tuple(range(468, 478))
 BRIDGE = 168  # the point of the nose between the eyes
@@ -24,3 +34,15 @@ def driven_points(true: np.ndarray, seen: np.ndarray, known: np.ndarray) -> tupl
             seen[t, own] = true[t, own] + (seen[t, own] - true[t, own]).mean(0)
             known[t, own] = 1
     return seen, known
+
+
+def tracking_of(frames: np.ndarray, times: np.ndarray) -> EyeTracking:
+    """What MediaPipe says of the uncovered eyes in (T, H, W, 3) uint8 frames, written as Live Link Face has it, and
+    read, fitted to the person and brought in time like anybody's file. times: (T,) seconds."""
+    with closing(BlendshapeLandmarker()) as landmarker:
+        shapes = landmarker.of_clip(frames)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "truth.csv"
+        write_live_link_face(file, times, shapes)
+        tracking = read_tracking(file).tracking
+    return at_frames(to_person(tracking, own_range(tracking)), times)

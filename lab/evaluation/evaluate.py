@@ -34,12 +34,12 @@ from ...video import VideoReader
 from ..compare.registry import LoadedOnce, check_method, make_filler
 from ..metrics.stats import bootstrap_interval
 from . import paper_detector
-from .driven import driven_points
+from .driven import driven_points, tracking_of
 from .judge import SCORES, Judge
 from .other_day import Pair
 from .paper_landmarks import PAPER, paper_reference, paper_track
 
-ORACLE, VISIBLE, DETECTED, DRIVEN = "oracle", "visible", "detected", "driven"
+ORACLE, VISIBLE, DETECTED, DRIVEN, BY_DATA = "oracle", "visible", "detected", "driven", "driven-by-data"
 MARGIN = 1.7  # crop side by face box
 UNCOVERED = Wearer(detector="uncovered")
 
@@ -55,8 +55,9 @@ class Protocol:
     may be used on somebody else.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
-    "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); or "detected", in
-    which the mask is not known either, as in real footage.
+    "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); "driven-by-data",
+    which is "visible" with eyes that move by what MediaPipe says of the truth, as a file of Live Link Face; or
+    "detected", in which the mask is not known either, as in real footage.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -81,7 +82,7 @@ class Protocol:
         for mode in self.landmarks:
             if mode == PAPER:
                 paper_detector.networks()
-            elif mode not in (DETECTED, DRIVEN):
+            elif mode not in (DETECTED, DRIVEN, BY_DATA):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -117,11 +118,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class TruthClip:
-    """A clip without headset, cut to the face. frames: (T, S, S, 3) uint8. first: the first scored frame."""
+    """A clip without headset, cut to the face. frames: (T, S, S, 3) uint8. first: the first scored frame. times: (T,)
+    seconds."""
 
     frames: np.ndarray
     track: FaceTrack
     first: int
+    times: np.ndarray
 
 
 def evaluate(
@@ -178,7 +181,7 @@ def _evaluated(
     """The scores of one clip, and a row of pictures for each headset. reference: if not the clip's own."""
     if isinstance(clip, Pair):
         reference, clip = load_reference(clip.reference), clip.shown
-        truth = _to_the_face([read_photo(clip)], 0, protocol.size)
+        truth = _to_the_face([read_photo(clip)], 0, protocol.size, np.zeros(1))
     else:
         truth = read_truth(clip, protocol)
     scored = slice(truth.first, None)
@@ -204,18 +207,19 @@ def read_truth(clip: Path, protocol: Protocol) -> TruthClip:
         first = 1 if protocol.first_frame else max(round(reader.info.fps), 1)
         length = first + protocol.limit if protocol.limit else None
         frames = [frame.pixels for frame in reader.frames(length=length)]
+        times = np.arange(len(frames)) / float(reader.info.fps)
     if len(frames) < first + 2:
         kept = "frame" if protocol.first_frame else "second"
         raise InputError(
             f"The clip {clip} has {len(frames)} frames; more than {first + 1}, its first {kept}, are needed."
         )
-    return _to_the_face(frames, first, protocol.size)
+    return _to_the_face(frames, first, protocol.size, times)
 
 
-def _to_the_face(frames: list[np.ndarray], first: int, size: int) -> TruthClip:
+def _to_the_face(frames: list[np.ndarray], first: int, size: int, times: np.ndarray) -> TruthClip:
     square = Crop.of_clip(track_clip(frames, frames[0].shape[:2], UNCOVERED), MARGIN)
     crops = np.stack([square.take(frame, size) for frame in frames])
-    return TruthClip(crops, track_clip(crops, crops.shape[1:3], UNCOVERED), first)
+    return TruthClip(crops, track_clip(crops, crops.shape[1:3], UNCOVERED), first, times)
 
 
 def _run(
@@ -238,6 +242,7 @@ def _run(
         # With "oracle" the engine takes the track for what it says it is.
         known = ORACLE if mode in (ORACLE, PAPER, DRIVEN) else VISIBLE
         shared = paper_reference(reference) if mode == PAPER else reference
+        tracking = tracking_of(truth.frames, truth.times) if mode == BY_DATA else None
         for method in protocol.methods:
             filler = make_filler(
                 method,
@@ -259,7 +264,7 @@ def _run(
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if where.any():
-                result = deocclude_clip(frames, where, track, given, method=filler, landmarks=known)
+                result = deocclude_clip(frames, where, track, given, method=filler, landmarks=known, tracking=tracking)
             seconds = time.perf_counter() - start + detection
             row = {"method": method, "landmarks": mode, "preset": name}
             row |= judge.score((name, mode, method), result[scored], holes[scored])

@@ -1,6 +1,7 @@
 """Everything that is measured of a result: clip by clip, and of all clips of a system together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from torch import Tensor
 from ...metrics.report import METRICS, ScoringNetworks, compute_metrics
 from ...tracking.heads import HeadDetector
 from ...weights import WeightsMissing
+from ..metrics.eyes import eye_regions
 from ..metrics.task import TASK_METRICS, TaskMetrics
 from ..metrics.video_distance import Distance, VideoDistance, VideoFeatures
 from ..networks.face_expression import FaceExpression
 
-SCORES = (*METRICS, *TASK_METRICS)
+# Of the eyes' region, by what the same metric is of the whole hole.
+EYE_SCORES = {"eyes_psnr": "hole_psnr", "eyes_lpips": "hole_lpips", "eyes_temporal": "temporal"}
+SCORES = (*METRICS, *TASK_METRICS, *EYE_SCORES)
 CURVES = ("hole_psnr", "temporal")  # whose values frame by frame are kept
 System = tuple[str, str, str]  # preset, landmark mode and method
 
@@ -22,8 +26,8 @@ System = tuple[str, str, str]  # preset, landmark mode and method
 class Judge:
     """Scores the results of one clip after another.
 
-    networks: with LPIPS, identity and the task metrics. frechet: with the distances between sets of videos. device: of
-    the networks, which are loaded once.
+    networks: with LPIPS, identity, the task metrics and those of the eyes' region. frechet: with the distances between
+    sets of videos. device: of the networks, which are loaded once.
     not_computed: task metric or distance -> one sentence that says which weights are missing.
     """
 
@@ -55,6 +59,9 @@ class Judge:
         scores: dict[str, float] = dict(report.mean)
         if self._task is not None:
             scores |= self._task.score(result)
+            eyes = hole * torch.from_numpy(eye_regions(self._points, tuple(hole.shape[1:])))
+            of_eyes = compute_metrics(result, self._truth, eyes, networks=replace(self._networks, face=None)).mean
+            scores |= {name: of_eyes.get(metric, np.nan) for name, metric in EYE_SCORES.items()}
         if self._features is not None:
             self._found.append((system, self._features(result)))
         found = {name: scores.get(name, np.nan) for name in SCORES}

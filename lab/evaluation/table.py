@@ -13,9 +13,11 @@ from ..metrics.task import TASK_METRICS
 from ..metrics.video_distance import DISTANCES
 from ..networks.face_expression import FaceExpression
 from .evaluate import Evaluation, by_person, people_of
+from .judge import EYE_SCORES
 
 SCORES = ("hole_psnr", "psnr", "ssim", "hole_ssim", "lpips", "hole_lpips", "identity", "temporal", "seam", "fps")
 DIGITS = {"hole_psnr": 2, "psnr": 2, "fps": 0, "seam": 2, "eye_nme": 2, "aperture": 3, "blink_f1": 3, "face_found": 3}
+DIGITS |= {"gaze": 1, "eyes_psnr": 2}
 COMPARED = {"hole_psnr": 2, "hole_lpips": 4, "identity": 4, "temporal": 4}  # decimals
 
 
@@ -35,8 +37,9 @@ def task_table(evaluation: Evaluation) -> str:
     """What is left of expression and eyes, in the same way; empty where it was not asked for."""
     if not evaluation.protocol.networks:
         return ""
-    rows = _markdown(TASK_METRICS, ((row, _cells(row, TASK_METRICS)) for row in evaluation.mean))
-    named = f"Expressions are those of {FaceExpression.NAME}; eye_nme is in % of the eye distance."
+    scores = (*TASK_METRICS, *EYE_SCORES)
+    rows = _markdown(scores, ((row, _cells(row, scores)) for row in evaluation.mean))
+    named = f"Expressions are those of {FaceExpression.NAME}; eye_nme is in % of the eye distance, gaze in degrees."
     return "\n".join([rows, "", named, *_missing(evaluation, TASK_METRICS)])
 
 

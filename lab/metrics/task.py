@@ -13,7 +13,7 @@ from ...tracking.heads import HeadDetector
 from ...tracking.track import FrameStatus
 from ..networks.face_expression import FaceExpression
 from .expression import expression_agreement, expression_difference, expressions
-from .eyes import aperture_correlation, blink_f1, eye_nme
+from .eyes import aperture_correlation, blink_f1, eye_nme, gaze_error
 
 # In the order in which reports list them.
 TASK_METRICS = {
@@ -22,6 +22,7 @@ TASK_METRICS = {
     "eye_nme": Metric("Eye landmarks, error", "% of the eye distance", "lower"),
     "aperture": Metric("Eye aperture, correlation", "", "higher"),
     "blink_f1": Metric("Blinks, F1", "", "higher"),
+    "gaze": Metric("Gaze, error", "degrees", "lower"),
     "face_found": Metric("Frames in which a face is found", "", "higher"),
 }
 
@@ -47,9 +48,10 @@ class TaskMetrics:
             found = self._read(result)
             scores["expression_l1"] = expression_difference(found, self._expressions).nanmean().item()
             scores["expression_same"] = expression_agreement(found, self._expressions).nanmean().item()
-        errors = eye_nme(points, self._points)
-        if np.isfinite(errors).any():
-            scores["eye_nme"] = float(np.nanmean(errors))
+        for name, measure in (("eye_nme", eye_nme), ("gaze", gaze_error)):
+            errors = measure(points, self._points)
+            if np.isfinite(errors).any():
+                scores[name] = float(np.nanmean(errors))
         scores["aperture"] = aperture_correlation(points, self._points)
         scores["blink_f1"] = blink_f1(points, self._points)
         scores["face_found"] = float(np.isfinite(points[:, 0, 0]).mean())

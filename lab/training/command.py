@@ -15,6 +15,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     _add_generator(networks)
     _add_evi_hrnet(networks)
     _add_compared(networks)
+    _add_linear_face(networks)
     _add_curves(commands)
 
 
@@ -133,6 +134,25 @@ def _compared(args: argparse.Namespace) -> int:
 
     written = train(args.takes, args.held_out, args.work, read_recipe(args.config), device_of(args))
     _say_what_was_written(written, args.work)
+    return 0
+
+
+def _add_linear_face(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("linear-face", help="how the upper face moves with eyes and brows, from filmed people")
+    parser.set_defaults(run=_linear_face)
+    parser.add_argument("data", type=Path, help="folder of clips; INDEX.tsv in it may name persons and splits")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--frames", type=int, default=150, help="of each person, about (default: %(default)s)")
+
+
+def _linear_face(args: argparse.Namespace) -> int:
+    from ..driving.linear_face import train
+
+    face = train(args.data, args.out, args.frames)
+    print(
+        f"{args.out}: of all that the lids move the upper one does {face.upper_share:.2f}; both follow the eye by "
+        f"{face.lids_follow:.2f} cm a radian."
+    )
     return 0
 
 

@@ -13,7 +13,7 @@ from hmd_removal.cli import main
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HEADSETS
 from hmd_removal.lab.evaluation.evaluate import Evaluation, Protocol, evaluate, read_truth
-from hmd_removal.lab.evaluation.judge import Judge
+from hmd_removal.lab.evaluation.judge import EYE_SCORES, Judge
 from hmd_removal.lab.evaluation.paper_detector import networks
 from hmd_removal.lab.evaluation.table import differences, table, task_table, write_json
 from hmd_removal.lab.metrics.task import TASK_METRICS
@@ -63,9 +63,16 @@ def test_expression_and_eyes_have_a_table_of_their_own(carphone):
     telea, warp = evaluation.mean
     assert warp["face_found"] == 1 and warp["eye_nme"] < telea["eye_nme"] / 2
     header, _, first, *_ = task_table(evaluation).splitlines()
-    assert header == "| preset | landmarks | method | " + " | ".join(TASK_METRICS) + " |"
+    assert header == "| preset | landmarks | method | " + " | ".join((*TASK_METRICS, *EYE_SCORES)) + " |"
     assert first.startswith("| band | oracle | telea | ") and f" | {telea['eye_nme']:.2f} | " in first
     assert "face-api" in task_table(evaluation) and task_table(Evaluation(replace(protocol, networks=False))) == ""
+
+
+def test_what_mediapipe_says_of_the_truth_moves_the_eyes(carphone):
+    protocol = Protocol(methods=("warp",), landmarks=("visible", "driven-by-data"), size=160, limit=30, networks=False)
+    still, moved = evaluate([carphone], protocol).clips[0]["results"]
+    assert (still["landmarks"], moved["landmarks"]) == ("visible", "driven-by-data")
+    assert moved["hole_psnr"] != still["hole_psnr"] and abs(moved["hole_psnr"] - still["hole_psnr"]) < 2
 
 
 def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, capsys, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hmd_removal.lab.metrics.expression import expression_agreement, expression_difference, expressions
-from hmd_removal.lab.metrics.eyes import EYES, aperture_correlation, blink_f1, eye_nme
+from hmd_removal.lab.metrics.eyes import EYES, aperture_correlation, blink_f1, eye_nme, eye_regions, gaze_error
 from hmd_removal.lab.metrics.task import TASK_METRICS, TaskMetrics, find_points
 from hmd_removal.lab.networks.face_expression import FaceExpression
 from hmd_removal.tracking.geometry import EYE_LIDS
@@ -55,15 +55,33 @@ def test_eyes_that_never_move_correlate_with_nothing():
     assert np.isnan(aperture_correlation(moving[:2], moving[:2]))
 
 
-def test_blinks_are_frames_below_half_of_the_persons_usual_aperture():
-    truth = eyes([0.2, 0.2, 0.09, 0.05, 0.11, 0.2, 0.2])  # shut at 2 and 3
+def test_blinks_are_counted_by_each_ones_own_range():
+    truth = eyes([0.2, 0.2, 0.09, 0.05, 0.11, 0.2, 0.2, 0.2, 0.2, 0.2, 0.04, 0.2, 0.2])  # two
     assert blink_f1(truth, truth) == 1
-    # Shut at 3 and 5: a hit, a false alarm, a miss. Its own median would call nothing else shut either.
-    assert blink_f1(eyes([0.2, 0.2, 0.2, 0.05, 0.2, 0.05, 0.2]), truth) == pytest.approx(2 / (2 + 1 + 1))
-    assert blink_f1(eyes([0.2] * 7), truth) == 0
-    # Half-open all the time is no blink by itself: the threshold is the truth's, 0.1.
-    assert blink_f1(eyes([0.12] * 7), truth) == 0
-    assert np.isnan(blink_f1(truth, eyes([0.2] * 7)))
+    seen_less_shut = eyes([0.2, 0.2, 0.14, 0.12, 0.15, 0.2, 0.2, 0.2, 0.2, 0.2, 0.12, 0.2, 0.2])
+    assert blink_f1(seen_less_shut, truth) == 1
+    one = eyes([0.2, 0.2, 0.09, 0.05, *[0.2] * 9])
+    assert blink_f1(one, truth) == pytest.approx(2 / (2 + 1))
+    assert blink_f1(eyes([0.2] * 13), truth) == 0 and blink_f1(eyes([0.12] * 13), truth) == 0
+    assert np.isnan(blink_f1(eyes([0.2] * 7), eyes([0.2] * 7)))
+
+
+def test_gaze_is_compared_where_the_eyes_are_open(talking_head_track):
+    truth = talking_head_track.points[:4].astype(float)
+    assert gaze_error(truth, truth).tolist() == pytest.approx([0] * 4)
+    turned, shut = truth.copy(), truth.copy()
+    turned[1, 468:478, 0] += 0.1 * np.linalg.norm(truth[1, 33, :2] - truth[1, 133, :2])
+    assert gaze_error(turned, truth)[1] > 5 and gaze_error(turned, truth)[0] == pytest.approx(0)
+    shut[2, [upper for lids, _ in EYE_LIDS.values() for upper, _ in lids]] = shut[
+        2, [lower for lids, _ in EYE_LIDS.values() for _, lower in lids]
+    ]
+    assert np.isnan(gaze_error(truth, shut)[2])
+
+
+def test_the_eyes_region_is_around_both_eyes():
+    region = eye_regions(eyes([0.3]), (60, 160))
+    assert region[0, 30, 50] and region[0, 30, 110] and region[0, 22, 50] and not region[0, 30, 80]
+    assert region.sum() == pytest.approx(2 * np.pi * 15**2, rel=0.1)
 
 
 def test_frames_without_a_face_do_not_count():

@@ -14,6 +14,7 @@ import pytest
 from clips import rotate, tone, write_clip
 from faces_of import inside_oval
 
+from hmd_removal.driving.eye_tracking import EyeTracking, Recording, TrackingData
 from hmd_removal.errors import InputError
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.headset.sources import DetectedHeadset, GivenMask, SimulatedHeadset
@@ -106,12 +107,50 @@ def test_lossless_every_pixel_outside_the_hole_is_as_it_was_decoded(clip, target
             assert np.array_equal(a.pixels[away], b.pixels[away]) and not np.array_equal(a.pixels, b.pixels)
 
 
+def comment(video: Path) -> str:
+    import av
+
+    with av.open(str(video)) as container:
+        return container.metadata["comment"]
+
+
+def test_tracking_data_move_the_eyes_and_the_result_says_so(clip, target, reference):
+    times = np.arange(100) / 50
+    tracking = EyeTracking.unknown(times)
+    tracking.openness[:] = np.where(times % 0.5 < 0.2, 0.0, 1.0)[:, None]  # blinks
+    data = TrackingData(Recording(tracking, "made here"), offset=0.0)
+    still = target.with_name("still.mp4")
+    deocclude_video(clip, still, mask=KNOWN, reference=reference, quality="lossless")
+    report = deocclude_video(clip, target, mask=KNOWN, reference=reference, quality="lossless", tracking=data)
+    assert "The data begin at +0.00 s of the clip, as told." in report.summary
+    assert "eyes: reference" in comment(still) and "eyes: tracking" in comment(target)
+    with VideoReader(still) as before, VideoReader(target) as after:
+        moved = [np.abs(a.pixels.astype(int) - b.pixels).max() for a, b in zip(before, after, strict=True)]
+    assert max(moved) > 40  # shut
+
+
+def test_without_data_eyes_may_be_made_up(clip, target, reference):
+    deocclude_video(clip, target, mask=KNOWN, reference=reference, eyes="natural")
+    assert "eyes: natural" in comment(target)
+    with pytest.raises(InputError, match="Expected eyes out of reference, natural"):
+        deocclude_video(clip, target, mask=KNOWN, reference=reference, eyes="glass")
+
+
+def test_data_of_which_nothing_tells_the_time_are_refused(clip, target, reference):
+    tracking = EyeTracking.unknown(np.arange(100) / 50)
+    tracking.openness[:] = 1.0
+    with pytest.raises(InputError, match="give the offset"):
+        data = TrackingData(Recording(tracking, "made here"))
+        deocclude_video(clip, target, mask=KNOWN, reference=reference, tracking=data)
+    assert nothing_left(target)
+
+
 def test_the_result_says_that_it_is_a_reconstruction(clip, target, reference):
     import av
 
     deocclude_video(clip, target, mask=BAND, reference=reference)
     with av.open(str(target)) as container:
-        assert "reconstructed by HMD Removal (method: warp)" in container.metadata["comment"]
+        assert "reconstructed by HMD Removal (method: warp; eyes: reference)" in container.metadata["comment"]
 
 
 class TestGivenMask:

@@ -1,0 +1,33 @@
+"""`hmd-removal record-tracking`: face tracking of VR software, while it runs, as a file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..errors import InputError
+
+PORT = 9000  # where VRCFaceTracking sends to, for VRChat
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Complete the parser of `hmd-removal record-tracking`."""
+    parser.set_defaults(run=_record)
+    parser.add_argument("out", type=Path, metavar="OUT.csv", help="file to write; its columns: docs/tracking.md")
+    parser.add_argument("--port", type=int, default=PORT, help="UDP port to listen at (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, help="how long to record (default: until Ctrl-C)")
+
+
+def _record(args: argparse.Namespace) -> int:
+    from .osc import record
+
+    if args.seconds is not None and args.seconds <= 0:
+        raise InputError(f"Expected a time in seconds over 0, got {args.seconds}.")
+    print(f"Listening at UDP port {args.port}; Ctrl-C ends it.", file=sys.stderr)
+    rows = record(args.out, args.port, args.seconds)
+    if not rows:
+        raise InputError(
+            f"No face tracking arrived at port {args.port}, so {args.out} holds no rows: is OSC switched on in the VR "
+            "software, and does it send to this port of this machine?"
+        )
+    print(f"{rows} rows in {args.out}.")
+    return 0

@@ -1,0 +1,1 @@
+"""Tracking data whose truth is known: made from uncovered clips."""
