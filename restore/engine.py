@@ -174,6 +174,7 @@ class Deoccluder:
         reference: Reference | None = None,
         device: torch.device | None = None,
         fps: float = USUAL_RATE,
+        *,
         tracking: EyeTracking | None = None,
     ):
         self._filler, self._fps = filler, fps
@@ -275,7 +276,7 @@ def deocclude_clip(
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
     filler = filler_of(method, reference)
-    engine = Deoccluder(filler, pictures_for(filler, reference), device, tracking)
+    engine = Deoccluder(filler, pictures_for(filler, reference), device, tracking=tracking)
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):
         stop = min(start + filler.window, len(frames))

@@ -178,7 +178,7 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         rate = float(info.fps)
-        engines = [[Deoccluder(filler, shown, device, rate, wanted.rows) for shown in pictures] for _ in views]
+        engines = [[Deoccluder(filler, shown, device, rate, tracking=wanted.rows) for shown in pictures] for _ in views]
         wearers = [_in_view(wearer, view, info) for view in views]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Everyone, ...]]:

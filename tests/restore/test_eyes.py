@@ -40,7 +40,7 @@ def tracking(openness: float = np.nan, yaw: float = np.nan, brows: float = np.na
 
 
 def filled(clip, reference, rows: EyeTracking | None, method: str = "warp", parts: int = 1) -> np.ndarray:
-    engine = Deoccluder(make_filler(method, reference), reference, torch.device("cpu"), rows)
+    engine = Deoccluder(make_filler(method, reference), reference, torch.device("cpu"), tracking=rows)
     done, size = [], COUNT // parts
     for start in range(0, COUNT, size):
         done += engine.process(*(part[start : start + size] for part in clip))
