@@ -25,7 +25,7 @@ class LoadTracking(io.ComfyNode):
         return known(
             io.Schema,
             node_id="HMD_LoadTracking",
-            display_name="LoadTracking",
+            display_name="Load Tracking",
             category="HMD Removal/Load",
             description=(
                 "Reads eye and face tracking data, so that the restored eyes blink and look as the wearer's did: Live "
@@ -35,6 +35,7 @@ class LoadTracking(io.ComfyNode):
             ),
             search_aliases=[
                 *SEARCH_ALIASES,
+                "LoadTracking",
                 "eye tracking",
                 "face tracking",
                 "blink",
