@@ -27,7 +27,7 @@ from ..tracking.reference import Reference
 from ..video import LOSSLESS, QUALITIES
 from ..video.views import STEREO
 from .filling import managed_filler, require_choice
-from .networks import evi_state, own_file, own_state, personal_models
+from .networks import NOBODY, evi_state, own_file, own_state, personal_models
 from .paths import State
 from .progress import progress_bar
 from .schema import known
@@ -50,7 +50,6 @@ from .widgets import (
 )
 
 MASK_SOURCES = DETECTED, GIVEN, SIMULATED = ("detect headset", "given mask", "simulate headset")
-NOBODY = "none"
 
 
 class DeoccludeVideo(io.ComfyNode):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
@@ -10,6 +12,8 @@ from ..tracking.heads import MODES
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack, FrameStatus
 from .frames import image_of, pictures
+from .networks import NOBODY, own_file, own_state, personal_models
+from .paths import State
 from .progress import counted
 from .schema import known
 from .shown import frames_shown, shown
@@ -75,6 +79,16 @@ class DetectFaceLandmarks(io.ComfyNode):
                     ),
                 ),
                 face_box_input(),
+                io.Combo.Input(
+                    "personal_model",
+                    options=[NOBODY, *personal_models()],
+                    default=NOBODY,
+                    optional=True,
+                    tooltip=(
+                        "A file of Train Personal, in ComfyUI's models/hmd_removal/personal: it knows where this "
+                        "person's features are behind a headset. In place of a reference."
+                    ),
+                ),
             ],
             outputs=[
                 FaceTrackSocket.Output(
@@ -101,6 +115,10 @@ class DetectFaceLandmarks(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, personal_model: str = NOBODY, **others: Any) -> State | None:
+        return None if personal_model == NOBODY else own_state(personal_model)
+
+    @classmethod
     def execute(
         cls,
         image: torch.Tensor,
@@ -111,10 +129,14 @@ class DetectFaceLandmarks(io.ComfyNode):
         reference: Reference | None = None,
         detector: str = MODES[0],
         face_box: str = "",
+        personal_model: str = NOBODY,
     ) -> io.NodeOutput:
         from ..restore.engine import fitting_masks
+        from ..restore.personal import read_personal
         from ..tracking.preview import draw_face
 
+        if personal_model != NOBODY:
+            reference = read_personal(own_file(personal_model)).reference
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()
         track = track_clip(
             counted(pictures(image), len(image)),

@@ -18,6 +18,7 @@ from . import MODEL_FOLDER
 from .paths import State, state_of
 
 PERSONAL_FOLDER = "personal"  # of MODEL_FOLDER
+NOBODY = "none"  # what a widget offers beside personal models
 KEPT = 3  # networks that stay in memory
 
 
