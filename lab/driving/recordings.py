@@ -70,7 +70,9 @@ def evaluate_recordings(clip: Path, name: str, limit: int = 0) -> list[dict[str,
         row |= dict(zip(("blinks", "false", "missed"), hits.tolist(), strict=True))
         row["aperture"] = float(np.corrcoef(found.openness.mean(1), openness.mean(1))[0, 1])
         wide = openness > np.median(openness, axis=0) / 2
-        row["gaze"] = float(np.degrees(np.linalg.norm(found.gaze - gaze, axis=-1))[wide].mean())
+        off = found.gaze - gaze
+        off[..., 1] -= np.median(off[..., 1])  # what is level is the recording's median, see driving.person
+        row["gaze"] = float(np.degrees(np.linalg.norm(off, axis=-1))[wide].mean())
         rows.append(row)
     return rows
 
