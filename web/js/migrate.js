@@ -26,7 +26,7 @@ const NODES = {
   },
   HMD_EVIHRnetInpaint: {
     before: ["weights", "landmarks", "crop_size", "precision"],
-    isOld: (values) => values.length > 3,
+    isOld: (values) => typeof values[2] === "number",
   },
   HMD_InpaintBaseline: {
     before: ["method", "weights", "landmarks"],
@@ -35,7 +35,7 @@ const NODES = {
   },
   HMD_PersonalDeocclude: {
     before: ["model", "landmarks", "crop_size", "precision", "anyone", "steadiness", "whole"],
-    isOld: (values) => values.length > 4,
+    isOld: (values) => typeof values[2] === "number",
   },
 };
 
