@@ -195,8 +195,8 @@ class CoveredLandmarkNet(nn.Module):
         )
 
     def shaping(self) -> nn.ModuleList:
-        """The layers of `placed` that decide pose and shape: what differs from person to person."""
-        return nn.ModuleList([self.code, self.pose_head, self.shape_head, self.refinements])
+        """The layers of `placed` that decide pose and shape and nothing else: what differs from person to person."""
+        return nn.ModuleList([self.pose_head, self.shape_head, self.refinements])
 
     def _posed(self, posing: torch.Tensor, shaping: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The pose and the points of the face model, from (B, 9) and (B, 80)."""

@@ -17,6 +17,7 @@ from torch import nn
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
+from hmd_removal.headset.sources import DetectedHeadset
 from hmd_removal.lab.evaluation.evaluate import Protocol, evaluate
 from hmd_removal.models import covered_landmarks
 from hmd_removal.models.aligned_generator import AlignedGenerator, GeneratorConfig, load
@@ -27,7 +28,7 @@ from hmd_removal.restore.filler import pictures_for
 from hmd_removal.restore.personal import PersonalFiller, PersonalModel, in_use, read_personal, write_personal
 from hmd_removal.restore.registry import EVI_WEIGHTS, make_filler
 from hmd_removal.tracking.enrol import reference_from_frames
-from hmd_removal.tracking.follow import track_clip
+from hmd_removal.tracking.follow import Wearer, track_clip
 from hmd_removal.tracking.reference import Reference, make_reference
 from hmd_removal.tracking.track import FaceTrack
 from hmd_removal.weights import resolve
@@ -253,3 +254,17 @@ def test_somebody_else_is_refused_unless_anyone_will_do(
         filler = PersonalFiller(model, anyone=allowed)
         with pytest.raises(InputError, match="not seem to be the person") if refused else nullcontext():
             run(filler, wearer, talking_head_track, model.reference, [0, 2])
+
+
+def test_its_landmarks_are_used_where_the_headset_is_detected_too(
+    wearer: tuple[np.ndarray, np.ndarray], reference: Reference
+) -> None:
+    frames = wearer[0][:3]
+    net = covered_landmarks.load()
+    with torch.no_grad():
+        net.pose_head.bias[7] += 0.05
+    usual, moved = (
+        np.stack([one.face.points for one in DetectedHeadset().cover(iter(frames), Wearer(), known)])
+        for known in (None, replace(reference, landmarker=net))
+    )
+    assert (moved[..., 0] - usual[..., 0]).mean() > 1
