@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..errors import InputError
 from .frames import image_of
 from .paths import State, listed_tracking, state_of, tracking_file
 from .schema import known
+from .shown import shown
 from .sockets import SEARCH_ALIASES, TrackingSocket
 
 AUTOMATIC, BY_OFFSET = "automatic", "by offset"
@@ -102,6 +103,7 @@ class LoadTracking(io.ComfyNode):
                     tooltip="What the file is, how long, what it holds, how many blinks, and whether it has a clock.",
                 ),
             ],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -129,7 +131,8 @@ class LoadTracking(io.ComfyNode):
         fitted = to_person(recording.tracking, own_range(recording.tracking))
         times = fitted.times + (data.offset or 0.0)
         report = described(recording)
-        return io.NodeOutput(data, image_of(plot_curves(times, _panels(fitted), name.name)), report)
+        plot = image_of(plot_curves(times, _panels(fitted), name.name))
+        return io.NodeOutput(data, plot, report, ui=shown(report, ui.PreviewImage(plot)))
 
 
 def _panels(tracking: EyeTracking) -> list:

@@ -55,7 +55,8 @@ def train_person(
     part of the footage that is held back, now and then.
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
-    first time on, and again whenever there are better weights. work: keeps what is needed to go on after a stop.
+    first time on, and again whenever there are better weights. work: gets a picture of the footage, and keeps what the
+    paper's network needs to go on after a stop.
     recipe: of the paper's network, None for the landmarks. start, minutes, workers: of the paper's network: weights to
     begin with, how long to train, and processes that draw samples. progress: called with (what is being done, done, in
     all) before the training; tick: with the share that is done, at every step of it. What they raise passes, and `out`
@@ -93,7 +94,6 @@ def _train_person(
     """`train_person`, within its settings."""
     enrolment = enrol(clips, lambda done, most: progress("reading", done, most))
     work.mkdir(parents=True, exist_ok=True)
-    _same_footage(work / "enrolment.json", enrolment)
     write_png(work / "enrolment.png", enrolment_sheet(enrolment))
     yield enrolment
     about = {"trained": date.today().isoformat(), "footage": enrolment.digest, "frames": str(enrolment.frames)}
@@ -106,6 +106,7 @@ def _train_person(
         write_personal(out, PersonalModel(network, replace(reference, landmarker=landmarker), identity, about))
         yield learnt
         return
+    _same_footage(work / "enrolment.json", enrolment)
     about |= {"recipe": json.dumps(asdict(recipe))}
 
     def keep(net: Network, found: dict[str, str]) -> None:

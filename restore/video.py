@@ -138,7 +138,10 @@ def deocclude_video(
     if everyone:
         _check_everyone(filler, mask, tracking)
     pictures = [pictures_for(filler, one) for one in people]
-    wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures[0])
+    if filler.needs_alignment:
+        wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures[0])
+    else:
+        wanted = _WantedEyes(None, filler.name)  # which draws eyes of its own
     how = f"method: {filler.name}; eyes: {wanted.origin}"
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal ({how})."}
     status: list[int] = []

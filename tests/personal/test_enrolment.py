@@ -115,5 +115,6 @@ def test_the_command_writes_a_model_that_says_what_it_is(
     assert (tmp_path / "me_training" / "enrolment.png").is_file()
     other = write_clip(tmp_path / "other.mp4", np.concatenate([talking_head, talking_head]))
     arguments[2] = str(other)
-    assert main(arguments) == 1
-    assert "training on other footage" in capsys.readouterr().err
+    assert main(arguments) == int(recipe != "fast")  # of which nothing is left that could be gone on with
+    if recipe != "fast":
+        assert "training on other footage" in capsys.readouterr().err
