@@ -37,13 +37,16 @@ def split(clips: Sequence[Clip], out: Path) -> tuple[list[Clip], list[Outcome]]:
 
 def done(work: Work, clip: Clip, out: Path, attempt: int = 1) -> Outcome:
     """Do one clip. What is wrong with it stops no other; want of memory does."""
-    from torch.cuda import OutOfMemoryError
+    import torch
+
+    # As models.device.OutOfMemory, which a room below cannot import.
+    out_of_memory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 
     started, error, remark = time.monotonic(), "", ""
     target = result_of(clip, out)
     try:
         remark = work(clip.source, target)
-    except (MemoryError, OutOfMemoryError):
+    except (MemoryError, out_of_memory):
         raise
     except InputError as problem:
         error = str(problem)

@@ -126,6 +126,11 @@ def clips_of(source: Path, out: Path) -> list[tuple[Clip, dict[str, str]]]:
         raise InputError(
             f"Two rows of {source} have the name {twice!r}: give each result a name of its own in a column {NAMES!r}."
         )
+    folders = {parent.as_posix() for name in names for parent in PurePath(name).parents}
+    if inside := next((name for name in names if name in folders), None):
+        raise InputError(
+            f"In {source} {inside!r} is the name of a result and of a folder of results: change one of them."
+        )
     return clips
 
 

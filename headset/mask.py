@@ -15,6 +15,7 @@ from ..tracking.track import USUAL_RATE, DevicePatch, FrameStatus, TrackedFace
 from .evidence import AVERAGED, CELL, Appearance, ColourModel, DeviceEvidence, chain, colour_bins, head_lattice
 from .fit import SilhouetteFit, silhouette
 from .guided_filter import apply_coefficients, guided_coefficients
+from .hand import SKIN_POINTS
 from .models import preset as headset_preset
 
 GENEROUS = 0.3  # centimetres beyond the edge: a hole that is too small leaves a rim of plastic
@@ -29,7 +30,6 @@ FLAT = 3e-4  # variance of colour, on [0, 1], below which there is no edge
 LARGE = 0.05  # of the largest piece of the mask; smaller pieces are specks
 
 # A hand before the device looks otherwise than the device did there, is of the face's colour, and comes from outside.
-SKIN_POINTS = (50, 280, 205, 425, 199, 200)  # cheeks and chin
 OTHERWISE = 0.1  # of a channel, on [0, 1]
 SKIN_HUE = 0.04  # of a channel's share in the three
 SKIN_LIGHT = (0.4, 1.6)  # brightness by that of the face

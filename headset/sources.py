@@ -98,7 +98,8 @@ class DetectedHeadset:
         # Whoever wears the headset is meant, unless the user says who.
         covered = replace(wearer, detector="covered", wearing=wearer.face == 0 and wearer.box is None)
         calibration: PersonalCalibration | None = None
-        known = reference if reference is not None and reference.landmarker is not None else None
+        knows = detector is None and reference is not None and reference.landmarker is not None
+        known = reference if knows else None
         with closing(
             follow(((frame, None) for frame in frames), covered, reference=known, detector=detector)
         ) as followed:
@@ -106,7 +107,7 @@ class DetectedHeadset:
             for frame, mask, face, front in self.mask(looked, wearer.fps, required=wearer.required):
                 if not mask.any():  # an uncovered face is another thing to the landmarker
                     calibration = None
-                elif reference is not None and known is None:
+                elif reference is not None and not knows:
                     calibration = calibration or PersonalCalibration(reference, fps=wearer.fps)
                     face = calibration.push(frame, face, mask)
                 yield Covered(frame, mask, face.covered_by(mask), front)

@@ -31,7 +31,7 @@ def cover_everyone(
     """The frames of one clip in order. frames: (H, W, 3) uint8. wearer: how they are followed. references: one for each
     of those who wear a headset, by their number, see `numbered`; who never comes has an empty mask.
     """
-    wearer = replace(wearer, required=False)
+    wearer = replace(wearer, face=0, box=None, required=False)
     with ExitStack() as stack:
         seen, *copies = copied(frames, 1 + len(references))
         people = stack.enter_context(closing(numbered(seen, wearer.fps)))

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 
+VARIANT = "paper"  # what the header of a file calls it
 CODE = 99  # numbers that the encoder leaves of a face
 SIDE = 256  # pixels
 MEAN = (0.518, 0.418, 0.361)  # colour of the mean face, which the networks see as 0
 FUSED = 64  # channels, and pixels of a side, of the features that attention mixes
 # Channels of the three inner layers of the attention module, in units of FUSED. Inside, the paper spends four fifths of
 # all calculations of the network.
-VARIANT = "paper"  # what the header of a file calls it
 ATTENTIONS = {"none": (), "slim": (2, 2, 2), "paper": (4, 4, 8)}
 
 

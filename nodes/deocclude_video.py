@@ -224,6 +224,10 @@ class DeoccludeVideo(io.ComfyNode):
             others = [one for one in (reference_2, reference_3) if one is not None]
             if others and reference is None:
                 raise InputError("References of further people are connected, but not reference, the leftmost one's.")
+            if reference_3 is not None and reference_2 is None:
+                raise InputError("reference_3 is connected, but not reference_2: people count from left to right.")
+            if others and (face or face_box):
+                raise InputError("References of several people mean everyone: leave face at 0 and the head box empty.")
             taken: list[int] = []
             if reference is None and needs_reference(method) and mask_source == DETECTED:
                 reference, taken = own_reference(source, stereo=stereo, progress=progress_bar())

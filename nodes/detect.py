@@ -132,11 +132,11 @@ class DetectFaceLandmarks(io.ComfyNode):
         personal_model: str = NOBODY,
     ) -> io.NodeOutput:
         from ..restore.engine import fitting_masks
-        from ..restore.personal import read_personal
+        from ..restore.personal import read_reference
         from ..tracking.preview import draw_face
 
         if personal_model != NOBODY:
-            reference = read_personal(own_file(personal_model)).reference
+            reference = read_reference(own_file(personal_model))
         masks = None if mask is None else fitting_masks(image, mask.cpu()).numpy()
         track = track_clip(
             counted(pictures(image), len(image)),

@@ -97,6 +97,7 @@ class EVIHRnetInpaint(io.ComfyNode):
             landmarks,
             wanted_eyes(image, face_track, tracking, eyes, fps),
             method="evi-hrnet",
+            fps=fps,
             weights=None if weights == EVI_WEIGHTS else own_file(weights),
             precision=precision,
         )

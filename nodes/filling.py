@@ -19,7 +19,7 @@ from ..restore.engine import EYES
 from ..restore.filler import Filler
 from ..restore.registry import make_filler
 from ..tracking.reference import Reference
-from ..tracking.track import FaceTrack
+from ..tracking.track import USUAL_RATE, FaceTrack
 from .frames import pictures
 from .networks import managed
 from .progress import progress_bar
@@ -57,10 +57,11 @@ def filled(
     eyes: EyeTracking | None = None,
     *,
     method: str,
+    fps: float = USUAL_RATE,
     **options: Any,
 ) -> io.NodeOutput:
     """A filling node's work: IMAGE, MASK, FACE_TRACK and HMD_REFERENCE to IMAGE. eyes: how they are wanted in each
-    frame. options: as of `managed_filler`."""
+    frame. fps: frames a second. options: as of `managed_filler`."""
     from ..restore.engine import deocclude_clip
 
     progress = progress_bar()
@@ -72,6 +73,7 @@ def filled(
         method=managed_filler(method, reference, **options),
         landmarks=landmarks,
         device=model_management.get_torch_device(),
+        fps=fps,
         tracking=eyes,
         progress=progress,
     )
@@ -92,5 +94,5 @@ def wanted_eyes(
     for t, frame in enumerate(pictures(image)):
         watch.look(times[t], frame, face_track[t])
     rows, said = brought_in_time(tracking, times, {}, fps, watch.seen())
-    log.info("%s", said)
+    log.warning("%s", said)
     return rows

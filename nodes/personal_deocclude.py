@@ -114,6 +114,7 @@ class PersonalDeocclude(io.ComfyNode):
             landmarks,
             wanted_eyes(image, face_track, tracking, eyes, fps),
             method="personal",
+            fps=fps,
             personal=_chosen(model, trained_model),
             precision=precision,
             anyone=anyone,

@@ -63,4 +63,4 @@ class WarpReference(io.ComfyNode):
         fps: float = 25.0,
     ) -> io.NodeOutput:
         wanted = wanted_eyes(image, face_track, tracking, eyes, fps)
-        return filled(image, mask, face_track, reference, landmarks, wanted, method="warp")
+        return filled(image, mask, face_track, reference, landmarks, wanted, method="warp", fps=fps)

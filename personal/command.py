@@ -57,18 +57,22 @@ def _train(args: argparse.Namespace) -> int:
 
     if args.minutes is not None and args.minutes <= 0:
         raise InputError(f"Expected a time in minutes over 0, got {args.minutes}.")
+    recipe = recipe_named(args.recipe)
+    if recipe is None and (args.minutes is not None or args.start is not None):
+        raise InputError("--minutes and --start are for the paper's network: leave them out, or add --recipe paper.")
     work = args.work or args.out.with_name(f"{args.out.stem}_training")
     bars: dict[str, tqdm] = {}
 
     def progress(what: str, done: int, most: int) -> None:
-        bar = bars.setdefault(what, tqdm(total=most, desc=what, unit="piece"))
-        bar.update(done - bar.n)
+        if what not in bars:
+            bars[what] = tqdm(total=most, desc=what, unit="piece")
+        bars[what].update(done - bars[what].n)
 
     run = train_person(
         args.clips,
         args.out,
         work,
-        recipe_named(args.recipe),
+        recipe,
         device_of(args),
         start=args.start,
         minutes=args.minutes,

@@ -5,7 +5,6 @@ drawn headsets it learns where they have it. Only the layers that pose and shape
 stays, so its answers are calculated once, and a minute on a CPU is enough.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +12,19 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..errors import InputError
+from ..learning.pace import pace
 from ..learning.photometry import degrade
 from ..learning.scenes import RUN, Drawn
 from ..models import covered_landmarks
 from ..models.covered_landmarks import CoveredLandmarkNet, Seen
 from .enrolment import Piece
-from .footage import behind_headsets
+from .footage import behind_headsets, found_together
 from .landmarks_sheet import landmarks_sheet
 
 HELD_OUT = 0.12  # share of the pieces, the last ones, by which it is measured
 LEARNT_FROM, MEASURED_ON = 600, 80  # samples of RUN frames
+LEARNING = 120  # of progress
 DEGRADED = 0.7  # share of frames that another camera takes, in another light
 EPOCHS, BATCH = 6, 48
 RATE, WARM_UP, DECAY = 3e-4, 20, 1e-2  # the highest, steps until it is reached, and the decay of weights
@@ -65,16 +67,28 @@ def learn_landmarks(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> PersonalLandmarks:
-    """Learn a person's landmarks from their footage. progress: called with (samples drawn, in all), at the end with
-    (all, all); what it raises passes."""
-    first_held = max(len(pieces) - max(round(HELD_OUT * len(pieces)), 1), 1)
+    """Learn a person's landmarks from their footage. progress: called with (done, in all); what it raises passes.
+
+    Raises InputError for footage of which nothing could be held out: fewer than two pieces show the face in RUN frames
+    that follow each other.
+    """
+    pieces = [piece for piece in pieces if found_together(piece)]
+    if len(pieces) < 2:
+        raise InputError(
+            "Expected two seconds or more in each of which the face is found, got fewer: use longer footage, in which "
+            "the face stays in sight."
+        )
+    first_held = len(pieces) - max(round(HELD_OUT * len(pieces)), 1)
     net = covered_landmarks.load().to(device)
-    whole = LEARNT_FROM + MEASURED_ON
+    # Learning is counted as so many samples more, which take about as long.
+    whole = LEARNT_FROM + MEASURED_ON + LEARNING
     learning = _samples(net, pieces[:first_held], LEARNT_FROM, seed, lambda done: progress(done, whole))
-    measured, counted = pieces[first_held:] or pieces, lambda done: progress(LEARNT_FROM + done, whole)
-    held_out = _samples(net, measured, MEASURED_ON, seed + 1, counted, vary=False)
+    drawn = LEARNT_FROM + MEASURED_ON
+    held_out = _samples(
+        net, pieces[first_held:], MEASURED_ON, seed + 1, lambda done: progress(LEARNT_FROM + done, whole), vary=False
+    )
     before = _placed(net, held_out)
-    _learn(net, learning, seed)
+    _learn(net, learning, seed, lambda share: progress(drawn + round(share * LEARNING), whole))
     after = _placed(net, held_out)
     shown = np.linspace(0, len(held_out.crops) - 1, min(SHOWN, len(held_out.crops))).round().astype(int)
     pictures = (points[shown * RUN].cpu().numpy() for points in (held_out.points, before, after))
@@ -115,14 +129,15 @@ def _in_crops(drawn: Drawn) -> np.ndarray:
     return drawn.points @ back[:, :3, :3].transpose(0, 2, 1) + back[:, None, :3, 3]
 
 
-def _learn(net: CoveredLandmarkNet, samples: _Samples, seed: int) -> None:
+def _learn(net: CoveredLandmarkNet, samples: _Samples, seed: int, progress: Callable[[float], None]) -> None:
+    """progress: called with the share that is done."""
     net.requires_grad_(False)
     learns = list(net.shaping().requires_grad_(True).parameters())
     optimiser = torch.optim.AdamW(learns, RATE, betas=(0.9, 0.99), weight_decay=DECAY)
     count, chance = len(samples.points), torch.Generator().manual_seed(seed)
     steps = EPOCHS * count // BATCH
     for step in range(steps):
-        rate = RATE * min((step + 1) / WARM_UP, 1) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        rate = RATE * pace(step, step / steps, WARM_UP)
         for group in optimiser.param_groups:
             group["lr"] = rate
         seen, truth = samples.of(torch.randint(count, (BATCH,), generator=chance).to(samples.points.device))
@@ -132,6 +147,7 @@ def _learn(net: CoveredLandmarkNet, samples: _Samples, seed: int) -> None:
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
+        progress((step + 1) / steps)
 
 
 def _loss(points: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What the training of a personal model has reached, whatever the variant."""
+"""What the training of the variant "paper" has reached."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

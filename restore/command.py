@@ -148,7 +148,7 @@ def _deocclude(args: argparse.Namespace) -> int:
 
     restoring = Restoring(args)
     if args.video.is_dir():
-        return _deocclude_folder(args)
+        return _deocclude_folder(args, restoring)
     if args.ray is not None:
         raise InputError(f"--ray is for a folder of clips, but {args.video} is none.")
     with tqdm(unit="frame") as bar:
@@ -164,7 +164,7 @@ def _deocclude(args: argparse.Namespace) -> int:
     return 0
 
 
-def _deocclude_folder(args: argparse.Namespace) -> int:
+def _deocclude_folder(args: argparse.Namespace, restoring: "Restoring") -> int:
     """Every clip of a folder that has no result yet."""
     from tqdm import tqdm
 
@@ -179,10 +179,10 @@ def _deocclude_folder(args: argparse.Namespace) -> int:
         raise InputError("--tracking is of one clip: give a file, not a folder.")
     if args.out.is_file():
         raise InputError(f"Expected a folder as --out for a folder of clips, got the file {args.out}.")
-    Restoring(args).check()  # what is wrong with the arguments is wrong with every clip
+    restoring.check()  # what is wrong with the arguments is wrong with every clip
     clips = clips_in(args.video, args.out)
     if args.ray is None:
-        outcomes = one_by_one(Restoring(args), clips, args.out)
+        outcomes = one_by_one(restoring, clips, args.out)
     else:
         folder, out = args.video.resolve(), args.out.resolve()
         clips = [replace(clip, source=folder / clip.source.relative_to(args.video)) for clip in clips]

@@ -260,6 +260,7 @@ def deocclude_clip(
     method: str | Filler = "warp",
     landmarks: str = "visible",
     device: torch.device | None = None,
+    fps: float = USUAL_RATE,
     tracking: EyeTracking | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
@@ -268,7 +269,7 @@ def deocclude_clip(
     frames: (T, H, W, 3) float32 in [0, 1]. masks: (T, H, W), or (1, H, W) for all frames, over 0.5 = hole. method: a
     name out of restore.registry, or a filler. landmarks: "visible" re-poses the points under the mask from those in
     sight; "oracle" takes the track's points under the mask for true, which they are only when the face was detected
-    without the headset. device, tracking: see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
+    without the headset. device, fps, tracking: see Deoccluder. Returns (T, H, W, 3) float32; pixels outside the
     hole and its feather are bit for bit those of `frames`. Raises InputError when sizes or lengths do not fit, or the
     mask is empty or covers everything.
     """
@@ -276,7 +277,7 @@ def deocclude_clip(
     track.require_clip(len(frames), tuple(frames.shape[1:3]))
     check_landmarks(landmarks)
     filler = filler_of(method, reference)
-    engine = Deoccluder(filler, pictures_for(filler, reference), device, tracking=tracking)
+    engine = Deoccluder(filler, pictures_for(filler, reference), device, fps, tracking=tracking)
     out = torch.empty_like(frames)
     for start in range(0, len(frames), filler.window):
         stop = min(start + filler.window, len(frames))

@@ -85,28 +85,39 @@ def write_personal(path: Path, model: PersonalModel) -> None:
 
 def read_personal(path: Path) -> PersonalModel:
     """What `write_personal` wrote. Raises InputError when there is no such file, or it holds something else."""
+    about, tensors = _opened(path)
+    if about["variant"] == VARIANT:
+        network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
+        network.load_state_dict(_starting_with(NETWORK, tensors))
+    else:
+        network = load(resolve(EVI_WEIGHTS))
+    identity = tensors[IDENTITY].numpy() if IDENTITY in tensors else None
+    return PersonalModel(in_use(network), _reference(path, about, tensors), identity, about)
+
+
+def read_reference(path: Path) -> Reference:
+    """The person of a model alone: their pictures and their landmarker. Raises InputError as `read_personal`."""
+    return _reference(path, *_opened(path))
+
+
+def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     about, tensors = read_weights(path, "a personal model")
-    variant = about.get("variant")
-    if variant not in (ALIGNED, VARIANT):
+    if about.get("variant") not in (ALIGNED, VARIANT):
         raise InputError(f"Expected a personal model in {path}, got something else.")
     if POINTS not in tensors:
         raise InputError(
             f"{path} holds a network that is nobody's yet, without pictures of a person; "
             "train one with hmd-removal train personal."
         )
-    landmarker = None
-    if variant == VARIANT:
-        network = PersonalDeocclusion(PersonalConfig.from_metadata(about))
-        network.load_state_dict(_starting_with(NETWORK, tensors))
-    elif _starting_with(NETWORK, tensors):
+    if about["variant"] == ALIGNED and _starting_with(NETWORK, tensors):
         raise InputError(f"The personal model {path} is of an earlier version: train it anew, which takes a minute.")
-    else:
-        network = load(resolve(EVI_WEIGHTS))
-        landmarker = _landmarker(path, about, _starting_with(LANDMARKER, tensors))
+    return about, tensors
+
+
+def _reference(path: Path, about: dict[str, str], tensors: dict[str, torch.Tensor]) -> Reference:
     points = tensors[POINTS].numpy()
     reference = make_reference([tensors[f"{PICTURE}{i}"].numpy() for i in range(len(points))], points)
-    identity = tensors[IDENTITY].numpy() if IDENTITY in tensors else None
-    return PersonalModel(in_use(network), replace(reference, landmarker=landmarker), identity, about)
+    return replace(reference, landmarker=_landmarker(path, about, _starting_with(LANDMARKER, tensors)))
 
 
 def _starting_with(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -139,9 +139,9 @@ def deocclude_video(
         _check_everyone(filler, mask, tracking)
     pictures = [pictures_for(filler, one) for one in people]
     if filler.needs_alignment:
-        wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures[0])
+        wanted = _wanted_eyes(source, tracking, eyes, mask, wearer, stereo, pictures)
     else:
-        wanted = _WantedEyes(None, filler.name)  # which draws eyes of its own
+        wanted = _unmoved(filler, len(people), moved=tracking is not None or eyes != EYES[0])
     how = f"method: {filler.name}; eyes: {wanted.origin}"
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal ({how})."}
     status: list[int] = []
@@ -181,7 +181,13 @@ def deocclude_video(
         covered = None if covered_target is None else stack.enter_context(writer(covered_target))
 
         rate = float(info.fps)
-        engines = [[Deoccluder(filler, shown, device, rate, tracking=wanted.rows) for shown in pictures] for _ in views]
+        engines = [
+            [
+                Deoccluder(filler, shown, device, rate, tracking=rows)
+                for shown, rows in zip(pictures, wanted.rows, strict=True)
+            ]
+            for _ in views
+        ]
         wearers = [_in_view(wearer, view, info) for view in views]
 
         def covers(frames: Iterator[Frame]) -> Iterator[tuple[Everyone, ...]]:
@@ -265,10 +271,10 @@ def _remarks_on_everyone(filled: np.ndarray, others: np.ndarray) -> list[str]:
 
 @dataclass(frozen=True)
 class _WantedEyes:
-    """rows: how the eyes are wanted in each frame, None where they stay as they are. origin: what says so. remarks:
-    what a user should know of it."""
+    """rows: for each person how the eyes are wanted in each frame, None where they stay as they are. origin: what says
+    so. remarks: what a user should know of it."""
 
-    rows: EyeTracking | None
+    rows: tuple[EyeTracking | None, ...]
     origin: str
     remarks: tuple[str, ...] = ()
 
@@ -280,22 +286,28 @@ def _wanted_eyes(
     mask: MaskSource,
     wearer: Wearer,
     stereo: str,
-    pictures: Reference | None,
+    pictures: Sequence[Reference | None],
 ) -> _WantedEyes:
     """By the tracking data, else as `eyes` says. Where nothing but the mouth tells the data's time, the video is gone
     through once before."""
     check_eyes(eyes)
     if tracking is None and eyes == EYES[0]:
-        return _WantedEyes(None, EYES[0])
+        return _WantedEyes((None,) * len(pictures), EYES[0])
     with VideoReader(source) as reader:
         times, fps = reader.times, float(reader.info.fps)
         if tracking is None:
-            return _WantedEyes(natural(times), eyes)
+            return _WantedEyes(tuple(natural(times, seed=number) for number in range(len(pictures))), eyes)
         seen = None
         if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
-            seen = _seen_face(reader, mask, wearer, stereo, pictures)
+            seen = _seen_face(reader, mask, wearer, stereo, pictures[0])
         rows, said = brought_in_time(tracking, times, reader.tags, fps, seen)
-    return _WantedEyes(rows, "tracking", (said,))
+    return _WantedEyes((rows,), "tracking", (said,))
+
+
+def _unmoved(filler: Filler, people: int, *, moved: bool) -> _WantedEyes:
+    """Of a method that shows no picture of the person. moved: whether eyes were to be moved."""
+    remark = f"The method {filler.name!r} draws eyes of its own, which are not moved."
+    return _WantedEyes((None,) * people, filler.name, (remark,) if moved else ())
 
 
 def _seen_face(
@@ -308,7 +320,8 @@ def _seen_face(
     source = mask.fit(times, size, [view.take])[0] if isinstance(mask, GivenMask) else mask
     watch = FaceWatch()
     frames = (view.take(frame.pixels) for frame in reader.frames(length=round(WATCHED * info.fps)))
-    with closing(source.cover(frames, _in_view(wearer, view, info), pictures)) as covers:
+    somebody = replace(_in_view(wearer, view, info), required=False)  # they may come later
+    with closing(source.cover(frames, somebody, pictures)) as covers:
         for time, cover in zip(times, covers, strict=False):
             watch.look(time, cover.pixels, cover.face)
     return watch.seen()

@@ -34,13 +34,13 @@ def test_a_folder_of_clips(
     out = folder.with_name("out")
     workflow = EXAMPLES / "api" / "video_to_video.json"
     command = ["queue", str(workflow), str(folder), "--out", str(out), "--server", server.url]
-    settings = ["--set", f"2.image={inputs['reference.png']}", "--set", "5.quality=small"]
+    settings = ["--set", f"2.image={inputs['reference.png']}", "--set", "4.quality=small"]
     assert main([*command, *settings]) == 1
     assert probe(out / "a.mp4").frame_count == probe(out / "day 2" / "b.mp4").frame_count == FRAMES
     assert not (out / "empty.mp4").exists()
     a, b, empty = json.loads(out.with_name("out.json").read_text())["clips"]
     assert (a["attempts"], b["attempts"], empty["attempts"]) == (1, 1, 1) and a["seconds"] > 0
-    assert empty["error"].startswith("node 5 (HMD_DeoccludeVideo) failed: No face was found")
+    assert empty["error"].startswith("node 4 (HMD_DeoccludeVideo) failed: No face was found")
 
     # A second call leaves what is there, and tries again what failed.
     before = (out / "a.mp4").stat().st_mtime_ns
@@ -78,5 +78,5 @@ def test_the_script_of_the_docs_does_what_it_says(
     exec(compile(script, "batch.md", "exec"), {})  # noqa: S102, it is our own
     shown = capsys.readouterr().out
     (result,) = tmp_path.glob("*.mp4")
-    assert str(result) in shown and "node 5: " in shown
+    assert str(result) in shown and "node 4: " in shown
     assert probe(result).frame_count == probe(inputs["headset.mp4"]).frame_count
