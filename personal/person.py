@@ -55,7 +55,8 @@ def train_person(
     part of the footage that is held back, now and then.
 
     clips: of one person without a headset. out: where the file of the model is written, complete and usable from the
-    first time on, and again whenever there are better weights. work: gets a picture of the footage, and keeps what the
+    first time on, and again whenever there are better weights. work: gets pictures of the footage and of the
+    landmarks, and keeps what the
     paper's network needs to go on after a stop.
     recipe: of the paper's network, None for the landmarks. start, minutes, workers: of the paper's network: weights to
     begin with, how long to train, and processes that draw samples. progress: called with (what is being done, done, in
@@ -100,6 +101,7 @@ def _train_person(
     reference, identity = enrolment.reference, enrolment.identity
     if recipe is None:
         learnt = learn_landmarks(enrolment.pieces, device, progress=lambda done, most: tick(done / most))
+        write_png(work / "landmarks.png", learnt.sheet)
         landmarker = learnt.net.cpu() if learnt.own < learnt.everybodys else None
         about |= {"landmarks": f"{learnt.own:.2f}", "landmarks_of_everybody": f"{learnt.everybodys:.2f}"}
         network = load(weights.resolve(EVI_WEIGHTS))
