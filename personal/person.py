@@ -59,7 +59,8 @@ def train_person(
     and keeps what the paper's network needs to go on after a stop. recipe: of the paper's network, None for the
     landmarks. start, minutes, workers: of the paper's network: weights to begin with, how long to train, and processes
     that draw samples. progress: called with (what is being done, done, in all) before the training; tick: with the
-    share that is done, at every step of it. What they raise passes, and `out` stays. Raises InputError for footage that will not do, or a `work` of other footage.
+    share that is done, at every step of it. What they raise passes, and `out` stays. Raises InputError for footage that
+    will not do, or a `work` of other footage.
     """
     with _calculating_settings():
         yield from _train_person(clips, out, work, recipe, device, start, minutes, workers, progress, tick)
