@@ -78,7 +78,13 @@ def test_the_folder_in_which_one_is(
 def test_ctrl_c_cancels_what_runs_and_says_so(server: FakeComfyUI, workflow: Path, clips: Path) -> None:
     server.seconds = 60
     command = ["queue", str(workflow), str(clips), "--server", server.url, "--header", "Authorization: Bearer s3cret"]
-    process = subprocess.Popen([sys.executable, "-m", "hmd_removal.cli", *command], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hmd_removal.cli", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a shell has made them ignore it, and what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not server.started and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
