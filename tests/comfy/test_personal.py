@@ -65,7 +65,7 @@ def test_a_model_is_trained_used_at_once_and_offered_later(
 def test_a_cancelled_training_leaves_what_it_has_and_goes_on_from_there(
     comfy: Callable, upload: Upload, inputs: dict[str, Path], folder: Path, server: ComfyServer
 ) -> None:
-    graph = with_value(example("train_personal_model"), TRAIN, name="quitter", minutes=60.0)
+    graph = with_value(example("train_personal_model"), TRAIN, name="quitter", minutes=60.0, recipe="paper")
 
     async def cancelled(client: ComfyClient) -> Event:
         prompt_id = await client.queue(await upload(client, graph, inputs))
