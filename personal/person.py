@@ -101,7 +101,7 @@ def _train_person(
     if recipe is None:
         learnt = learn_landmarks(enrolment.pieces, device, progress=lambda done, most: tick(done / most))
         write_png(work / "landmarks.png", learnt.sheet)
-        landmarker = learnt.net.cpu() if learnt.own < learnt.everybodys else None
+        landmarker = learnt.net.cpu() if learnt.worthwhile else None
         about |= {"landmarks": f"{learnt.own:.2f}", "landmarks_of_everybody": f"{learnt.everybodys:.2f}"}
         network = load(weights.resolve(EVI_WEIGHTS))
         write_personal(out, PersonalModel(network, replace(reference, landmarker=landmarker), identity, about))
@@ -139,8 +139,8 @@ def described(enrolment: Enrolment, last: PersonalLandmarks | Reached, out: Path
             f"{last.own:.1f} % of the distance of the eyes, those of the landmarker for everybody by "
             f"{last.everybodys:.1f} %."
         ]
-        if last.own >= last.everybodys:
-            lines += ["Learning brought nothing; the model shows the person's pictures alone."]
+        if not last.worthwhile:
+            lines += ["That is too little to be used; the model has the person's pictures alone."]
     else:
         model, warp = last.best["hole_psnr"], last.scores["warp_hole_psnr"]
         lines += [
