@@ -33,7 +33,7 @@ LEFT_OUT = 0.1  # share of features at a time: there are more of them than sampl
 SMOOTH = 0.02  # eye distances within which the loss is quadratic: finer is the labels' own noise
 SHOWN = 6  # samples on the sheet
 # Share of the error that may be left. Of five people two were below it, and gained on footage of another time; three
-# were above, and lost there as much as they gained: their heads had hardly turned, or they had 12 seconds.
+# were above, and lost there: their heads had hardly turned, or they had 12 seconds.
 WORTHWHILE = 0.8
 DRAFTS, DEPTH = 0.4, 0.3  # weights of the points before each refinement, and of how far away a point is
 
