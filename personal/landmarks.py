@@ -24,7 +24,7 @@ from .landmarks_sheet import landmarks_sheet
 
 HELD_OUT = 0.12  # share of the pieces, the last ones, by which it is measured
 LEARNT_FROM, MEASURED_ON = 600, 80  # samples of RUN frames
-LEARNING = 120  # of progress
+LEARNING = 120  # samples that take about as long as learning: a share of the progress
 DEGRADED = 0.7  # share of frames that another camera takes, in another light
 EPOCHS, BATCH = 6, 48
 RATE, WARM_UP, DECAY = 3e-4, 20, 1e-2  # the highest, steps until it is reached, and the decay of weights
@@ -83,12 +83,11 @@ def learn_landmarks(
     pieces = [piece for piece in pieces if found_together(piece)]
     if len(pieces) < 2:
         raise InputError(
-            "Expected two seconds or more in each of which the face is found, got fewer: use longer footage, in which "
-            "the face stays in sight."
+            f"Expected two pieces of footage or more, of up to two seconds, that show the face, got {len(pieces)}: "
+            "use longer footage, in which the face stays in sight."
         )
     first_held = len(pieces) - max(round(HELD_OUT * len(pieces)), 1)
     net = covered_landmarks.load().to(device)
-    # Learning is counted as so many samples more, which take about as long.
     whole = LEARNT_FROM + MEASURED_ON + LEARNING
     learning = _samples(net, pieces[:first_held], LEARNT_FROM, seed, lambda done: progress(done, whole))
     drawn = LEARNT_FROM + MEASURED_ON

@@ -119,14 +119,14 @@ All frames are held in memory. For more than a minute of video use *video_to_vid
 
 1. Upload a minute or two of the person **without** the headset: alone, in good light, talking, blinking, looking
 slowly to both sides, up and down.
-2. Run. The model is usable after the first minute; cancel when you like, the best so far stays.
+2. Run. It takes a minute or two.
 
 It is written into ComfyUI's folder models/hmd_removal/personal, as me.safetensors, and serves for every later video of
-that person: see *use_personal_model*. When it has ended, *Train Personal* says how the model compares with the warped
-reference on footage that was held back, and what is missing in the video. The pictures show, of such footage: with a
-headset on, the warped reference, the model, what the model alone makes of the whole face, and the truth.
+that person: see *use_personal_model*. When it has ended, *Train Personal* says how near this person's features are
+found behind a headset on footage that was held back, and what is missing in the video. The pictures show such footage:
+eyes and brows as they are in white, as they would be placed for anybody in red, as for this person in green.
 
-45 minutes are for a computer without a GPU; with one, 5 will do.
+*minutes* are for the *recipe* paper alone, which draws the face anew and needs hours with a GPU.
 """,
         columns=[{"Load": [1]}, {"Train": [2]}, {"Look at it": [3, 4]}],
     ),
@@ -134,7 +134,8 @@ headset on, the warped reference, the model, what the model alone makes of the w
         note="""# Remove a headset from a person with a model
 
 1. Train the model once, with *train_personal_model*.
-2. Upload footage of the same person with the headset on, and choose the model's file in *Fill the mask*.
+2. Upload footage of the same person with the headset on, and choose the model's file in
+*Find the face behind the headset* and in *Fill the mask*.
 3. Run.
 
 The model brings its own pictures of the person. If light or hair have changed since, connect newer ones, from *Pick

@@ -40,9 +40,11 @@ class View:
         return cv2.resize(part, self.size(picture.shape[:2])[::-1], interpolation=how)
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the view of a frame of `size`."""
+        """(height, width) of the view of a frame of `size`. What is stretched becomes even: H.264 takes no other."""
         height, width = (len(range(*part.indices(length))) for part, length in zip(self.place, size, strict=True))
-        return (height, round(width * self.width)) if self.width > 1 else (round(height / self.width), width)
+        if self.width > 1:
+            return height, 2 * round(width * self.width / 2)
+        return (2 * round(height / self.width / 2) if self.width < 1 else height), width
 
     def box(
         self, box: tuple[float, float, float, float], size: tuple[int, int]

@@ -81,3 +81,10 @@ def test_bad_layouts() -> None:
         views_of("anaglyph", (144, 176))
     with pytest.raises(InputError, match="177 x 144 pixels cannot be halved"):
         views_of(SIDE_BY_SIDE, (144, 177))
+
+
+def test_what_is_stretched_can_be_encoded() -> None:
+    """H.264 refuses odd sizes: 176 pixels of CIF, 128 : 117, would become 193."""
+    assert View(width=128 / 117).size((144, 176)) == (144, 192)
+    assert View(width=117 / 128).size((145, 176)) == (158, 176)
+    assert View().size((145, 175)) == (145, 175)
