@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hmd_removal.errors import InputError
-from hmd_removal.video.views import FLAT, HALF, SIDE_BY_SIDE, STEREO, TOP_BOTTOM, stereo_layout, views_of
+from hmd_removal.video.views import FLAT, HALF, SIDE_BY_SIDE, STEREO, TOP_BOTTOM, View, stereo_layout, views_of
 
 
 @pytest.fixture(scope="module")
