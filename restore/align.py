@@ -1,9 +1,10 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+import cv2
 import numpy as np
 import torch
 
@@ -31,6 +32,7 @@ from .rim import RING, Evidence, matching_tint, registered
 AROUND = 46.0  # centimetres of a picture that are kept: what the mesh and its rings show of it in a crop
 CENTRE = (0.0, -1.0, 0.0)  # face coordinates, centimetres: its middle
 SMALL = 192
+DEVICE_EDGE = 0.7  # centimetres around a headset in a picture: what is known of its edge, and its shadow
 SHARP = 2  # pictures that are kept at full size: the one that is shown, and the one before
 WHITE_SEEN = 20.0  # pixels a centimetre of the picture that it is spread from, two a cell
 GLINT = 1.1  # light of the white's highlights by the usual one
@@ -48,7 +50,8 @@ class ShownEye:
 
 class ReferenceBank:
     """The N pictures of a Reference. small: (N, 3, SMALL, SMALL) in [0, 1]. places: (N, M, 2), where the points of the
-    extended mesh lie in each, in sides of the picture."""
+    extended mesh lie in each, in sides of the picture. usable: (N, 1, SMALL, SMALL), 1 where it shows the person or
+    what is around them, 0 beyond the picture's edge and where a headset is, as on the forehead."""
 
     def __init__(self, reference: Reference, device: torch.device):
         self.reference, self.device = reference, device
@@ -62,12 +65,22 @@ class ReferenceBank:
         small = [crop.shrunk(image, SMALL) for crop, image in zip(self._crops, reference.images, strict=True)]
         self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
         self.places = torch.from_numpy(np.stack(places)).float().to(device)
+        usable = [_usable(reference, number, crop) for number, crop in enumerate(self._crops)]
+        self.usable = torch.from_numpy(np.stack(usable)).to(device)[:, None].float()
         self._sharp: dict[tuple[int, int], torch.Tensor] = {}
         self._white: dict[int, list[torch.Tensor]] = {}
         self._brows: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._crops)
+
+    def mapped(
+        self, numbers: Sequence[int], target: np.ndarray, region: torch.Tensor, of: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """restore.grid.mesh_maps of pictures of these numbers: places, and kinds, 0 also where they are not usable."""
+        places, kind = mesh_maps(self.places[numbers], target, region, of)
+        usable = sampled(self.usable[numbers], places.permute(0, 2, 3, 1)) > USABLE
+        return places, kind * usable
 
     def sharp(self, index: int, scale: float) -> torch.Tensor:
         """(1, 3, R, R) in [0, 1], a picture as fine as it is, or about as fine as is asked for: one that is finer would
@@ -116,6 +129,23 @@ class ReferenceBank:
         return membrane(colours, sure * (light <= GLINT * usual))  # highlights are not spread
 
 
+def _usable(reference: Reference, number: int, crop: Crop) -> np.ndarray:
+    """(SMALL, SMALL) uint8 of one picture, see ReferenceBank."""
+    height, width = reference.images[number].shape[:2]
+    cell = crop.side / SMALL
+    corner = np.array([crop.x, crop.y]) - crop.side / 2
+    x, y = (start + (np.arange(SMALL) + 0.5) * cell for start in corner)
+    usable = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))
+    device = reference.devices.get(number)
+    if device is None:
+        return usable.astype(np.uint8)
+    matrix = device.matrix @ np.array([[cell, 0, corner[0]], [0, cell, corner[1]], [0, 0, 1]])
+    reach = 2 * round(DEVICE_EDGE / AROUND * SMALL) + 1
+    covered = replace(device, matrix=matrix).mask((SMALL, SMALL)).astype(np.uint8)
+    return usable & (cv2.dilate(covered, np.ones((reach, reach), np.uint8)) == 0)
+
+
+USABLE = 0.99  # of a place between cells, all of which are
 COMPARED = 24  # cells: how far around the hole pictures are compared
 DETAIL = 3.0  # cells: standard deviation of what is too coarse to count
 SEAM = 1  # cells next to the hole that are left out: the device's edge is blurred
@@ -186,7 +216,7 @@ class PictureChoice:
 
     def _look(self, frame: torch.Tensor, hole: torch.Tensor, looks: list[int], shapes: Shapes) -> None:
         near = grown(hole[None], COMPARED + SEAM).expand(len(looks), -1, -1, -1)
-        places, kind = mesh_maps(self._bank.places[looks], shapes(looks), near, range(len(looks)))
+        places, kind = self._bank.mapped(looks, shapes(looks), near, range(len(looks)))
         pictures = sampled(self._bank.small[looks], places.permute(0, 2, 3, 1))
         before = Evidence.joined([self._evidence[i] for i in looks])
         found, evidence = misfits(frame, hole, pictures, kind, before)
@@ -333,7 +363,7 @@ class ReferenceAligner:
         region = grown(holes, round((RING + BEYOND) * holes.shape[-1]))
         of = [t for t, pictures in enumerate(shown) for _ in pictures]
         numbers = [i for pictures in shown for i in pictures]
-        places, kind = mesh_maps(self._bank.places[numbers], np.stack(shapes), region, of)
+        places, kind = self._bank.mapped(numbers, np.stack(shapes), region, of)
         drawn = sampled(self._bank.small[numbers], places.permute(0, 2, 3, 1))
         first = [of.index(t) for t in range(len(shown))]
         tint = torch.zeros_like(drawn[first])

@@ -1,7 +1,7 @@
 """The uncovered person: choosing a few good frames of an enrolment clip, and holding them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .crop import Crop
 from .geometry import FACE_OVAL, canonical_points, eye_openness, head_pose, pose_angles
-from .track import FaceTrack, FrameStatus
+from .track import DevicePatch, FaceTrack, FrameStatus
 
 if TYPE_CHECKING:
     from ..models.covered_landmarks import CoveredLandmarkNet
@@ -19,12 +19,13 @@ OPEN_EYES = 0.15  # eye aspect ratio below which eyes count as shut
 YAW_BIN, PITCH_BIN = 15.0, 15.0  # degrees
 BARE = 0.02  # share of the crop around the head that a device may fill, as one on the forehead does, at half the score
 SHARPNESS_WIDTH = 160  # pixels: faces are compared at one size, or large ones would look blurred
+HEADSET, GLASSES = "a headset", "glasses"  # what a picture may show besides the bare face
 FEW = 0.2  # share of bare pictures below which what they show besides was missed, and all are used
 
 # Glasses: the bar over the bridge of the nose, where skin is smooth, and those at the temples are lines along x.
 NOSE_BRIDGE, CORNERS = 168, (33, 133, 263, 362)  # points of the face
 BAND, BAND_CELLS = 16.0, 160  # centimetres and pixels, a side, of the crop that is looked at
-GLASSES = 0.38  # evidence from which there are some; see docs/cases.md for how often that is right
+GLASSES_FROM = 0.38  # evidence from which there are some; see docs/cases.md for how often that is right
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Reference:
 
     images: N arrays (H, W, 3) uint8 RGB, each of its own size. points: (N, 478, 3) pixels. angles: (N, 3) yaw,
     pitch, roll in degrees. remarks: what a user should know of how they were chosen. landmarker: for covered faces, one
-    that has learnt this person's; None for the one that is for everybody, which is calibrated on the pictures.
+    that has learnt this person's; None for the one that is for everybody, which is calibrated on the pictures. devices:
+    by the number of a picture, where it shows a headset, as one pushed up on the forehead, which hides the person.
     """
 
     images: tuple[np.ndarray, ...]
@@ -41,6 +43,7 @@ class Reference:
     angles: np.ndarray
     remarks: tuple[str, ...] = ()
     landmarker: "CoveredLandmarkNet | None" = None
+    devices: Mapping[int, DevicePatch] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,6 +59,7 @@ class Reference:
             angles,
             (*self.remarks, *other.remarks),
             self.landmarker or other.landmarker,
+            {**self.devices, **{len(self) + number: device for number, device in other.devices.items()}},
         )
 
 
@@ -91,9 +95,9 @@ def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameSc
         bare = 0.5**filled
         score = 0.0 if shut or covered else sharp * lids * bare
         yaw, pitch = float(angles[t, 0]), float(angles[t, 1])
-        besides = ("a headset",) if filled > 1 else ()
+        besides = (HEADSET,) if filled > 1 else ()
         if score > 0 and wears_glasses(frame, track.points[t]):
-            besides = (*besides, "glasses")
+            besides = (*besides, GLASSES)
         scores.append(FrameScore(t, yaw, pitch, float(openness[t]), sharp, score, covered, besides))
     return scores
 
@@ -117,7 +121,7 @@ def wears_glasses(frame: np.ndarray, points: np.ndarray) -> bool:
         place = np.s_[middle - above : middle + below, middle + across - 6 : middle + across + 7]
         return float(np.ptp(down[place].mean(1))) / contrast
 
-    return bar(0, 16, 17) + 0.5 * min(bar(-62, 14, 10), bar(62, 14, 10)) > GLASSES
+    return bar(0, 16, 17) + 0.5 * min(bar(-62, 14, 10), bar(62, 14, 10)) > GLASSES_FROM
 
 
 def pick_frames(scores: Sequence[FrameScore], count: int) -> list[int]:
@@ -172,15 +176,21 @@ def pick_reference(
             "The reference needs a picture of the uncovered face, but no face was found in it; use another photo."
         )
     reference = make_reference([frames[t] for t in chosen], track.points[chosen])
-    return replace(reference, remarks=_remarks(scores, chosen)), scores, chosen
+    devices = {
+        number: track.devices[t] for number, t in enumerate(chosen) if HEADSET in scores[t].besides and track.devices[t]
+    }
+    return replace(reference, remarks=_remarks(scores, chosen), devices=devices), scores, chosen
 
 
 def _remarks(scores: Sequence[FrameScore], chosen: Sequence[int]) -> tuple[str, ...]:
     """What to say of the chosen frames."""
-    besides = sorted({thing for t in chosen for thing in scores[t].besides})
-    if not besides:
-        return ()
-    return (f"The reference shows {' and '.join(besides)}, which may show in the result: a picture without is better.",)
+    besides = {thing for t in chosen for thing in scores[t].besides}
+    what = {HEADSET: "and what is behind it is made up", GLASSES: "which may show in the result"}
+    return tuple(
+        f"The reference shows {thing}, {consequence}: a picture without is better."
+        for thing, consequence in what.items()
+        if thing in besides
+    )
 
 
 def make_reference(images: Sequence[np.ndarray], points: np.ndarray) -> Reference:

@@ -11,7 +11,7 @@ from ...learning.scenes import SIDE
 from ...models.aligned_generator import AlignedGenerator
 from ...models.covered_landmarks import INPUT_SIDE, CoveredLandmarkNet
 from ...models.device import mixed_precision
-from ...restore.align import BEYOND, SMALL, Aligned
+from ...restore.align import BEYOND, SMALL, USABLE, Aligned
 from ...restore.filler import Filling
 from ...restore.grid import GRID, cells, grown, mesh_maps, sampled
 from ...restore.network_inputs import generated, generator_inputs
@@ -19,12 +19,14 @@ from ...restore.paste import composed
 from ...restore.rim import RING
 from ...restore.warp import Fitted, fitted
 from ...tracking.geometry import mirrored_points
+from ...tracking.reference import CORNERS, NOSE_BRIDGE
 from .calibrating import calibrated
 from .posing import completed, extended
 
 ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
 MIRRORED = 0.5  # share of samples that are mirrored
 SAME_LIGHT = 0.7  # share of samples with a reference of the same day in which the light is the same too
+CUT, DEVICE = 0.12, 0.12  # shares of references that end above the brows, and with a headset on the forehead
 GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
 
 
@@ -76,12 +78,25 @@ class Pictures:
         self._row = {i: k for k, i in enumerate(index)}
         self.images = torch.stack([torch.from_numpy(images[i].copy()) for i in index]).permute(0, 3, 1, 2)
         self.images = self.images.contiguous().to(device)
+        self.inside = torch.from_numpy(np.stack([_inside(images[i]) for i in index])).to(device)[:, None]
         self.points = torch.from_numpy(points[index]).float().to(device)
 
-    def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, R, R) in [0, 1] and (B, 478, 3) pixels."""
+    def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, 3, R, R) in [0, 1], (B, 1, R, R), 0 beyond the edge of what was photographed, and (B, 478, 3) pixels."""
         rows = torch.tensor([self._row[int(i)] for i in numbers], device=self.images.device)
-        return self.images[rows].float() / 255, self.points[rows]
+        return self.images[rows].float() / 255, self.inside[rows].float(), self.points[rows]
+
+
+def _inside(image: np.ndarray) -> np.ndarray:
+    """(R, R) bool of an upright crop, (R, R, 3), which beyond the edge of its picture repeats the outermost row or
+    column."""
+    inside = np.ones(image.shape[:2], bool)
+    for rows, flags in ((image, inside), (image.swapaxes(0, 1), inside.T)):
+        changes = np.flatnonzero((rows[1:] != rows[:-1]).any((1, 2)))
+        if len(changes):
+            flags[: changes[0]] = False
+            flags[changes[-1] + 2 :] = False
+    return inside
 
 
 class SamplePath:
@@ -107,7 +122,7 @@ class SamplePath:
     def __call__(self, batch: dict[str, torch.Tensor]) -> Given:
         """batch: of scenes.collate."""
         count, length = batch["points"].shape[:2]
-        picture, model = self._pictures.of(batch["reference"])
+        picture, usable, model = self._pictures.of(batch["reference"])
         batch = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
         batch = {name: x.flatten(0, 1) if x.ndim > 1 else x for name, x in batch.items()}
         truth, covered = (batch[name].permute(0, 3, 1, 2).float() / 255 for name in ("truth", "covered"))
@@ -125,7 +140,7 @@ class SamplePath:
             last = GRID * (SIDE - 1) / SIDE  # the last pixel of the crop, in cells
             points, visibility, deviation = self._mirrored(points, visibility, deviation, each, last)
             true, _, _ = self._mirrored(true, visibility, deviation, each, last)
-            picture = torch.where(by, picture.flip(3), picture)
+            picture, usable = (torch.where(by, x.flip(3), x) for x in (picture, usable))
             model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1] - 1)
             light = self._light(count)
             alike = (batch["same_day"][:, None, None, None] & self._random(count, 1, 1, 1).lt(SAME_LIGHT)).float()
@@ -135,9 +150,10 @@ class SamplePath:
             truth, covered = _lit(truth, *light), _lit(covered, *light)
             strength = GRAIN * self._random(count, 1, 1, 1).square().repeat_interleave(length, 0)
             covered = covered + strength * torch.randn(covered.shape, generator=self._chance, device=self.device)
+            usable = usable * self._bare(model, picture.shape[-1])
         frames = _on_grid(covered.clamp(0, 1))
-        picture, model = (x.repeat_interleave(length, 0) for x in (picture, model))
-        aligned = self._aligned(picture, model, completed(points, visibility, model, deviation), holes)
+        picture, usable, model = (x.repeat_interleave(length, 0) for x in (picture, usable, model))
+        aligned = self._aligned(picture, usable, model, completed(points, visibility, model, deviation), holes)
         found, _ = fitted(aligned, frames, holes, None, scenes=count)
         return Given(truth, hole, frames, holes, aligned.kind, found, picture, SIDE / GRID * true, length)
 
@@ -190,13 +206,35 @@ class SamplePath:
         others = (torch.where(by, x[:, self._swap], x) for x in (visibility, deviation))
         return torch.where(by[..., None], flipped, points), *others
 
+    def _bare(self, model: torch.Tensor, side: int) -> torch.Tensor:
+        """(B, 1, side, side), 0 where by chance a reference shows no person, as under a headset on the forehead. model:
+        (B, 478, 3) its points, in pixels."""
+        count = len(model)
+        right, left, bridge = (model[:, point, :2] for point in (CORNERS[0], CORNERS[2], NOSE_BRIDGE))
+        along = left - right + 0.1 * (left - right).norm(dim=1, keepdim=True) * self._normal(count, 2)
+        units = torch.stack([along, torch.stack([along[:, 1], -along[:, 0]], 1)], 1)  # to the left, and up
+        units = units / along.square().sum(1)[:, None, None]  # one is the distance of the eyes
+        away = side * cells(side, model.device) - bridge[:, None, None]
+        across, up = torch.einsum("nyxk,njk->jnyx", away, units)
+        kind, low, height, half = (self._random(count, 1, 1) for _ in range(4))
+        device, cut = kind < DEVICE, kind > 1 - CUT
+        low = 0.35 + 0.55 * low  # the middle of the forehead lies at about 0.5
+        within = (up < low + 0.5 + 0.5 * height) & (across.abs() < 0.7 + 0.6 * half)
+        return (~((up > low) & (cut | (device & within))))[:, None].float()
+
     def _aligned(
-        self, picture: torch.Tensor, model: torch.Tensor, points: torch.Tensor, holes: torch.Tensor
+        self,
+        picture: torch.Tensor,
+        usable: torch.Tensor,
+        model: torch.Tensor,
+        points: torch.Tensor,
+        holes: torch.Tensor,
     ) -> Aligned:
         """As restore.align.ReferenceAligner with a single picture."""
         region = grown(holes, round((RING + BEYOND) * GRID))
         source = extended(model)[..., :2] / picture.shape[-1]
         places, kind = mesh_maps(source, extended(points), region, range(len(points)))
+        kind = kind * (sampled(usable, places.permute(0, 2, 3, 1)) > USABLE)
         small = F.interpolate(picture, size=SMALL, mode="area")
         colours = sampled(small, places.permute(0, 2, 3, 1)).clamp(0, 1)
         return Aligned((0,) * len(points), places, kind, colours, torch.zeros_like(colours))

@@ -144,6 +144,15 @@ def test_a_sample_is_given_as_in_use(store: FaceStore) -> None:
     assert error < 0.5 * naive
 
 
+def test_a_reference_shows_nothing_beyond_the_edge_of_its_picture(store: FaceStore) -> None:
+    images = store.images[:1].copy()
+    images[:, :40], images[:, :, -30:] = images[:, 40:41], images[:, :, -30:-29]  # a picture that ends there
+    _, inside, _ = Pictures(images, store.points[:1], torch.device("cpu")).of(torch.tensor([0]))
+    expected = torch.ones_like(inside)
+    expected[..., :40, :], expected[..., -29:] = 0, 0
+    assert torch.equal(inside, expected)
+
+
 def test_a_mirrored_sample_is_as_exact_as_the_others(store: FaceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same sample straight and mirrored: the reference lies as near to the truth, and left stays left."""
     monkeypatch.setattr(sample_path, "ORACLE", 1.0)

@@ -58,13 +58,15 @@ class Pictures:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, frame: torch.Tensor, errors: list[float]):
         self.errors, self.looks = errors, [0] * len(errors)
         self._frame = frame
-        self.places = self.small = torch.zeros(len(errors))
-        monkeypatch.setattr(align, "mesh_maps", lambda *_: (torch.zeros(1, 2, 1, 1), None))
+        self.small = torch.zeros(len(errors))
         monkeypatch.setattr(align, "sampled", lambda *_: None)
         monkeypatch.setattr(align, "misfits", self._misfits)
 
     def __len__(self) -> int:
         return len(self.errors)
+
+    def mapped(self, *_: object) -> tuple[torch.Tensor, None]:
+        return torch.zeros(1, 2, 1, 1), None
 
     def shapes(self, indices: Sequence[int]) -> None:
         self._indices = list(indices)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from hmd_removal.errors import InputError
+from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.tracking.enrol import load_reference, reference_from_frames
+from hmd_removal.tracking.follow import Wearer, track_clip
 from hmd_removal.tracking.geometry import EYE_LIDS, eye_openness
 from hmd_removal.tracking.reference import FrameScore, make_reference, pick_frames, pick_reference, score_frames
 from hmd_removal.tracking.track import FaceTrack
@@ -73,6 +75,23 @@ def test_glasses_are_told_and_said(talking_head, talking_head_track):
     assert reference_from_frames(worn, still=True)[0].remarks == (
         "The reference shows glasses, which may show in the result: a picture without is better.",
     )
+
+
+def test_a_headset_on_the_forehead_is_told_and_where_it_is(talking_head, talking_head_track):
+    large = [cv2.resize(frame, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC) for frame in talking_head[:2]]
+    track = track_clip(large, large[0].shape[:2], Wearer(detector="uncovered"))
+    device = replace(preset("quest"), shift=(0.0, -7.0), tilt=(-15.0, 0.0))
+    pushed_up, mask = HeadsetArtist(device).draw(large[0], track[0])
+    reference, scores, _ = reference_from_frames([pushed_up], still=True)
+    assert scores[0].besides == ("a headset",) and not scores[0].covered
+    assert reference.remarks == (
+        "The reference shows a headset, and what is behind it is made up: a picture without is better.",
+    )
+    found = reference.devices[0].mask(mask.shape)
+    assert (found & (mask > 0)).sum() > 0.7 * (found | (mask > 0)).sum()
+
+    bare = make_reference(large[1:], track.points[1:2])
+    assert not bare.devices and list(bare.with_more(reference).devices) == [1]
 
 
 def test_a_face_that_turns_wears_no_glasses(talking_head, talking_head_track):
