@@ -15,8 +15,8 @@ COLOURS = ("#b8c1cc", "#7d8b9c", "#3d5a98", "#2a9d8f", "#e9a03b")
 @dataclass(frozen=True)
 class Plot:
     """One picture. page, heading: the table is the first in the page that has this first cell. columns: label -> number
-    of a column. by_row: a group for each row, and in it a bar for each column; else the other way round.
-    lying: bars that lie, for names that are long. rows: their first cells, all without. above: where the axis begins."""
+    of a column. by_row: a group for each row, and in it a bar for each column; else the other way round. lying: bars
+    that lie, for names that are long. rows: their first cells, all without. above: where the axis begins."""
 
     name: str
     page: str
