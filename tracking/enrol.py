@@ -4,7 +4,6 @@ import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -16,7 +15,6 @@ from ..errors import InputError
 from ..video import VideoReader
 from ..video.source import Source, readable
 from ..video.views import FLAT, views_of
-from . import uncovered
 from .follow import Wearer, track_clip
 from .heads import HeadDetector
 from .reference import FrameScore, Reference, pick_reference
@@ -50,8 +48,7 @@ def reference_from_frames(
         track = _track_photos(seen)
     else:
         track = track_clip(seen, frames[0].shape[:2], Wearer(detector="uncovered", on_missing="untouched"))
-    reference, scores, chosen = pick_reference(frames, track, count=count, frame=frame)
-    return replace(reference, remarks=(*reference.remarks, *uncovered.remarks())), scores, chosen
+    return pick_reference(frames, track, count=count, frame=frame)
 
 
 def load_reference(path: str | Path, *, count: int = 5) -> Reference:
