@@ -2,7 +2,7 @@
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
 # make smoke   the product's quick unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
-# make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own
+# make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own; ONLY=NAME for some
 # make help    this list
 # make publish   put the weights and their cards on the Hugging Face Hub, and its addresses into manifest and examples
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
@@ -68,7 +68,7 @@ $(FRONT_END): | setup
 	$(BIN)/pip install --quiet --no-deps --target $@ $(NEWER_FRONT_END)
 
 front-end: $(FRONT_END)
-	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 tests/comfy/test_browser.py
+	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 $(addprefix -k ,$(ONLY)) tests/comfy/test_browser.py
 
 publish: setup
 	$(BIN)/hmd-removal weights publish
