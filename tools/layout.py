@@ -26,6 +26,7 @@ WEIGHTS = {
 # Pixels on the canvas. A row is as high as in Nodes 2.0, where it is highest.
 WIDTH, GAP, MARGIN, TITLE, SLOT, WIDGET = 330, 70, 20, 30, 22, 34
 TEXT, PICTURE = 80, 240  # what a node shows when it has run
+ONE_PHOTO = 420  # a single picture of the reference, upright, which Nodes 2.0 shows as wide as the node
 SHOWN = {
     "HMD_ComputeMetrics": 380 + TEXT,
     "HMD_DeoccludeVideo": 290 + TEXT,
@@ -251,7 +252,8 @@ def _node(id: int, entry: dict[str, Any], schema: dict[str, Any]) -> dict[str, A
         {"name": name, "type": type_, "links": []}
         for name, type_ in zip(schema["output_name"], schema["output"], strict=True)
     ]
-    height = TITLE + SLOT * max(len(sockets), len(outputs)) + WIDGET * len(values) + SHOWN.get(kind, 0)
+    shown = ONE_PHOTO if (kind, given.get("kind")) == ("HMD_PickReferenceFrame", "photos") else SHOWN.get(kind, 0)
+    height = TITLE + SLOT * max(len(sockets), len(outputs)) + WIDGET * len(values) + shown
     node = {
         "id": id,
         "type": kind,

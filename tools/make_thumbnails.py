@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from build_workflows import title
 from PIL import Image
 
 from hmd_removal.comfyui.client import ComfyClient
@@ -51,7 +52,9 @@ def main(comfyui: Path, wanted: list[str]) -> None:
             folder = Path(base) / name
             asyncio.run(run(server.url, name, folder))
             files = [*server.input.iterdir(), *folder.iterdir()]
-            Image.fromarray(grid(PICTURES[name], files)).save(EXAMPLES / f"{name}.jpg", quality=QUALITY, optimize=True)
+            Image.fromarray(grid(PICTURES[name], files)).save(
+                EXAMPLES / f"{title(name)}.jpg", quality=QUALITY, optimize=True
+            )
 
 
 def write_inputs(folder: Path) -> None:

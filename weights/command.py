@@ -8,7 +8,12 @@ from pathlib import Path
 from .. import weights
 from ..errors import InputError
 from .manifest import Weight, find_weight, manifest
-from .publish import publish
+from .publish import publication, publish
+
+NAMES_HELP = (
+    "names from `weights list` (default: all but i3d, which is large, and mtcnn and dlib_68, which are not for "
+    "commercial use)"
+)
 
 
 @dataclass(frozen=True)
@@ -54,26 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="every weight file: size, licence and where it is on this machine")
     for action, text in (("fetch", "get weight files"), ("verify", "read weight files and compare sha256")):
         names = actions.add_parser(action, help=text)
-        names.add_argument(
-            "names",
-            nargs="*",
-            metavar="NAME",
-            help="names from `weights list` (default: all but i3d, which is large, and mtcnn and dlib_68, which are "
-            "not for commercial use)",
-        )
-    upload = actions.add_parser("publish", help="put the project's own weights and model cards on the Hugging Face Hub")
-    upload.add_argument(
-        "names", nargs="*", metavar="NAME", help="names from `weights list` (default: the project's own)"
-    )
+        names.add_argument("names", nargs="*", metavar="NAME", help=NAMES_HELP)
+    upload = actions.add_parser("publish", help="put weight files and their model cards on the Hugging Face Hub")
+    upload.add_argument("names", nargs="*", metavar="NAME", help=NAMES_HELP)
     upload.add_argument("--repo", help="repository, OWNER/NAME (default: the manifest's)")
+    upload.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the parsed action, print the table and return the exit code: 1 if fetch or verify lacks a file."""
     if args.action == "publish":
-        revision = publish(args.names, repo_id=args.repo)
-        print(f"Published as revision {revision}, which weights_manifest.json now names.")
+        what = publication(args.names, repo_id=args.repo)
+        print(what)
+        if not args.dry_run:
+            print(f"Published as revision {publish(what)}, which weights_manifest.json now names.")
         return 0
     if args.action == "list":
         states = list_weights()

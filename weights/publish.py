@@ -1,9 +1,10 @@
-"""Putting the project's own weights on the Hugging Face Hub: `hmd-removal weights publish`."""
+"""Putting weights on the Hugging Face Hub: `hmd-removal weights publish`."""
 
 import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import weights
@@ -14,7 +15,8 @@ from .manifest import MANIFEST_FILE, Weight, find_weight, manifest
 
 CARDS = MANIFEST_FILE.parent / "docs" / "models"
 FRONT_MATTER = """---
-license: apache-2.0
+license: other
+license_name: of-each-file
 library_name: hmd-removal
 tags:
 - face
@@ -24,36 +26,65 @@ tags:
 """
 
 
-def publish(names: Sequence[str] = (), *, repo_id: str | None = None, manifest_file: Path = MANIFEST_FILE) -> str:
-    """Upload weight files with their model cards in one commit, and write its sha into the manifest; returns the sha.
+@dataclass(frozen=True)
+class Publication:
+    """What goes into one commit. repo_id: the repository. rows: of the manifest. readme: the model cards."""
 
-    names: rows of the manifest; without names those that come from nowhere else, which are the project's own. repo_id:
-    the repository, made if it does not exist; by default the rows' own. The token is the one that `hf auth login` or
-    HF_TOKEN gave. Every file is checked first, so that nothing wrong is published.
+    repo_id: str
+    rows: tuple[Weight, ...]
+    readme: str
 
-    Raises:
-        InputError: no such row, a file or card that is missing or wrong, or rows of several repositories.
-        HubError: the Hub refused or could not be reached.
+    def __str__(self) -> str:
+        """The files, a line each."""
+        lines = [f"{row.file}  {row.bytes / 1e6:.1f} MB  {row.licence}" for row in self.rows]
+        return "\n".join([f"To {self.repo_id}:", *lines, "README.md, the model cards"])
+
+
+def publication(names: Sequence[str] = (), *, repo_id: str | None = None) -> Publication:
+    """What `publish` would upload; nothing is fetched or sent.
+
+    names: rows of the manifest; without names all but those on request. repo_id: the repository; by default the rows'
+    own. Raises InputError: no such row, a card that is missing, or rows of several repositories.
     """
-    rows = [find_weight(name) for name in names] or [row for row in manifest().values() if not row.sources]
+    rows = [find_weight(name) for name in names] or [row for row in manifest().values() if not row.on_request]
     homes = {repo_id} if repo_id is not None else {row.repo_id for row in rows}
     if len(homes) > 1:
         raise InputError(
             f"Expected weights of one repository, got some of {', '.join(sorted(homes))}; name a repository."
         )
     (home,) = homes
-    files = {row.file: weights.fetch(row) for row in rows}
-    cards = list(dict.fromkeys(_card(row) for row in rows))
-    revision = _commit(home, files, FRONT_MATTER + "\n\n".join(card.read_text() for card in cards))
-    _pin({row.name for row in rows}, home, revision, manifest_file)
+    cards = dict.fromkeys(_card(row) for row in rows)  # the parts of a network share one
+    return Publication(home, tuple(rows), FRONT_MATTER + "\n\n".join(cards))
+
+
+def publish(what: Publication, *, manifest_file: Path = MANIFEST_FILE) -> str:
+    """Upload weight files with their model cards in one commit, and write its sha into the manifest; returns the sha.
+
+    The repository is made if it does not exist. The token is the one that `hf auth login` or HF_TOKEN gave. Every file
+    is fetched and checked first, so that nothing wrong is published.
+
+    Raises:
+        InputError: a file that is missing or wrong.
+        HubError: the Hub refused or could not be reached.
+    """
+    files = {row.file: weights.fetch(row) for row in what.rows}
+    revision = _commit(what.repo_id, files, what.readme)
+    _pin({row.name for row in what.rows}, what.repo_id, revision, manifest_file)
     return revision
 
 
-def _card(row: Weight) -> Path:
-    card = CARDS / f"{re.sub('_[0-9]+$', '', row.name)}.md"  # the parts of a network share one
+def _card(row: Weight) -> str:
+    """Of the project's own weights the one that is written in docs/models; of others what the manifest knows."""
+    if row.sources:
+        packages = ", ".join(source.package for source in row.sources)
+        return (
+            f"# Model card: {row.name}\n\n{row.what}.\n\n- Not trained by this project: the file holds the weights "
+            f"that {packages} carries.\n- Licence: {row.licence}.\n- Training data: {row.training_data}.\n"
+        )
+    card = CARDS / f"{re.sub('_[0-9]+$', '', row.name)}.md"
     if not card.is_file():
         raise InputError(f"Expected a model card for {row.name} in docs/models/{card.name}; write one first.")
-    return card
+    return card.read_text(encoding="utf-8")
 
 
 def _commit(repo_id: str, files: dict[str, Path], readme: str) -> str:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ... import weights
 from ...errors import InputError
 from ...files import written_whole
 from ...learning.scenes import RUN, upright
@@ -127,6 +128,7 @@ def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) -> None:
+    weights.resolve("face_landmarker")  # less exact points would pass for the truth
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {person: i for i, person in enumerate(sorted({f.person for f in footage}))}
     clips = {p: sum(f.is_video and f.person == p for f in footage) for p in numbers}

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ... import weights
 from ...errors import InputError
 from ...files import written_whole
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
@@ -66,6 +67,7 @@ def prepare(data: Path, out: Path, split: str, how: Preparation = Preparation())
     Clips that cannot be used are listed in `out`/left_out.txt and in the log. A portrait takes the motion of a filmed
     person. Raises InputError when nothing could be used.
     """
+    weights.resolve("face_landmarker")  # less exact points would pass for the truth
     store = TakeStore(out)
     footage = list_footage(data, split)
     films = [f for f in footage if f.is_video]

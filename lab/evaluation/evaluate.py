@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ... import weights
 from ...errors import InputError
 from ...files import write_png
 from ...headset.draw import HeadsetArtist, draw_headset, preset
@@ -143,6 +144,7 @@ def evaluate(
     anything is done.
     """
     protocol.check()
+    weights.resolve("face_landmarker")  # less exact points would pass for the truth
     if "personal" in protocol.methods and (without := [str(c) for c in clips if protocol.personal_of(c) is None]):
         raise InputError(
             "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and give "

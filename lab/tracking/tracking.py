@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import weights
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.mask import GENEROUS, DeviceMasker
 from ...models.covered_landmarks import CoveredLandmarkNet
@@ -32,6 +33,7 @@ def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: 
     its flicker is beside that of the exact mask in "truth".
     limit: most frames, 0 for all. Raises InputError for a clip without a face.
     """
+    weights.resolve("face_landmarker")  # less exact points would pass for the truth
     with VideoReader(clip) as reader:
         frames = np.stack([frame.pixels for frame in reader.frames(length=limit or None)])
     size = frames.shape[1:3]

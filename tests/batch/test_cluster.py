@@ -63,6 +63,7 @@ def clips(folder: Path, *texts: str) -> list[Clip]:
     return [Clip(folder / f"{text}.mov", f"day/{text}") for text in texts]
 
 
+@pytest.mark.slow
 def test_clips_whose_machine_is_killed_are_done_by_another(
     cluster: ray.cluster_utils.Cluster, work: Work, tmp_path: Path
 ) -> None:

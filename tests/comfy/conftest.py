@@ -39,7 +39,8 @@ def server(comfyui: Path, carphone: Path, tmp_path_factory: pytest.TempPathFacto
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     base = tmp_path_factory.mktemp("comfyui")
     write_personal(base / "models" / "hmd_removal" / "personal" / "me.safetensors", blank_model(carphone))
-    with ComfyServer(comfyui, base, log=ARTEFACTS / "comfyui.log") as server:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # each has a ComfyUI of its own
+    with ComfyServer(comfyui, base, log=ARTEFACTS / f"comfyui{worker}.log") as server:
         yield server
 
 

@@ -24,6 +24,11 @@ def ui_workflows() -> list[Path]:
     return sorted(EXAMPLES.glob("*.json"))
 
 
+def twin_of(path: Path) -> Path:
+    """The API format of a workflow of the template browser, whose title is its file's name."""
+    return EXAMPLES / "api" / f"{path.stem.lower().replace(' ', '_')}.json"
+
+
 def api_workflows() -> list[Path]:
     """Their twins in API format."""
     return sorted((EXAMPLES / "api").glob("*.json"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from chromium import Chromium
-from examples import ARTEFACTS, EXAMPLES, Upload, saved, saved_workflows, ui_workflows
+from examples import ARTEFACTS, EXAMPLES, Upload, saved, saved_workflows, twin_of, ui_workflows
 from scenarios import with_value
 
 from hmd_removal.comfyui.client import ComfyClient, Workflow
@@ -80,7 +80,7 @@ def browse_to(page: Chromium, name: str) -> None:
     page.evaluate("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     page.wait_for(f"Boolean({ENTRY})")
     page.evaluate(f"{ENTRY}.click()")
-    card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
+    card = f"""document.querySelector('[data-testid="template-workflow-{name}"]')"""
     page.wait_for(f"Boolean({card})")
     page.evaluate("app.graph.clear()")
     page.evaluate(f"{card}.click()")
@@ -117,7 +117,7 @@ def test_saved_widgets_and_links_are_the_front_ends_own(page: Chromium, path: Pa
 @every_workflow
 def test_api_twin_is_what_the_front_end_would_queue(page: Chromium, path: Path):
     queued = load(page, json.loads(path.read_text()), "app.graphToPrompt().then(prompt => prompt.output)")
-    twin = json.loads((EXAMPLES / "api" / path.name).read_text())
+    twin = json.loads(twin_of(path).read_text())
     assert graph(without_new_inputs(queued, twin)) == graph(twin)
 
 
@@ -294,7 +294,7 @@ def test_blueprint_is_found_by_its_name_and_runs(
 @pytest.mark.parametrize("renderer", ["classic", "Nodes 2.0"])
 def test_results_are_shown_on_the_nodes(page: Chromium, renderer: str, comfy: Callable, fetch: Callable[[str], bytes]):
     """As a text, which is not saved with the graph, and as a video."""
-    workflow = json.loads((EXAMPLES / "video_to_video.json").read_text())
+    workflow = json.loads((EXAMPLES / "Video to video.json").read_text())
     page.evaluate(f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {json.dumps(renderer != 'classic')})")
     try:
         comfy(ComfyClient.free)  # older ComfyUIs do not show again what they have in their cache

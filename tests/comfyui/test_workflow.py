@@ -28,7 +28,7 @@ def test_an_example_in_api_format_is_read() -> None:
 
 def test_the_editors_format_is_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match=r"choose Workflow > Export \(API\)"):
-        read_workflow(EXAMPLES / "video_to_video.json")
+        read_workflow(EXAMPLES / "Video to video.json")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"a": 1}', '{"1": {"class_type": "A"}}'])

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from hmd_removal.errors import InputError
-from hmd_removal.tracking import enrol
+from hmd_removal.tracking import enrol, uncovered
 from hmd_removal.tracking.enrol import load_reference, photos_in, read_photo
+from hmd_removal.tracking.geometry import eye_distance
+from hmd_removal.weights import packages
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +63,18 @@ def test_hidden_files_are_no_photos(tmp_path: Path, portrait: np.ndarray) -> Non
     (tmp_path / ".DS_Store").touch()
     assert [photo.name for photo in photos_in(tmp_path)] == ["me.jpg"]
     assert len(load_reference(tmp_path)) == 1
+
+
+def test_without_mediapipes_file_a_photo_serves_all_the_same_and_the_log_says_how_to_get_it(
+    tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cv2.imwrite(str(tmp_path / "me.png"), portrait[..., ::-1])
+    exact = load_reference(tmp_path / "me.png")
+    monkeypatch.setenv("HMD_REMOVAL_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr(packages, "installed_member", lambda member: None)
+    uncovered._warn.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        reference = load_reference(tmp_path / "me.png")
+    assert "face_landmarker" in caplog.text and "pip install" in caplog.text
+    error = np.linalg.norm((reference.points - exact.points)[..., :2], axis=2).mean()
+    assert 0 < error < 0.05 * eye_distance(exact.points)[0]

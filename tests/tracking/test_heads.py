@@ -12,6 +12,7 @@ from hmd_removal.tracking.follow import Wearer, track_clip
 from hmd_removal.tracking.geometry import EYES_AND_BROWS, eye_distance
 from hmd_removal.tracking.heads import HeadDetector
 from hmd_removal.tracking.track import FrameStatus
+from hmd_removal.weights import WeightsMissing
 
 
 def detect(scene: dict[int, list[Head]], numbers=None, **options):
@@ -222,9 +223,14 @@ def test_eyes_that_are_half_in_sight_do_not_make_the_landmarks_jump(monkeypatch)
     assert chosen == [True, True, True, False, False, False, True]
 
 
-def test_without_mediapipe_the_landmarker_for_covered_faces_does(talking_head, talking_head_track, monkeypatch):
+@pytest.mark.parametrize(
+    "why", [ImportError("No module named 'mediapipe'"), WeightsMissing("The weights 'face_landmarker' are not here.")]
+)
+def test_without_mediapipe_the_landmarker_for_covered_faces_does(
+    talking_head, talking_head_track, monkeypatch, why: Exception
+):
     def not_there():
-        raise ImportError("No module named 'mediapipe'")
+        raise why
 
     monkeypatch.setattr(uncovered, "UncoveredLandmarker", not_there)
     track = track_clip(talking_head[:8], talking_head.shape[1:3], Wearer(detector="uncovered"))

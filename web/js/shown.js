@@ -6,7 +6,8 @@ const HEIGHT = 60; // pixels; longer texts are scrolled where the node leaves no
 
 function addText(node) {
   const element = document.createElement("div");
-  element.style.cssText = "overflow-y: auto; padding: 0 8px; white-space: pre-wrap; font-size: 12px; user-select: text";
+  element.style.cssText =
+    "overflow-y: auto; padding: 0 8px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px; user-select: text";
   const widget = node.addDOMWidget(NAME, "HMD_TEXT", element, {
     hideOnZoom: false,
     getMinHeight: () => HEIGHT,
