@@ -136,9 +136,7 @@ class LiveSource:
         size = first.width - first.width % 2, first.height - first.height % 2  # as H.264 in 4:2:0 wants them
         self._to_pixels = RgbDecoder(*size, hdr=TRANSFERS.get(int(stream.codec_context.color_trc)))
         self.width, self.height = size[::-1] if self._orientation.transpose else size
-        if address.finite:
-            self._container.seek(0)  # it begins when its pictures are asked for
-        else:
+        if not address.finite:  # a file begins when its pictures are asked for
             self._start(frames)
 
     def __enter__(self) -> "LiveSource":
@@ -159,6 +157,8 @@ class LiveSource:
     def pictures(self) -> Iterator[Picture]:
         """The newest picture, each time one is asked for and fewer than IN_WORK are not `finished` yet."""
         if self._thread is None:
+            self._container.close()
+            self._container = self._address.open()
             self._start(self._frames())
         while True:
             with self._changed:

@@ -124,6 +124,7 @@ class _Encoded:
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED
         self._sound = output.add_stream("aac", rate=SOUND_RATE, layout="stereo") if sound else None
+        output.start_encoding()  # here it shows whether the address is good
         self._start: float | None = None
         self._tick, self._sample = -1, 0  # the last one that was written, the next one
 
