@@ -96,10 +96,7 @@ class LiveTracking:
         share = min((now - recording.times[0]) / LEARNT_IN, 1.0)
         self.usual_yaw = share * recording.usual_yaw
         found = own_range(recording)
-        # Lids that are always at 0 are not known, and then nothing is: NaN goes on.
-        self._own = OwnRange(
-            *(a + share * (b - a) for a, b in zip(vars(ANYBODY).values(), vars(found).values(), strict=True))
-        )
+        self._own = OwnRange(*(_learnt(vars(ANYBODY)[name], value, share) for name, value in vars(found).items()))
 
     def _without_gaze_behind_lids(self, row: EyeTracking) -> EyeTracking:
         """While a lid covers the pupil its gaze stays as it was: what a tracker says of it then is the lid's doing."""
@@ -118,6 +115,12 @@ class LiveTracking:
             usual.times,
             *(a + share * (vars(self._last)[name] - a) for name, a in vars(usual).items() if name != "times"),
         )
+
+
+def _learnt(start: np.ndarray, found: np.ndarray, share: float) -> np.ndarray:
+    """From what one starts with to what is found. What is still unknown in the end stays so: lids that are always at 0
+    are none."""
+    return found if share == 1 else start + share * np.where(np.isfinite(found), found - start, 0)
 
 
 def _joined(moments: deque[EyeTracking]) -> EyeTracking:

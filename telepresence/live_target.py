@@ -143,7 +143,7 @@ class _Encoded:
     def finish(self) -> None:
         """Write what the encoders still hold."""
         if self._start is None:
-            raise InputError("The source showed no picture, so nothing was written.")
+            raise InputError("No picture came out, so nothing was written.")
         self._output.mux(self._video.encode(None))
         if self._sound is not None:
             self._output.mux(self._sound.encode(None))

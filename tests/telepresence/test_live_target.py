@@ -60,7 +60,7 @@ def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
     with pytest.raises(RuntimeError, match="in between"), opened(tmp_path / "out.mp4") as target:
         target.show(moving_frames(1)[0], 0.0, ())
         raise RuntimeError("in between")
-    with pytest.raises(InputError, match="showed no picture"), opened(tmp_path / "out.mp4"):
+    with pytest.raises(InputError, match="No picture came out"), opened(tmp_path / "out.mp4"):
         pass
     assert not list(tmp_path.iterdir())
 
