@@ -1,5 +1,6 @@
 """The headset removed while it is filmed: the newest picture first, and none waits for a later one."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -69,11 +70,11 @@ def go_live(
     filler: Filler,
     wearer: Wearer = LARGEST_FACE,
     tracking: WantedEyes | None = None,
-    seconds: float = np.inf,
+    seconds: float | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LiveReport:
-    """Restore what a source shows, as it comes, until a file ends, so many seconds are over, the window is closed, or
-    the user interrupts; what was written is whole in each case.
+    """Restore what a source shows, as it comes, until a file ends, so many seconds after the first picture came out, the
+    window is closed, or the user interrupts; what was written is whole in each case.
 
     out: see live_target. The others: as for restore.video.deocclude_video. say: told the figures, every few seconds.
     Raises InputError.
@@ -100,8 +101,12 @@ def go_live(
             for picture, pixels in filled:
                 source.finished()
                 target.show(pixels, picture.time, source.sounds())
+                if not figures.frames and seconds is not None:
+                    timer = threading.Timer(seconds, source.stop)  # it counts while no picture comes as well
+                    timer.start()
+                    stack.callback(timer.cancel)
                 figures.add(picture)
-                if target.closed or figures.seconds > seconds:
+                if target.closed:
                     break
         except KeyboardInterrupt:  # the usual way to end it, after which the file is to be whole
             pass
@@ -124,9 +129,9 @@ class _Figures:
         self._recent, self._since, self._dropped = Latencies(), 0.0, 0
 
     @property
-    def seconds(self) -> float:
-        """From the first picture that came out to the last one."""
-        return self._last - self._first
+    def frames(self) -> int:
+        """How many have come out."""
+        return len(self._all)
 
     def add(self, picture: Picture) -> None:
         """A picture that has just come out."""
@@ -142,7 +147,7 @@ class _Figures:
 
     def report(self) -> LiveReport:
         """Of the whole run."""
-        return self._of(self._all, self.seconds, self._source.dropped)
+        return self._of(self._all, self._last - self._first, self._source.dropped)
 
     def _of(self, latencies: Latencies, seconds: float, dropped: int) -> LiveReport:
         p50, p95 = latencies.percentile(50), latencies.percentile(95)

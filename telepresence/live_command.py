@@ -1,7 +1,6 @@
 """`hmd-removal live`: the headset removed while it is filmed."""
 
 import argparse
-import math
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -61,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of the gaze",
     )
     parser.add_argument("--size", metavar="WIDTHxHEIGHT", help="size that a camera is asked for, such as 1280x720")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="how long to go on (default: until Ctrl-C)")
+    parser.add_argument("--seconds", type=float, help="how long to go on (default: until Ctrl-C)")
 
 
 def _live(args: argparse.Namespace) -> int:
@@ -73,7 +72,7 @@ def _live(args: argparse.Namespace) -> int:
     for option, method in (("weights", METHODS[0]), ("personal", "personal")):
         if getattr(args, option) is not None and args.method != method:
             raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
-    if not args.seconds > 0:
+    if args.seconds is not None and not args.seconds > 0:
         raise InputError(f"Expected a time in seconds over 0, got {args.seconds}.")
     mask = _mask(args)
     address = Address.of(args.source, args.size)
