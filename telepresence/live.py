@@ -73,8 +73,8 @@ def go_live(
     seconds: float | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LiveReport:
-    """Restore what a source shows, as it comes, until a file ends, so many seconds after the first picture came out, the
-    window is closed, or the user interrupts; what was written is whole in each case.
+    """Restore what a source shows, as it comes, until a file ends, the window is closed, the user interrupts, or so
+    many seconds after the first picture came out; what was written is whole in each case.
 
     out: see live_target. The others: as for restore.video.deocclude_video. say: told the figures, every few seconds.
     Raises InputError.

@@ -97,6 +97,11 @@ Arrived = tuple[float, VideoFrame | AudioFrame]
 """A frame, and time.monotonic() when it came."""
 
 
+def _words(error: av.error.FFmpegError | OSError) -> str:
+    """What went wrong; FFmpeg says "immediate exit requested" where patience ran out."""
+    return "nothing came in time" if isinstance(error, av.error.ExitError) else str(error.strerror)
+
+
 class LiveSource:
     """The newest picture of a source, whenever one is asked for. A context manager; leaving it stops the source.
 
@@ -126,7 +131,7 @@ class LiveSource:
             first = next((frame for _, frame in frames if isinstance(frame, VideoFrame)), None)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
-                f"The source {address.url} cannot be opened, or sends nothing ({error.strerror}): check its address, "
+                f"The source {address.url} cannot be opened, or sends nothing ({_words(error)}): check its address, "
                 "that it is on, and that no other program uses it."
             ) from error
         if first is None:
@@ -229,7 +234,7 @@ class LiveSource:
                 else:
                     self._hear(frame, arrived)
         except (av.error.FFmpegError, OSError) as error:
-            return str(error.strerror)
+            return _words(error)
         return "it ended"
 
     def _again(self, why: str) -> Iterator[Arrived] | None:
@@ -245,7 +250,7 @@ class LiveSource:
                 self._container = self._address.open()
                 return self._frames()
             except (av.error.FFmpegError, OSError) as error:
-                why = str(error.strerror)
+                why = _words(error)
 
     def _show(self, frame: VideoFrame, arrived: float) -> None:
         if frame.is_corrupt:
