@@ -18,7 +18,7 @@ from ..driving.osc import STILL, FaceParameters, Message, arriving
 from ..driving.person import OwnRange, own_range, to_person
 from ..driving.timing import BACK, EASED, GATE, HELD
 
-REMEMBERED = 60.0  # seconds from which the wearer's range is learnt: a dozen blinks
+REMEMBERED = 1500  # frames with data from which the wearer's range is learnt: a minute at 25 a second, a dozen blinks
 LEARNT_IN = 10.0  # seconds after which what was learnt has replaced what VRCFaceTracking documents
 EVERY = 1.0  # seconds from one lesson to the next
 
@@ -30,8 +30,8 @@ class LiveTracking:
     """Eye tracking that arrives as OSC at a UDP port, fitted to its wearer as it goes. A context manager.
 
     Begins with the values that VRCFaceTracking documents, and moves on to what is usual and shut for the wearer in the
-    last REMEMBERED seconds. Where an eye is lost, or nothing arrives, the last values are held, then eased to the usual
-    ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
+    last REMEMBERED frames. Where the eyes are lost, or nothing arrives, the last values are held, then eased to the
+    usual ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
 
     clock: seconds. Raises InputError without python-osc, or where another program holds the port.
     """
@@ -40,7 +40,7 @@ class LiveTracking:
         self._clock = clock
         self._face, self._heard = FaceParameters(), -np.inf
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._history: deque[EyeTracking] = deque()
+        self._history: deque[EyeTracking] = deque(maxlen=REMEMBERED)
         self._own, self._learnt = ANYBODY, -np.inf
         self._last: EyeTracking | None = None
         self._held_until = -np.inf
@@ -87,8 +87,6 @@ class LiveTracking:
     def _learn(self, newest: EyeTracking, now: float) -> None:
         """Take in one more moment, and every now and then what all of them say of the wearer."""
         self._history.append(newest)
-        while now - self._history[0].times[0] > REMEMBERED:
-            self._history.popleft()
         if now - self._learnt < EVERY:
             return
         self._learnt = now

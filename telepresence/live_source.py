@@ -30,6 +30,8 @@ IN_WORK = 2  # pictures at once: one is looked at while the one before is filled
 # What a stream's first packets are looked at for: FFmpeg's own five seconds would all have to be caught up with.
 QUICKLY = {"fflags": "nobuffer", "analyzeduration": "1000000", "probesize": "1000000"}
 
+# FFmpeg asks Macs for 29.97 pictures a second, which most of their cameras refuse.
+RATES = {"avfoundation": {"framerate": "30"}}
 INPUTS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # FFmpeg's cameras by sys.platform
 
 
@@ -67,7 +69,8 @@ class Address:
         Raises InputError for a file that is not there, and a camera where none can be read.
         """
         if text.startswith("camera:"):
-            return cls(*_camera(text.removeprefix("camera:")), {"video_size": size} if size else {})
+            url, format = _camera(text.removeprefix("camera:"))
+            return cls(url, format, RATES.get(format, {}) | ({"video_size": size} if size else {}))
         if size:
             raise InputError(f"--size is what a camera is asked for, but the source is {text}; leave it out.")
         if re.match(r"\w+://", text):

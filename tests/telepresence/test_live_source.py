@@ -174,7 +174,9 @@ def test_what_cannot_be_opened_or_shows_nothing_is_refused(tmp_path: Path):
 )
 def test_a_camera_is_called_what_the_system_calls_it(platform, name, url, format, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.platform", platform)
-    assert Address.of(f"camera:{name}", "1280x720") == Address(url, format, {"video_size": "1280x720"})
+    address = Address.of(f"camera:{name}", "1280x720")
+    assert (address.url, address.format, address.finite) == (url, format, False)
+    assert address.options["video_size"] == "1280x720" and "video_size" not in Address.of(f"camera:{name}").options
 
 
 def test_windows_wants_a_cameras_name(monkeypatch: pytest.MonkeyPatch):
