@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, SimulatedHeadset
-from ..restore.engine import EYES, check_eyes
+from ..restore.engine import EYES, WantedEyes, check_eyes
 from ..restore.registry import METHODS, check_method, make_filler
 from ..tracking.enrol import load_reference
 
@@ -114,8 +114,8 @@ def _port(text: str) -> int:
     return int(port)
 
 
-def _eyes(port: int | None, eyes: str):
-    """What moves the eyes, as a context manager; None where they stay as they are in the reference."""
+def _eyes(port: int | None, eyes: str) -> AbstractContextManager[WantedEyes | None]:
+    """What moves the eyes; None where they stay as they are in the reference."""
     from .live_eyes import LiveNatural, LiveTracking
 
     if port is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import cv2
@@ -187,8 +187,8 @@ class _Window:
         self.closed = key in (ord("q"), 27) or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
 
 
-def _virtual_camera(size: tuple[int, int], fps: Fraction):
-    """An open pyvirtualcam.Camera."""
+def _virtual_camera(size: tuple[int, int], fps: Fraction) -> Any:
+    """An open pyvirtualcam.Camera, which is a context manager."""
     try:
         import pyvirtualcam
     except ImportError as error:
@@ -207,7 +207,7 @@ class _VirtualCamera:
 
     closed = False
 
-    def __init__(self, camera) -> None:
+    def __init__(self, camera: Any) -> None:
         self._camera = camera
 
     def show(self, pixels: np.ndarray, time: float, sounds: Sequence[Sound]) -> None:

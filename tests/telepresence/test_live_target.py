@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -114,6 +115,6 @@ def test_without_a_screen_there_is_no_window(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_without_pyvirtualcam_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "pyvirtualcam", None)
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(InputError, match=r"pip install 'hmd-removal\[live\]'"), opened("virtual-camera"):
         pass
