@@ -13,6 +13,7 @@ from .terminal import without_chatter
 # Sub-commands by name: what they do, and the module beside what they run whose `add_arguments` completes the parser.
 COMMANDS = {
     "deocclude": ("remove the headset from a video file, or from every one in a folder", "restore.command"),
+    "live": ("remove the headset while you film: from a camera or stream to a stream", "telepresence.live_command"),
     "train": ("train a model of one person", "personal.command"),
     "queue": ("run every clip of a folder through a workflow on one or many ComfyUI servers", "comfyui.command"),
     "record-tracking": ("record eye and face tracking of VR software (OSC) while you film", "driving.command"),

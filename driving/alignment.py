@@ -13,9 +13,9 @@ from ..errors import InputError
 from ..tracking.crop import Crop
 from ..tracking.geometry import canonical_points, pose_angles
 from ..tracking.track import FrameStatus, TrackedFace
-from .eye_tracking import EyeTracking, Recording, TrackingData
+from .eye_tracking import EyeTracking, Recording, TrackingData, median
 from .person import own_range, to_person
-from .timing import GATE, JOINED, at_frames, median
+from .timing import GATE, JOINED, at_frames
 
 # The square that is looked at: from the upper lip to the chin, centimetres on the head.
 MOUTH = tuple(canonical_points()[[13, 14]].mean(0) + (0.0, 1.0, 0.0))

@@ -1,6 +1,7 @@
 """What eye and face tracking data say, in one form, whatever they came from."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +27,16 @@ class EyeTracking:
         """Nothing but times (N,); the other arrays are new and may be filled."""
         shapes = ((2,), (2, 2), (2, 3), (2,))
         return cls(np.asarray(times, np.float64), *(np.full((len(times), *shape), np.nan) for shape in shapes))
+
+    @cached_property
+    def usual_yaw(self) -> float:
+        """Radians to the right, where both eyes look on the whole; NaN where that is not known."""
+        return float(median(self.gaze)[:, 0].mean())
+
+    def rows(self, start: int, count: int) -> "EyeTracking":
+        """`count` moments from number `start` on, the last one again where there are fewer."""
+        at = np.minimum(np.arange(start, start + count), len(self.times) - 1)
+        return EyeTracking(*(values[at] for values in (self.times, self.openness, self.gaze, self.brows, self.jaw)))
 
     def mirrored(self) -> "EyeTracking":
         """The same of a mirrored face: left and right change places."""
@@ -64,3 +75,9 @@ class TrackingData:
 
     recording: Recording
     offset: float | None = None
+
+
+def median(values: np.ndarray) -> np.ndarray:
+    """Over the samples (N, ...) of what is known; NaN where nothing is."""
+    known = np.isfinite(values).any(0)
+    return np.where(known, np.nanmedian(np.where(known, values, 0), axis=0), np.nan)

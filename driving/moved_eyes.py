@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from .eye_tracking import EyeTracking
-from .timing import median
 from .upper_face import Eye, EyesInPicture, LinearFace, gaze_step
 
 # Radians: on six clips what MediaPipe's weights say of the yaw and where its irises are differ by 1 to 5 degrees.
@@ -38,10 +37,9 @@ ACROSS = 1.3  # eye widths: side of the square that the spread white covers
 AROUND = (0.65, 0.6)  # eye widths to either side, and down, of what moves; up, it is to the brow
 
 
-def agreed(wanted: EyeTracking, pictures: Sequence[EyesInPicture]) -> EyeTracking:
+def agreed(wanted: EyeTracking, pictures: Sequence[EyesInPicture], usual: float) -> EyeTracking:
     """The tracking data with eyes that look, on the whole, where they do in the person's pictures, unless that is
-    farther to the side than either errs."""
-    usual = float(median(wanted.gaze)[:, 0].mean())
+    farther to the side than either errs. usual: radians to the right, where the data look on the whole."""
     if not np.isfinite(usual):
         return wanted
     off = usual - float(np.median([picture.gaze[0] for picture in pictures]))

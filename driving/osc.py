@@ -22,6 +22,9 @@ STILL_STEP = 0.1  # seconds between the rows that say so, close enough to count 
 USUAL_LID = 0.75  # EyeLid of eyes that are as usual; from there to 1 they widen
 PACKET = 65536  # bytes, the most that UDP carries
 
+Message = tuple[str, Sequence[object]]
+"""Its address and its values."""
+
 
 class FaceParameters:
     """The newest value of every parameter, and what they say together.
@@ -109,7 +112,7 @@ def record(out: Path, port: int, seconds: float | None = None) -> int:
     exists, or where another program holds the port.
     """
     end = np.inf if seconds is None else time.monotonic() + seconds
-    messages = _arriving(port, end)
+    messages = arriving(port, end)
     if out.exists():
         raise InputError(f"There is a file '{out.name}' already; give another name, so that no recording is lost.")
     next(messages)  # it listens, or has said why not
@@ -127,14 +130,14 @@ def record(out: Path, port: int, seconds: float | None = None) -> int:
     return rows.count
 
 
-def _arriving(port: int, end: float) -> Iterator[tuple[str, Sequence[object]] | None]:
+def arriving(port: int, end: float = np.inf) -> Iterator[Message | None]:
     """Address and values of each message that arrives until time.monotonic() is `end`; None once it listens, and
     whenever nothing arrived for STILL_STEP."""
     try:
         from pythonosc.osc_packet import OscPacket, ParseError
     except ImportError as error:
         raise InputError(
-            "Recording tracking data needs the package python-osc: pip install 'hmd-removal[osc]'."
+            "Tracking data over OSC need the package python-osc: pip install 'hmd-removal[osc]'."
         ) from error
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inlet:
         try:
@@ -142,7 +145,7 @@ def _arriving(port: int, end: float) -> Iterator[tuple[str, Sequence[object]] | 
         except OSError as error:
             raise InputError(
                 f"Another program listens at UDP port {port} ({error.strerror}): end it (VRChat listens at 9000), or "
-                "send to another port and name that with --port."
+                "send to another port and name that."
             ) from error
         inlet.settimeout(STILL_STEP)
         yield None

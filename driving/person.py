@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..metrics.blinks import blinks
-from .eye_tracking import EyeTracking
-from .timing import GATE, median
+from .eye_tracking import EyeTracking, median
+from .timing import GATE
 
 # Trackers disagree on how far a full blink closes: Live Link Face says 0.06 to 0.14 open, MediaPipe 0.2 to 0.4. So a
 # dip is taken for a full blink if it is as short as one (VanderWerf et al. 2003: about a third of a second), and deeper
@@ -21,13 +21,14 @@ class OwnRange:
     """What a recording's values mean for its wearer, each by eye, the right one first; NaN is unknown.
 
     usual, shut, widest: (2,) openness as recorded. turned: (2, 2) radians of yaw and pitch by which an eye is always
-    turned away from where both look, and both from level.
+    turned away from where both look, and both from level. resting: (2, 3) brows as they usually are.
     """
 
     usual: np.ndarray
     shut: np.ndarray
     widest: np.ndarray
     turned: np.ndarray
+    resting: np.ndarray
 
 
 def own_range(tracking: EyeTracking) -> OwnRange:
@@ -40,17 +41,18 @@ def own_range(tracking: EyeTracking) -> OwnRange:
     gaze = np.where((tracking.openness < GATE * usual)[..., None], np.nan, tracking.gaze)
     rest = median(gaze)
     # Where level is trackers do not agree, and MediaPipe finds most people to look 5 to 13 degrees down.
-    return OwnRange(usual, shut, widest, np.nan_to_num(rest - rest.mean(0) * (1, 0)))
+    turned = np.nan_to_num(rest - rest.mean(0) * (1, 0))
+    return OwnRange(usual, shut, widest, turned, median(tracking.brows))
 
 
 def to_person(tracking: EyeTracking, own: OwnRange) -> EyeTracking:
-    """The recording with openness 0 where its wearer's eye is shut and 1 where it is as usual, and brows 0 where they
-    are as usual. The eyes' constant turn towards each other, or apart, is taken out: devices that were not fitted to
-    their wearer have one of 4 degrees. Where both eyes look together stays, but for how high that is on the whole.
+    """A recording, or some moments of it, with openness 0 where its wearer's eye is shut and 1 where it is as usual,
+    and brows 0 where they are as usual. The eyes' constant turn towards each other, or apart, is taken out: devices
+    that were not fitted to their wearer have one of 4 degrees. Where both eyes look together stays, but for how high
+    that is on the whole.
     """
     openness = np.maximum((tracking.openness - own.shut) / (own.usual - own.shut), 0)
-    resting = median(tracking.brows)
-    brows = np.clip((tracking.brows - resting) / np.maximum(1 - resting, 1e-6), 0, 1)
+    brows = np.clip((tracking.brows - own.resting) / np.maximum(1 - own.resting, 1e-6), 0, 1)
     return replace(tracking, openness=openness, gaze=tracking.gaze - own.turned, brows=brows)
 
 

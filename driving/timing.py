@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .eye_tracking import EyeTracking
+from .eye_tracking import EyeTracking, median
 
 # Samples that are nearer to each other, in seconds, are joined by a line: at 17 Hz, the slowest headset, one in two may
 # be lost, and no blink fits in unseen. Of slower files one in two may be lost too.
@@ -126,9 +126,3 @@ def _bridge(start: float, first: float, end: float, second: float, usual: float)
         corners.append((back, usual + (second - usual) * eased))
     times, values = (np.concatenate(part) for part in zip(*corners, strict=True))
     return times, values
-
-
-def median(values: np.ndarray) -> np.ndarray:
-    """Over the samples (N, ...) of what is known; NaN where nothing is."""
-    known = np.isfinite(values).any(0)
-    return np.where(known, np.nanmedian(np.where(known, values, 0), axis=0), np.nan)

@@ -1,6 +1,7 @@
 """The silhouette of a headset, fitted to a coarse map of where one is seen."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -26,11 +27,13 @@ def silhouette(headset: Headset, pose: np.ndarray) -> np.ndarray:
 
     pose: (4, 4), face coordinates in centimetres to the pixels wanted.
     """
-    rim = np.sign(_CIRCLE) * np.abs(_CIRCLE) ** (2 / headset.roundness) * (headset.width / 2, headset.height / 2)
+    rim = _unit_rim(headset.roundness) * (headset.width / 2, headset.height / 2)
 
     def ring(share: float, z: np.ndarray | None = None) -> np.ndarray:
-        x, y = (share * rim + (0, headset.middle)).T
-        return np.column_stack([x, y, headset.front(x, y) if z is None else z])
+        corners = np.empty((len(rim), 3))
+        corners[:, :2] = share * rim + (0, headset.middle)
+        corners[:, 2] = headset.front(corners[:, 0], corners[:, 1]) if z is None else z
+        return corners
 
     rear, edge = headset.rear(rim[:, 0]), 1 - headset.taper
     rings = [
@@ -41,6 +44,12 @@ def silhouette(headset: Headset, pose: np.ndarray) -> np.ndarray:
     ]
     corners = transform(pose @ seat(headset), np.concatenate(rings))
     return cv2.convexHull(corners[:, :2].astype(np.float32))[:, 0]
+
+
+@lru_cache(maxsize=32)
+def _unit_rim(roundness: float) -> np.ndarray:
+    """(N, 2) corners of an outline that reaches from -1 to 1 across and down."""
+    return np.sign(_CIRCLE) * np.abs(_CIRCLE) ** (2 / roundness)
 
 
 class SilhouetteFit:

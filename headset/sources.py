@@ -17,7 +17,7 @@ from ..video.source import Source
 from .draw import HeadsetArtist
 from .given import MaskFrames, beside, fitted
 from .mask import DeviceMasker
-from .worn import while_worn
+from .worn import AHEAD, while_worn
 
 FULL = 0.98  # share of the picture from which a mask counts as covering everything
 
@@ -104,7 +104,8 @@ class DetectedHeadset:
             follow(((frame, None) for frame in frames), covered, reference=known, detector=detector)
         ) as followed:
             looked = ((frame, face) for frame, _, face in followed)
-            for frame, mask, face, front in self.mask(looked, wearer.fps, required=wearer.required):
+            found = self.mask(looked, wearer.fps, required=wearer.required, causal=wearer.causal)
+            for frame, mask, face, front in found:
                 if not mask.any():  # an uncovered face is another thing to the landmarker
                     calibration = None
                 elif reference is not None and not knows:
@@ -113,17 +114,22 @@ class DetectedHeadset:
                 yield Covered(frame, mask, face.covered_by(mask), front)
 
     def mask(
-        self, followed: Iterable[tuple[np.ndarray, TrackedFace]], fps: float = USUAL_RATE, *, required: bool = True
+        self,
+        followed: Iterable[tuple[np.ndarray, TrackedFace]],
+        fps: float = USUAL_RATE,
+        *,
+        required: bool = True,
+        causal: bool = False,
     ) -> Iterator[tuple[np.ndarray, np.ndarray, TrackedFace, np.ndarray | None]]:
         """Frames, (H, W, 3) uint8, of one clip in order with their (H, W) uint8 masks and faces, which the detector for
         covered faces found, and hands before the headset, see Covered.front. Where the headset is not before the eyes,
-        the mask is empty. fps: frames a second.
+        the mask is empty. fps: frames a second. causal: see tracking.follow.Wearer.
 
         Raises InputError when no frame shows a headset, where one is required.
         """
         masker, before = self._masker(fps), True
         count = holes = 0
-        for frame, face, worn in while_worn(followed):
+        for frame, face, worn in while_worn(followed, 0 if causal else AHEAD):
             if worn and not before:  # it may sit elsewhere now
                 masker = self._masker(fps)
             before = worn

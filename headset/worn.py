@@ -13,19 +13,20 @@ COVERED = 0.5  # share of the lids' points under the device from which it is bef
 Looked = tuple[np.ndarray, TrackedFace]
 
 
-def while_worn(followed: Iterable[Looked]) -> Iterator[tuple[np.ndarray, TrackedFace, bool]]:
-    """Frames with their faces, in order, and whether the headset is before the eyes; AHEAD frames late.
+def while_worn(followed: Iterable[Looked], ahead: int = AHEAD) -> Iterator[tuple[np.ndarray, TrackedFace, bool]]:
+    """Frames with their faces, in order, and whether the headset is before the eyes; `ahead` frames late, which later
+    ones are asked too.
 
     A frame in which that is not known, as no device was looked for, is as those around it.
     """
-    frames: deque[tuple[np.ndarray, TrackedFace, float]] = deque()  # AHEAD before, the one that is next, AHEAD after
+    frames: deque[tuple[np.ndarray, TrackedFace, float]] = deque()  # AHEAD before, the one that is next, `ahead` after
     due = 0  # of these, the number of the next one
     for frame, face in followed:
         frames.append((frame, face, _share_covered(face)))
-        if len(frames) - due > AHEAD:
+        if len(frames) - due > ahead:
             yield _decided(frames, due)
             due = min(due + 1, AHEAD)
-            if len(frames) > 2 * AHEAD:
+            if len(frames) > AHEAD + ahead:
                 frames.popleft()
     while due < len(frames):
         yield _decided(frames, due)

@@ -95,9 +95,9 @@ class ReferenceBank:
             self._sharp[index, by] = pixels.to(self.device).permute(2, 0, 1)[None].float() / 255
         return self._sharp[index, by]
 
-    def agreed(self, wanted: EyeTracking) -> EyeTracking:
+    def agreed(self, wanted: EyeTracking, usual_yaw: float) -> EyeTracking:
         """The tracking data, on the whole like these pictures, see driving.moved_eyes."""
-        return agreed(wanted, self._in_pictures)
+        return agreed(wanted, self._in_pictures, usual_yaw)
 
     def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
         """The eyes of a picture as they are wanted at moment t."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -31,6 +31,10 @@ SOFT = 1 / 64  # crop sides: of the edge of the face in what has moved
 FARTHEST = 1.0  # crop sides: what is said to have moved where that cannot be measured
 
 
+Member = tuple[np.ndarray, np.ndarray, TrackedFace]
+"""A frame with its mask and its face."""
+
+
 @dataclass(frozen=True)
 class _Seen:
     """One frame of a scene on the grid, with what is remembered of it."""
@@ -48,7 +52,7 @@ class Scene:
 
     bank: the person's pictures. number: the scene's, see FaceTrack.scene. first: whether it begins the clip. fps:
     frames a second. begins: whether the clip's first frames are still to be filled; the state does not say, as a method
-    may have none. tracking: how the eyes are wanted in each frame of the clip, None where that is not known.
+    may have none.
     """
 
     def __init__(
@@ -60,9 +64,7 @@ class Scene:
         *,
         first: bool,
         fps: float = USUAL_RATE,
-        tracking: EyeTracking | None = None,
     ):
-        self._tracking = tracking
         self.number, self.begins, self.device = number, first, device
         self._bank, self._pace = bank, USUAL_RATE / fps
         self._crops = CropTrack(fps)
@@ -73,23 +75,21 @@ class Scene:
         self._filler = filler
         self._state: Any = None
 
-    def process(self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int) -> list[np.ndarray]:
-        """The scene's next frames, each with its mask and face, filled. start: number of the first one in the clip."""
-        window, places = self.window(members, start)
+    def process(self, members: Sequence[Member], eyes: EyeTracking | None = None) -> list[np.ndarray]:
+        """The scene's next frames, each with its mask and face, filled. eyes: how they are wanted in each of them."""
+        window, places = self.window(members, eyes)
         out = [frame for frame, _, _ in members]
         if window is None:
             return [frame.copy() for frame in out]
         filling, self._state = self._filler.fill(window, self._state)
-        if self._tracking is not None and filling.places is not None:
-            filling = driven(filling, window, self._tracking, [start + t for t in places])
+        if eyes is not None and filling.places is not None:
+            filling = driven(filling, window, eyes, places)
         filled = {t: pasted(window.sources[i], filling, i, self._bank) for i, t in enumerate(places)}
         return [filled[t] if t in filled else frame.copy() for t, frame in enumerate(out)]
 
-    def window(
-        self, members: Sequence[tuple[np.ndarray, np.ndarray, TrackedFace]], start: int = 0
-    ) -> tuple[Window | None, list[int]]:
+    def window(self, members: Sequence[Member], eyes: EyeTracking | None = None) -> tuple[Window | None, list[int]]:
         """The scene's next frames as a filler is given them, and which of them have something to fill; None where none
-        has. start: see process."""
+        has. eyes: see process."""
         seen: dict[int, _Seen] = {}
         for t, (frame, mask, face) in enumerate(members):
             one = self._seen(frame, mask, face)
@@ -111,22 +111,15 @@ class Scene:
             remembered = Remembered(
                 *(torch.stack([vars(p.remembered)[name] for p in parts]).to(self.device) for name in REMEMBERED)
             )
-        if self._tracking is not None:
-            points = np.stack(
-                [self._with_lids(*one, start + t) for *one, t in zip(points, visibility, seen, strict=True)]
-            )
+        if eyes is not None:
+            wanted = eyes.openness[list(seen)]
+            points = np.stack([_with_lids(*one) for one in zip(points, visibility, wanted, strict=True)])
         sources = tuple(p.source for p in parts)
         window = Window(
             frames, holes, points, visibility, aligned, remembered, self._bank, sources, self.begins, self._pace
         )
         self.begins = False
         return window, list(seen)
-
-    def _with_lids(self, points: np.ndarray, visibility: np.ndarray, t: int) -> np.ndarray:
-        """The points of frame t with the lids that are out of sight as they are wanted."""
-        openness = self._tracking.openness[min(t, len(self._tracking.times) - 1)]
-        moved = with_lids(points, openness, shipped().upper_share)
-        return np.where((visibility > 0.5)[:, None], points, moved)
 
     def _seen(self, frame: np.ndarray, mask: np.ndarray, face: TrackedFace) -> _Seen | None:
         if face.status == FrameStatus.MISSING:
@@ -159,12 +152,29 @@ class Scene:
 REMEMBERED = ("pictures", "known", "moved")
 
 
+def _with_lids(points: np.ndarray, visibility: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """A face's points with the lids that are out of sight as they are wanted."""
+    moved = with_lids(points, openness, shipped().upper_share)
+    return np.where((visibility > 0.5)[:, None], points, moved)
+
+
+class WantedEyes(Protocol):
+    """How the eyes are wanted as the frames come: of a whole clip (EyeTracking), or live."""
+
+    def rows(self, start: int, count: int) -> EyeTracking:
+        """For `count` frames from number `start` of the clip on."""
+
+    @property
+    def usual_yaw(self) -> float:
+        """Radians to the right, where both eyes look on the whole; NaN where that is not known."""
+
+
 class Deoccluder:
     """Fills the hole in the frames of one clip.
 
     Feed consecutive frames with `process`, as many at a time as suits; the result does not depend on how the clip
     is cut. Frames whose face is missing or whose mask is empty come back unchanged. device: where it calculates; None
-    for the filler's, or the best there is. fps: frames a second. tracking: how the eyes are wanted, one row for each
+    for the filler's, or the best there is. fps: frames a second. tracking: how the eyes are wanted in each
     frame of the clip; None where they stay those of the reference.
     """
 
@@ -175,13 +185,13 @@ class Deoccluder:
         device: torch.device | None = None,
         fps: float = USUAL_RATE,
         *,
-        tracking: EyeTracking | None = None,
+        tracking: WantedEyes | None = None,
     ):
         self._filler, self._fps = filler, fps
         self._frame = 0  # of the clip, the next one
         self._device = with_all_operations(device or filler.device or best_device())
         self._bank = None if reference is None else ReferenceBank(reference, self._device)
-        self._tracking = tracking if tracking is None or self._bank is None else self._bank.agreed(tracking)
+        self._tracking = tracking
         self._scene: Scene | None = None
 
     def process(
@@ -195,9 +205,16 @@ class Deoccluder:
         out: list[np.ndarray] = []
         for number, members in groupby(zip(frames, masks, faces, strict=True), key=lambda frame: frame[2].scene):
             members = list(members)
-            out += self.scene(number).process(members, self._frame)
+            out += self.scene(number).process(members, self._eyes(len(members)))
             self._frame += len(members)
         return out
+
+    def _eyes(self, count: int) -> EyeTracking | None:
+        """How the eyes are wanted in the next frames."""
+        if self._tracking is None:
+            return None
+        rows = self._tracking.rows(self._frame, count)
+        return rows if self._bank is None else self._bank.agreed(rows, self._tracking.usual_yaw)
 
     def scene(self, number: int) -> Scene:
         """The scene of that number, where it is the present one; else a new one."""
@@ -210,15 +227,13 @@ class Deoccluder:
                 self._device,
                 first=first,
                 fps=self._fps,
-                tracking=self._tracking,
             )
         return self._scene
 
 
 def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
     """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
-    last = len(tracking.times) - 1  # a damaged file may have more frames than its index says
-    shown = [(number, min(t, last)) for number, t in zip(filling.shown, moments, strict=True)]
+    shown = list(zip(filling.shown, moments, strict=True))
     motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
     places = moved_brows(filling.places, motion, smooth_inside(window.holes))
     eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)

@@ -361,14 +361,19 @@ def _filled(
             seen = [parts[number].covers for _, parts in some]
             pixels = [covers[0].pixels for covers in seen]
             for engine, covers in zip(of_people, zip(*seen, strict=True), strict=True):
-                done = engine.process(pixels, [c.mask for c in covers], [c.face for c in covers])
-                pixels = [
-                    one if c.front is None else left_in_front(one, before, c.front)
-                    for one, before, c in zip(done, pixels, covers, strict=True)
-                ]
+                pixels = fill_covered(engine, pixels, covers)
             filled.append(pixels)
         for (frame, parts), pictures_of in zip(some, zip(*filled, strict=True), strict=True):
             yield frame, parts, _together(frame.pixels, views, pictures_of)
+
+
+def fill_covered(engine: Deoccluder, pixels: Sequence[np.ndarray], covers: Sequence[Covered]) -> list[np.ndarray]:
+    """The next frames of a clip, (H, W, 3) uint8, filled behind what covers one person; hands before it stay."""
+    done = engine.process(pixels, [c.mask for c in covers], [c.face for c in covers])
+    return [
+        one if c.front is None else left_in_front(one, before, c.front)
+        for one, before, c in zip(done, pixels, covers, strict=True)
+    ]
 
 
 def _together(frame: np.ndarray, views: tuple[View, ...], filled: Sequence[np.ndarray]) -> np.ndarray:

@@ -66,7 +66,8 @@ class PersonalCalibration:
 
     def _away(self, face: TrackedFace) -> np.ndarray:
         """(N,) degrees by which the face is turned otherwise than each that was measured."""
-        return np.array([np.linalg.norm(_angles(face) - angles) for angles, _ in self._measured])
+        now = _angles(face)
+        return np.array([np.linalg.norm(now - angles) for angles, _ in self._measured])
 
     def _corrected(self, face: TrackedFace) -> TrackedFace:
         if not self._measured:

@@ -21,6 +21,8 @@ from .track import USUAL_RATE, Face, FaceTrack, FrameStatus, TrackedFace, hidden
 
 TOGETHER = 8  # frames that are looked at together: more of them take as long for each
 MAX_GAP = 1.6  # seconds; a longer absence is no blink of the detector: the person has left or turned away
+# Seconds for which a face that is followed causally stays where it was: nobody knows yet whether the person has left.
+HELD_BRIEFLY = 0.4
 HELD = 1e9  # bytes of frames that may wait for what comes after a gap, which shortens it in very large pictures
 ON_MISSING = ("interpolate", "hold", "untouched", "error")
 SMALLEST = 64  # pixels of a frame's shorter side; below that no landmark is worth its name
@@ -42,7 +44,8 @@ class Wearer:
     "hold": the last position stays; "untouched": the frame is missing; "error": InputError. detector: one of
     tracking.heads.MODES. box: (x, y, width, height) in pixels around that person's head in the first frame, or None.
     wearing: whoever has a device before the eyes, where the one followed has none. fps: frames a second. required:
-    whether it is an error if they are nowhere seen.
+    whether it is an error if they are nowhere seen. causal: whether no frame waits for later ones, as in live use: what
+    is interpolated otherwise is held.
 
     Raises InputError for an unknown name.
     """
@@ -54,6 +57,7 @@ class Wearer:
     wearing: bool = False
     fps: float = USUAL_RATE
     required: bool = True
+    causal: bool = False
 
     def __post_init__(self) -> None:
         if self.on_missing not in ON_MISSING:
@@ -75,7 +79,8 @@ def follow(
     reference: Reference | None = None,
     detector: HeadDetector | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None, TrackedFace]]:
-    """Each frame with its mask and the wearer's face, steady in time; with a delay of at most MAX_GAP seconds.
+    """Each frame with its mask and the wearer's face, steady in time; with a delay of at most MAX_GAP seconds, or none
+    for a `wearer` that is followed causally.
 
     pictures: (frame, mask) pairs: (H, W, 3) uint8 RGB, and (H, W), over 0.5 where something covers the picture, or
     None. masked: every frame has a mask, of what covers the wearer's face: it says whom to follow, and that the face is
@@ -197,7 +202,8 @@ def _tracked(
     absent = 0  # frames since `previous`, or since the scene's start
     pending = 0  # of those, how many have not been decided yet
     found_any = waiting = False
-    for count, (frame, mask, upcoming) in enumerate(with_upcoming(pictures), 1):
+    together = 1 if wearer.causal else TOGETHER
+    for count, (frame, mask, upcoming) in enumerate(with_upcoming(pictures, together), 1):
         _check_size(frame)
         longest_gap = _longest_gap(frame, wearer.fps)
         cut = cuts(frame)
@@ -235,9 +241,10 @@ def _tracked(
                 f"Expected a face in every frame, but frame {count - 1} has none; trim the clip, or choose another "
                 "policy for frames without a face."
             )
-        if wearer.on_missing == "hold":
+        briefly = wearer.causal and wearer.on_missing == "interpolate" and absent <= HELD_BRIEFLY * wearer.fps
+        if wearer.on_missing == "hold" or briefly:
             yield from _held(previous, 1, scene)
-        elif wearer.on_missing == "untouched" or absent > longest_gap + 1:
+        elif wearer.causal or wearer.on_missing == "untouched" or absent > longest_gap + 1:
             yield TrackedFace.missing(previous, scene)
         else:
             pending += 1
@@ -257,10 +264,12 @@ def _tracked(
     yield from _held(previous, pending, scene)
 
 
-def with_upcoming(pictures: Iterable[Picture]) -> Iterator[tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]]:
+def with_upcoming(
+    pictures: Iterable[Picture], together: int = TOGETHER
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]]:
     """Each picture with the frames after it, as far as they are looked at together."""
     pictures = iter(pictures)
-    while some := list(islice(pictures, TOGETHER)):
+    while some := list(islice(pictures, together)):
         frames = [frame for frame, _ in some]
         for i, (frame, mask) in enumerate(some):
             yield frame, mask, frames[i + 1 :]

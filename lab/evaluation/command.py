@@ -39,6 +39,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--personal", type=Path, help="file of a personal model, which brings pictures of the person")
     parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    parser.add_argument("--live", action="store_true", help="look at no later frame, as hmd-removal live does")
     parser.add_argument(
         "--landmarks",
         action="append",
@@ -89,6 +90,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         weights=weights_by_method(args.weights),
         personal=args.personal,
         anyone=args.anyone,
+        live=args.live,
     )
 
     def keep(evaluation: Evaluation) -> None:

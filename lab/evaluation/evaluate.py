@@ -53,7 +53,7 @@ class Protocol:
     with `first_frame`, else `reference_frame` of its first second, None for what is chosen there. networks: with LPIPS,
     identity, expression and eyes; frechet: with video distances. weights: files by method; personal: that of a personal
     model, which has its own pictures of the person and gets no reference, or such a file by clip; anyone: whether that
-    may be used on somebody else.
+    may be used on somebody else. live: whether the wearer is followed without looking ahead, where they are covered.
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
     "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); "driven-by-data",
@@ -74,6 +74,7 @@ class Protocol:
     weights: Mapping[str, Path] = field(default_factory=dict)
     personal: Path | Mapping[Path, Path] | None = None
     anyone: bool = False
+    live: bool = False
 
     def check(self) -> None:
         """Raise InputError for an unknown name, missing weights, or what "paper" lacks: else it would show only after
@@ -260,7 +261,8 @@ def _run(
             given = None if own else shared
             if own not in seen:
                 start = time.perf_counter()
-                found = _seen(covered, masks, truth, pictures_for(filler, given), mode)
+                wearer = Wearer(causal=protocol.live)
+                found = _seen(covered, masks, truth, pictures_for(filler, given), mode, wearer)
                 seen[own] = *found, time.perf_counter() - start
             track, where, detection = seen[own]
             start = time.perf_counter()
@@ -275,29 +277,29 @@ def _run(
 
 
 def _seen(
-    covered: np.ndarray, masks: np.ndarray, truth: TruthClip, reference: Reference, mode: str
+    covered: np.ndarray, masks: np.ndarray, truth: TruthClip, reference: Reference, mode: str, wearer: Wearer
 ) -> tuple[FaceTrack, torch.Tensor]:
     """The face and the masks, (T, H, W), as a landmark mode knows them."""
     if mode == DETECTED:
-        return _as_footage(covered, reference)
+        return _as_footage(covered, reference, wearer)
     if mode == ORACLE:
         track = truth.track
     elif mode == PAPER:
         track = paper_track(truth.frames)
     else:
-        track = _visible_track(covered, masks, reference)
+        track = _visible_track(covered, masks, reference, wearer)
         if mode == DRIVEN:
             track = _driven_track(track, truth.track, masks)
     return track, torch.from_numpy(masks).float()
 
 
-def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference) -> FaceTrack:
+def _visible_track(covered: np.ndarray, masks: np.ndarray, reference: Reference, wearer: Wearer) -> FaceTrack:
     """What can be known of the face without the truth: the covered frames, the mask, and the reference.
 
     A face that is found in no frame leaves every frame as it is.
     """
     try:
-        return track_clip(covered, covered.shape[1:3], masks=masks, reference=reference)
+        return track_clip(covered, covered.shape[1:3], wearer, masks=masks, reference=reference)
     except InputError:
         return FaceTrack.absent(len(covered), covered.shape[1:3])
 
@@ -309,11 +311,11 @@ def _driven_track(visible: FaceTrack, truth: FaceTrack, masks: np.ndarray) -> Fa
     return replace(beside, points=points, visibility=visibility)
 
 
-def _as_footage(covered: np.ndarray, reference: Reference) -> tuple[FaceTrack, torch.Tensor]:
+def _as_footage(covered: np.ndarray, reference: Reference, wearer: Wearer) -> tuple[FaceTrack, torch.Tensor]:
     """The face and the device's masks, (T, H, W), as they are found in footage of which nothing is known."""
     size = covered.shape[1:3]
     try:
-        with closing(DetectedHeadset().cover(iter(covered), Wearer(), reference)) as covers:
+        with closing(DetectedHeadset().cover(iter(covered), wearer, reference)) as covers:
             found = list(covers)
     except InputError:
         return FaceTrack.absent(len(covered), size), torch.zeros(len(covered), *size)

@@ -130,5 +130,5 @@ def test_only_what_is_around_the_eye_moves():
 def test_data_that_look_nearly_as_the_pictures_do_look_as_they_do(usual, moved_by):
     tracking = EyeTracking.unknown(np.arange(5.0))
     tracking.gaze[..., 0] = usual + np.array([0, 0, 0, 0.2, -0.3])[:, None]
-    found = agreed(tracking, [PICTURE]).gaze
+    found = agreed(tracking, [PICTURE], tracking.usual_yaw).gaze
     assert found[..., 0] == pytest.approx(tracking.gaze[..., 0] - moved_by, nan_ok=True)

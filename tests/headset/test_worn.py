@@ -21,7 +21,7 @@ from hmd_removal.tracking.track import DevicePatch, FaceTrack
 from hmd_removal.video import VideoReader
 
 
-def decided(shares: list[float], scenes: list[int] | None = None) -> str:
+def decided(shares: list[float], scenes: list[int] | None = None, ahead: int = AHEAD) -> str:
     """For each frame whether the headset is worn, where so much of the eyes is covered."""
 
     def face(share: float, scene: int) -> SimpleNamespace:
@@ -29,7 +29,7 @@ def decided(shares: list[float], scenes: list[int] | None = None) -> str:
         return SimpleNamespace(device=device, points=None, scene=scene)
 
     faces = (face(*one) for one in zip(shares, scenes or [0] * len(shares), strict=True))
-    return "".join("01"[worn] for _, _, worn in while_worn((t, face) for t, face in enumerate(faces)))
+    return "".join("01"[worn] for _, _, worn in while_worn(((t, face) for t, face in enumerate(faces)), ahead))
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -45,19 +45,25 @@ def test_a_change_is_seen_in_its_very_frame_and_a_single_frame_does_not_count() 
     assert decided([1, 1, 0, 0, 0], scenes=[0, 0, 1, 1, 1]) == "11000", "nothing is carried over a cut"
 
 
+def test_live_a_change_is_seen_a_frame_late_and_a_single_frame_does_not_count() -> None:
+    assert decided([0, 0, 0, 1, 1, 1, 0, 0, 0], ahead=0) == "000011100"
+    assert decided([1, 1, 1, 0, 1, 1, 1], ahead=0) == "1111111"
+
+
 def test_where_nothing_is_known_it_stays_as_it_is_around() -> None:
     unknown = float("nan")
     assert decided([0, 0, unknown, 0, 0]) == "00000" and decided([1, 1, unknown, 1, 1]) == "11111"
     assert decided([unknown] * 4) == "1111", "a face under a mask, of which no device was looked for"
 
 
-def test_no_more_frames_are_taken_than_are_needed() -> None:
+@pytest.mark.parametrize("ahead", (0, AHEAD))
+def test_no_more_frames_are_taken_than_are_needed(ahead: int) -> None:
     taken = []
     face = SimpleNamespace(device=None, points=None, scene=0)
-    worn = while_worn((taken.append(t) or t, face) for t in range(100))
+    worn = while_worn(((taken.append(t) or t, face) for t in range(100)), ahead)
     for done in range(1, 20):
         next(worn)
-        assert len(taken) <= done + AHEAD
+        assert len(taken) <= done + ahead
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,12 @@ def test_the_same_clip_gives_the_same_numbers(carphone):
     assert {k: v for k, v in first.items() if k != "fps"} == {k: v for k, v in second.items() if k != "fps"}
 
 
+def test_the_wearer_may_be_followed_as_live_use_does(carphone):
+    protocol = Protocol(methods=("warp",), landmarks=("visible",), size=128, limit=4, networks=False)
+    offline, live = (evaluate([carphone], replace(protocol, live=live)).mean[0]["hole_psnr"] for live in (False, True))
+    assert offline != live and live == pytest.approx(offline, abs=1)
+
+
 def test_a_detected_mask_is_scored_in_the_true_hole(carphone):
     protocol = Protocol(methods=("warp",), landmarks=("visible", "detected"), presets=("quest",), size=192, limit=4)
     evaluation = evaluate([carphone], replace(protocol, networks=False))

@@ -321,3 +321,30 @@ def test_a_moving_object_is_no_cut():
 
 def test_a_new_clip_starts_without_a_cut():
     assert cuts([np.full((64, 64, 3), 255, np.uint8)]) == []
+
+
+class TestCausal:
+    """Live, no frame waits for later ones."""
+
+    def test_every_frame_comes_before_the_next_one_is_taken(self) -> None:
+        taken = 0
+
+        def pictures():
+            nonlocal taken
+            for _ in range(60):
+                taken += 1
+                yield np.zeros((200, 400, 3), np.uint8), None
+
+        detector = Script(*[[face(100)]] * 5, *[[]] * 50, *[[face(100)]] * 5)
+        tracked = following._tracked(pictures(), detector, Wearer(causal=True), masked=False)
+        for done, _ in enumerate(tracked, 1):
+            assert taken == done
+        assert done == 60
+
+    def test_a_gap_is_held_for_a_moment_and_then_missing(self) -> None:
+        track = follow([face(100)], *[[]] * 20, [face(120)], causal=True)
+        assert track.status.tolist() == [FOUND, *[INTERPOLATED] * 10, *[MISSING] * 10, FOUND]
+        assert np.array_equal(track.points[10], track.points[0])
+
+    def test_nobody_yet_is_missing(self) -> None:
+        assert follow([], [face(100)], causal=True).status.tolist() == [MISSING, FOUND]

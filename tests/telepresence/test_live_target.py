@@ -1,0 +1,120 @@
+"""Live pictures written and sent, with their sound."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import moving_frames, order, tone
+
+from hmd_removal.errors import InputError
+from hmd_removal.telepresence.live_source import SOUND_RATE, Sound
+from hmd_removal.telepresence.live_target import open_target
+from hmd_removal.video import VideoReader, read_audio
+
+COUNT = 10
+
+
+def opened(out: object, sound: bool = True):
+    return open_target(str(out), size=(96, 64), fps=Fraction(25), sound=sound, metadata={"comment": "made here"})
+
+
+def sounds(start: float, seconds: float) -> list[Sound]:
+    """A tone in parts of 1,000 samples."""
+    samples = tone(seconds)
+    return [Sound(samples[:, i : i + 1000], start + i / SOUND_RATE) for i in range(0, samples.shape[1], 1000)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_file_has_the_pictures_at_their_times_and_the_sound_beside_them(tmp_path: Path, suffix: str):
+    out, times = tmp_path / f"out.{suffix}", [5 + t / 25 for t in (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)]
+    with opened(out) as target:
+        for number, (pixels, time) in enumerate(zip(moving_frames(COUNT), times, strict=True)):
+            target.show(pixels, time, sounds(4.9, 0.7) if number == 0 else ())
+    assert list(tmp_path.iterdir()) == [out]
+    with VideoReader(out) as reader:
+        assert reader.times == pytest.approx([time - 5 for time in times], abs=0.002)
+        assert order(np.stack([frame.pixels for frame in reader]), moving_frames(COUNT)) == list(range(COUNT))
+    heard = read_audio(out)
+    # What was heard before the first picture is left out.
+    assert heard.waveform.shape[2] == pytest.approx(0.6 * SOUND_RATE, abs=2 * 1024)
+
+
+def test_sound_that_is_missing_is_silence_and_none_comes_twice(tmp_path: Path):
+    out = tmp_path / "out.mkv"
+    with opened(out) as target:
+        target.show(moving_frames(1)[0], 0.0, sounds(0.0, 0.4))
+        target.show(moving_frames(2)[1], 1.5, [*sounds(1.0, 0.4), *sounds(1.0, 0.4)])
+    waveform = read_audio(out).waveform[0]
+    loud = waveform.abs().mean(0).numpy() > 0.05
+    assert loud[:19000].mean() > 0.8 and loud[22000:46000].mean() < 0.1 and loud[50000:66000].mean() > 0.8
+    assert len(loud) == pytest.approx(1.4 * SOUND_RATE, abs=0.1 * SOUND_RATE)
+
+
+def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="in between"), opened(tmp_path / "out.mp4") as target:
+        target.show(moving_frames(1)[0], 0.0, ())
+        raise RuntimeError("in between")
+    with pytest.raises(InputError, match="No picture came out"), opened(tmp_path / "out.mp4"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_can_be_received_while_it_is_sent():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{free.getsockname()[1]}"
+    seen, heard, enough = [], [], threading.Event()
+
+    def receive() -> None:
+        with av.open(url, timeout=20, container_options={"analyzeduration": "500000"}) as container:
+            for packet in container.demux(container.streams.video[0], container.streams.audio[0]):
+                for frame in packet.decode():
+                    (seen if isinstance(frame, av.VideoFrame) else heard).append(frame.time)
+                if len(seen) > 5 and len(heard) > 5:
+                    enough.set()
+                    return
+
+    receiver = threading.Thread(target=receive)
+    receiver.start()
+    frames = moving_frames(30)
+    with opened(url) as target:
+        for number in range(2000):
+            target.show(frames[number % 30], number / 25, sounds(number / 25, 0.04))
+            if enough.wait(0.02):
+                break
+    receiver.join()
+    assert enough.is_set() and abs(seen[-1] - heard[-1]) < 1
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("out.avi", "Expected --out window, virtual-camera, a URL of udp"),
+        ("gopher://somewhere", "Expected a URL of udp, tcp"),
+        ("rtmp://127.0.0.1:1/live", "cannot be written to rtmp://127.0.0.1:1/live"),
+    ],
+)
+def test_what_cannot_be_sent_to_is_refused(out, message):
+    with pytest.raises(InputError, match=message), opened(out):
+        pass
+
+
+def test_without_a_screen_there_is_no_window(monkeypatch: pytest.MonkeyPatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(InputError, match="no screen|headless"), opened("window"):
+        pass
+
+
+def test_without_pyvirtualcam_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(InputError, match=r"pip install 'hmd-removal\[live\]'"), opened("virtual-camera"):
+        pass
