@@ -103,7 +103,8 @@ def learnt_shapes(moved: np.ndarray, count: int) -> FaceShapes:
 
 @lru_cache(maxsize=1)
 def _shape_weights() -> np.ndarray:
-    """(468,) how much each point counts: lips most, whose errors are seen, and lids hardly, which move by themselves."""
+    """(468,) how much each point counts: lips most, whose errors are seen, and lids hardly, which have motions
+    of their own."""
     x, y, _ = canonical_points().T
     lips = np.exp(-((x / 3.0) ** 2 + ((y - 4.2) / 2.0) ** 2))
     weights = 1 + 2 * lips
@@ -199,5 +200,6 @@ class Neutral:
             return np.ones(2), np.zeros(2)
         else:
             openness = apertures(shape) / self.aperture
-            gaze = gazes(shape).mean(0) - self.gaze
+            # A lid that covers the pupil drags the iris's landmarks along.
+            gaze = (gazes(shape).mean(0) - self.gaze) * np.clip(2 * openness.min() - 0.5, 0, 1)
         return np.clip(openness, 0, WIDEST), gaze

@@ -10,10 +10,10 @@ import torch
 from ..driving.eye_tracking import EyeTracking
 from ..headset.guided_filter import guided_filter
 from ..restore.align import ReferenceBank
-from ..restore.grid import cells, membrane
+from ..restore.grid import cells
 from ..restore.paste import draw_eye
 from ..tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, pose_scale, transform
-from ..tracking.mesh import RINGS, extend_points, places_in, triangle_map
+from ..tracking.mesh import extend_points, places_in, triangle_map
 from ..tracking.reference import Reference, make_reference
 from .animate_motion import Motion, rigid_pose, shipped_shapes
 
@@ -28,7 +28,7 @@ INNER_LIPS = np.array(
     )
 )  # upper and lower, from the wearer's right corner to the left one
 OPENED = (0.1, 0.35)  # centimetres by which lips part further than in the picture: what is behind them begins to show
-DARK = 0.3  # brightness of a mouth of which no picture shows the inside, by that of the lips
+DARK = 0.4  # brightness of a mouth of which no picture shows the inside, by that of the lips
 LIP_EDGE = 0.05  # centimetres over which lips give way to the mouth
 
 
@@ -102,16 +102,14 @@ class DrivenPicture:
 
     def _layers(self) -> tuple[np.ndarray, np.ndarray]:
         """(H, W) float32 in [0, 1], the share of the person; and (H, W, 3) uint8, what is behind all that moves."""
-        person = outline(self._image, self._face, self._pose)
-        moving = np.zeros(self.size, np.uint8)
-        oval = len(FACE_OVAL)
-        cv2.fillPoly(moving, [np.round(self._source[-oval:, :2]).astype(np.int32)], 1)
-        rim = round(RIM * self._scale)
-        with_rim = cv2.dilate(person, _disc(rim))
-        gone = with_rim & moving
-        share = cv2.blur(cv2.dilate(with_rim, _disc(rim)).astype(np.float32), (2 * rim + 1, 2 * rim + 1))
-        share[with_rim > 0] = 1.0
-        return share, filled_behind(self._image, gone, cv2.dilate(person, _disc(2 * rim)))
+        rim = max(round(RIM * self._scale), 1)
+        person = cv2.dilate(outline(self._image, self._face, self._pose), _disc(rim))
+        share = cv2.blur(cv2.dilate(person, _disc(rim)).astype(np.float32), (2 * rim + 1, 2 * rim + 1))
+        share[person > 0] = 1.0  # all that is taken away is drawn again
+        mesh = (triangle_map(self._source, np.ones(self.size, bool)) > 0).view(np.uint8)
+        inside = cv2.distanceTransform(person & mesh, cv2.DIST_L2, 3)
+        gone = np.clip((inside - 1) * 3 / rim, 0, 1)  # all of it is within the rim
+        return share, filled_behind(self._image, gone, person)
 
     def _with_eyes(self, motion: Motion) -> np.ndarray:
         """The picture with lids and irises as the motion says."""
@@ -164,7 +162,7 @@ EYE_REACH = 4.0  # centimetres around the eyes' corners that hold all that lids 
 
 OUTLINED = 256  # pixels of the longer side at which the person's outline is searched
 ROUNDS = 5  # of GrabCut, after which it hardly changes
-RIM = 0.3  # centimetres around the person that go with them, and over which they fade out: hair is not cut off
+RIM = 0.7  # centimetres around the person that go with them, and over which they fade out: hair is not cut off
 
 
 def outline(image: np.ndarray, face: np.ndarray, pose: np.ndarray) -> np.ndarray:
@@ -219,21 +217,19 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     return filled
 
 
-BEHIND = 128  # cells a side of the background that is made up, which is smooth
+BEHIND = 256  # pixels of the longer side of the background that is made up
+REACH = 3.0  # pixels around a place from which Telea's method takes colours
 
 
 def filled_behind(image: np.ndarray, gone: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """The picture with a smooth continuation of its background where something is gone, (H, W) uint8. person: (H, W)
-    uint8, what is no background."""
-    small = cv2.resize(image, (BEHIND, BEHIND), interpolation=cv2.INTER_AREA)
-    known = cv2.resize(1 - person.astype(np.float32), (BEHIND, BEHIND), interpolation=cv2.INTER_AREA)
-    colours = torch.from_numpy(small).permute(2, 0, 1)[None].float()
-    known = torch.from_numpy((known > 0.99).astype(np.float32))[None, None]
-    smooth = membrane(colours, known)[0].permute(1, 2, 0).numpy()
-    whole = cv2.resize(smooth, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    out = image.copy()
-    out[gone > 0] = np.round(whole[gone > 0]).clip(0, 255)
-    return out
+    """The picture with its background continued (Telea 2004) where something is gone, by a share (H, W) in [0, 1].
+    person: (H, W) uint8, 1 on what is no background."""
+    by = min(BEHIND / max(image.shape[:2]), 1.0)
+    size = max(round(image.shape[1] * by), 1), max(round(image.shape[0] * by), 1)
+    hole = (cv2.resize(person.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).view(np.uint8)
+    small = cv2.inpaint(cv2.resize(image, size, interpolation=cv2.INTER_AREA), hole, REACH, cv2.INPAINT_TELEA)
+    whole = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.round(image + gone[..., None] * (whole.astype(np.float32) - image)).astype(np.uint8)
 
 
 def lip_gap(face: np.ndarray) -> float:

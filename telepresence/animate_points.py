@@ -204,9 +204,7 @@ def shapes_id() -> int:
 
 def _scales() -> np.ndarray:
     """The step of each number of a motion, in the order of the packets."""
-    return np.array(
-        [*[TURN] * 3, *[PLACE] * 2, GROWTH, *[SHAPE] * len(shipped_shapes()), *[OPENNESS] * 2, *[GAZE] * 2]
-    )
+    return np.array([*[TURN] * 3, *[PLACE] * 2, GROWTH, *[SHAPE] * len(shipped_shapes()), *[OPENNESS] * 2, *[GAZE] * 2])
 
 
 def _steps(motion: Motion) -> np.ndarray:

@@ -170,7 +170,7 @@ def _face_shapes(args: argparse.Namespace) -> int:
     from ..driving.face_shapes import train
 
     learnt = train(args.data, args.out, args.frames, args.count)
-    print(f"{args.out}: on people of split val points move by {learnt.whole:.3f} cm, of which {learnt.rest:.3f} is left.")
+    print(f"{args.out}: points of people of split val move by {learnt.whole:.3f} cm; {learnt.rest:.3f} of it is left.")
     return 0
 
 
