@@ -103,14 +103,21 @@ def _wanted_eyes(reader: VideoReader, tracking: TrackingData | None, eyes: str) 
             for moment, (pixels, _, face) in zip(reader.times, followed, strict=False):
                 watch.look(moment, pixels, face)
         seen = watch.seen()
-    rows, _ = brought_in_time(tracking, reader.times, reader.tags, fps, seen)
-    return replace(rows, gaze=rows.gaze - np.nan_to_num(median(rows.gaze)))  # the usual look is the neutral one
+    return from_usual(brought_in_time(tracking, reader.times, reader.tags, fps, seen)[0])
+
+
+def from_usual(rows: EyeTracking) -> EyeTracking:
+    """Tracking data whose gaze is counted from the usual one, which is neutral."""
+    return replace(rows, gaze=rows.gaze - np.nan_to_num(median(rows.gaze)))
 
 
 def picture_of(path: Path) -> Reference:
-    """What is driven: a photo, a folder of photos or a clip, whose most frontal good picture is driven, and the others
-    lend the inside of an open mouth. Sides are even, as H.264 wants them. Raises InputError."""
-    reference = load_reference(path)
+    """`to_drive` of a photo, a folder of photos or a clip. Raises InputError."""
+    return to_drive(load_reference(path))
+
+
+def to_drive(reference: Reference) -> Reference:
+    """Pictures of which the first can be driven: not larger than LARGEST, and with even sides, as H.264 wants them."""
     images, points = [], []
     for image, own in zip(reference.images, reference.points, strict=True):
         by = min(LARGEST / max(image.shape[:2]), 1.0)
@@ -119,6 +126,29 @@ def picture_of(path: Path) -> Reference:
         images.append(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
         points.append(own * by)
     return replace(make_reference(images, np.stack(points)), remarks=reference.remarks)
+
+
+def animated(
+    track: Iterable[TrackedFace],
+    reference: Reference,
+    fps: float,
+    eyes: EyeTracking | None = None,
+    neutral: Neutral | None = None,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Each frame of a clip in memory as its points draw it, (H, W, 3) uint8, and how many bytes these take.
+
+    track: the driver's faces. reference: its first picture is driven. eyes: tracking data in time with the frames.
+    neutral: the driver's neutral look; None for that of the first second. Raises InputError where nobody is in it.
+    """
+    faces: Iterable[TrackedFace] = iter(track)
+    if neutral is None:
+        first, neutral = neutral_of(faces, fps)
+        faces = chain(first, faces)
+    writer, reader, animator = PointsWriter(fps, neutral), PointsReader(), Animator(reference)
+    for number, face in enumerate(faces):
+        packet = writer.push(number / fps, face, eyes)
+        for frame in reader.feed(packet):
+            yield animator.show(frame), len(packet)
 
 
 class Animator:

@@ -9,7 +9,7 @@ from ..driving.readers import read_tracking
 from ..errors import InputError
 from ..video import QUALITIES, probe
 from .animate import EYES, PointsListener, draw_clip, draw_frames, packets_of, picture_of, send, udp_address
-from .animate_points import is_points, read_points, write_points
+from .animate_points import described, is_points, read_points, write_points
 
 RECEIVED = Fraction(25)  # frames a second of a stream, for the length of the last one: else the packets' times count
 
@@ -56,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _animate(args: argparse.Namespace) -> int:
-
     if args.out is None and args.points is None:
         raise InputError("Nothing is asked for: give --out for the driven picture, --points for its points, or both.")
     if (args.out is None) != (args.picture is None):
@@ -103,13 +102,7 @@ def _from_clip(args: argparse.Namespace) -> int:
     return 0
 
 
-def described(frames: int, size: int, rate: Fraction) -> str:
-    """How large points are, in words. size: bytes; rate: frames a second."""
-    return f"{frames} frames, {size} bytes, {size * 8 * float(rate) / frames / 1000:.1f} kbit/s"
-
-
 def _from_points(args: argparse.Namespace, address: tuple[str, int] | None) -> int:
-
     if args.out is None:
         raise InputError("Points are drawn with --picture and --out.")
     reference = picture_of(args.picture)

@@ -187,6 +187,11 @@ def _packets(content: bytes) -> Iterator[bytes]:
         place += length
 
 
+def described(frames: int, size: int, rate: Fraction) -> str:
+    """How large points are, in words. size: bytes; rate: frames a second."""
+    return f"{frames} frames, {size} bytes, {size * 8 * float(rate) / frames / 1000:.1f} kbit/s"
+
+
 def is_points(path: Path) -> bool:
     """Whether a file begins as one of packets does."""
     try:

@@ -18,9 +18,8 @@ from ...metrics.identity import identity_cosine
 from ...metrics.image import psnr
 from ...metrics.perceptual import lpips
 from ...metrics.report import PSNR_CAP, ScoringNetworks
+from ...telepresence.animate import animated
 from ...telepresence.animate_motion import Neutral
-from ...telepresence.animate_picture import DrivenPicture
-from ...telepresence.animate_points import PointsReader, PointsWriter
 from ...tracking.crop import Crop
 from ...tracking.enrol import reference_from_frames
 from ...tracking.follow import Wearer, track_clip
@@ -119,14 +118,10 @@ def _animated(
 ) -> tuple[np.ndarray, float]:
     """Each frame as it is drawn after all that coding does, and the bytes a second."""
     near = range(max(chosen - NEAR, 0), min(chosen + NEAR + 1, len(track)))
-    writer, reader = PointsWriter(truth.fps, Neutral.of([track[t] for t in near])), PointsReader()
-    picture, size, shown = DrivenPicture(reference), 0, []
-    for t in range(len(track)):
-        packet = writer.push(t / truth.fps, track[t], eyes)
-        size += len(packet)
-        (frame,) = reader.feed(packet)
-        shown.append(picture.draw(frame.motion) if frame.motion is not None else shown[-1])
-    return np.stack(shown), size / len(track) * truth.fps
+    neutral = Neutral.of([track[t] for t in near])
+    faces = (track[t] for t in range(len(track)))
+    shown, sizes = zip(*animated(faces, reference, truth.fps, eyes, neutral), strict=True)
+    return np.stack(shown), float(np.mean(sizes)) * truth.fps
 
 
 class _Judge:
