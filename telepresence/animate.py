@@ -189,7 +189,6 @@ def draw_frames(
     reference: Reference,
     target: Path,
     quality: str = QUALITIES[0],
-    progress: Progress | None = None,
 ) -> int:
     """Draw frames of points, without sound; the file appears whole or not at all. rate: frames a second. Returns how
     many frames. What comes late, after a newer frame, is left out."""
@@ -204,8 +203,6 @@ def draw_frames(
                 continue
             writer.write(animator.show(frame), ticks)
             last, count = ticks, count + 1
-            if progress is not None:
-                progress(count, 0)
     return count
 
 
@@ -244,7 +241,8 @@ def send(packets: Iterable[Packet], host: str, port: int) -> int:
 class PointsListener:
     """Receives packets by UDP, from all that send to a port of this machine. Use it as a context manager.
 
-    host: of the network interface, empty for all. Raises InputError for a port that is taken.
+    port: 0 for one that is free, see `port`. host: of the network interface, empty for all. Raises InputError for a
+    port that is taken.
     """
 
     def __init__(self, port: int, host: str = "") -> None:
@@ -254,6 +252,10 @@ class PointsListener:
         except OSError as error:
             self._socket.close()
             raise InputError(f"UDP port {port} cannot be had ({error.strerror}): choose another one.") from error
+
+    @property
+    def port(self) -> int:
+        return self._socket.getsockname()[1]
 
     def __enter__(self) -> "PointsListener":
         return self
