@@ -21,6 +21,10 @@ from .animate_motion import Motion, rigid_pose, shipped_shapes
 # it stands still: of all that is near to the face, from the chin to the shoulders; of the outermost ring, above those.
 NECK, WIDE = (7.0, 17.0), (3.0, 9.0)
 
+# Radians to the side, up and down that the picture turns at most: beyond, the far half of a face would be made of a few
+# pixels, and wearers' landmarks err most there.
+MOST_TURN = 0.4
+
 INNER_LIPS = np.array(
     (
         (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
@@ -89,7 +93,9 @@ class DrivenPicture:
         face[:MESH_POINT_COUNT] += shipped_shapes().motion(motion.shape)
         face = _without_crossed_lips(face, self._face)
         pose = self._pose.copy()
-        pose[:3, :3] = np.exp(motion.growth) * pose[:3, :3] @ cv2.Rodrigues(motion.turn)[0]
+        turn = motion.turn.copy()
+        turn[:2] *= min(MOST_TURN / max(float(np.hypot(*turn[:2])), 1e-9), 1.0)
+        pose[:3, :3] = np.exp(motion.growth) * pose[:3, :3] @ cv2.Rodrigues(turn)[0]
         pose[:2, 3] += motion.place * self._scale
         return face, self._source + self._goes[:, None] * (transform(pose, face) - self._source)
 

@@ -1,6 +1,7 @@
 """A picture driven by a few numbers (telepresence.animate_points), beside the same picture held still, and H.264."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -24,20 +25,20 @@ from ...tracking.crop import Crop
 from ...tracking.enrol import reference_from_frames
 from ...tracking.follow import Wearer, track_clip
 from ...tracking.geometry import FACE_OVAL, MESH_POINT_COUNT, eye_distance, head_pose
-from ...tracking.heads import HeadDetector
 from ...tracking.mesh import extend_points
 from ...tracking.reference import Reference
-from ...tracking.track import FaceTrack
+from ...tracking.track import Face, FaceTrack
+from ...tracking.uncovered import UncoveredLandmarker, crop_of
 from ...video import VideoReader
-from ..metrics.task import find_points
 from .driven import tracking_of
 
 SIDE = 384  # pixels of the square that is compared
 MARGIN = 2.2  # side of that square by the face's: head and shoulders
 NEAR = 2  # frames on either side of the picture's, which are the driver's neutral look
 HEAD = 2  # of the rings around a face: the second one holds hair and ears
-# x264's constant rate factors, from good to the worst there is, and how much smaller the picture may be made for it.
-CODED = ((28, 1), (36, 1), (44, 1), (51, 1), (40, 2), (51, 2), (45, 4), (51, 4))
+EVERY = 3  # frames from one that is scored to the next: neighbours are alike
+# x264's constant rate factors, and how much smaller the picture is made for it, from few bytes to many.
+CODED = ((51, 4), (44, 4), (51, 2), (44, 2), (36, 2), (44, 1), (36, 1), (28, 1))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def evaluate_animated(clip: Path, limit: int, networks: ScoringNetworks) -> Iter
     if len(truth.frames) < first + 2:
         raise InputError(f"The clip {clip} has {len(truth.frames)} frames; more than its first second are needed.")
     reference, _, chosen = reference_from_frames(list(truth.frames[:first]))
-    scored = slice(first, None)
+    scored = slice(first, None, EVERY)
     judge = _Judge(truth.frames[scored], truth.track.points[scored], networks)
     shown = np.broadcast_to(reference.images[0], truth.frames[scored].shape)
     yield judge.row(clip, "truth", truth.frames[scored], 0.0), truth.frames[scored]
@@ -87,9 +88,11 @@ def evaluate_animated(clip: Path, limit: int, networks: ScoringNetworks) -> Iter
         row = judge.row(clip, way, pictures[scored], size)
         driven = driven or row
         yield row, pictures[scored]
-    coded = [(judge.row(clip, f"H.264, crf {crf}, 1/{by}", *one), one[0]) for crf, by, one in _coded(truth, scored)]
-    as_good = [one for one in coded if one[0].lpips <= driven.lpips]
-    yield min(as_good, key=lambda one: one[0].bytes) if as_good else min(coded, key=lambda one: one[0].lpips)
+    for crf, by in CODED:  # until it is as good as the driven picture
+        pictures, size = _coded(truth, crf, by)
+        if judge.lpips(pictures[scored]) <= driven.lpips:
+            break
+    yield judge.row(clip, f"H.264, crf {crf}, 1/{by} size", pictures[scored], size), pictures[scored]
 
 
 def _read(clip: Path, limit: int) -> Truth:
@@ -125,30 +128,41 @@ def _animated(
 
 
 class _Judge:
+    """Scores what is shown against the frames of a clip."""
+
     def __init__(self, truth: np.ndarray, points: np.ndarray, networks: ScoringNetworks) -> None:
         self._truth, self._points, self._networks = _as_tensor(truth), points, networks
         self._head = torch.from_numpy(np.stack([_head(p, truth.shape[1:3]) for p in points])) > 0
 
+    def lpips(self, shown: np.ndarray) -> float:
+        """Mean over the head's region."""
+        return float(lpips(self._networks.lpips, _as_tensor(shown), self._truth, self._head)[1].mean())
+
     def row(self, clip: Path, way: str, shown: np.ndarray, size: float) -> Row:
         result = _as_tensor(shown)
-        _, distance = lpips(self._networks.lpips, result, self._truth, self._head)
         same = identity_cosine(self._networks.face, result, self._truth, torch.from_numpy(self._points))
-        detector = HeadDetector("uncovered")
-        try:
-            found = find_points(result, detector)
-        finally:
-            detector.close()
-        off = np.linalg.norm(found[..., :2] - self._points[..., :2], axis=2).mean(1) / eye_distance(self._points)
+        off = self._off(shown)
         return Row(
             clip.stem,
             way,
             float(psnr(result, self._truth, self._head).clamp(max=PSNR_CAP).mean()),
-            float(distance.mean()),
+            self.lpips(shown),
             float(same.nanmean()),
             float(100 * np.nanmean(off)),
             float(np.isnan(off).mean()),
             size,
         )
+
+    def _off(self, shown: np.ndarray) -> np.ndarray:
+        """(T,) how far MediaPipe's landmarks are from the truth's, in eye distances; NaN where it finds nobody."""
+        off = np.full(len(shown), np.nan)
+        with closing(UncoveredLandmarker()) as landmarker:
+            for t, (frame, points) in enumerate(zip(shown, self._points, strict=True)):
+                found = landmarker.look(frame, crop_of(Face(points)))
+                if found is not None:
+                    away = np.linalg.norm(found.points[:, :2] - points[:, :2], axis=1)
+                    off[t] = away.mean() / eye_distance(points)
+        return off
 
 
 def _as_tensor(frames: np.ndarray) -> torch.Tensor:
@@ -164,15 +178,12 @@ def _head(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def _coded(truth: Truth, scored: slice) -> Iterator[tuple[int, int, tuple[np.ndarray, float]]]:
-    """The clip through H.264 in all ways of CODED, with its bytes a second."""
-    for crf, by in CODED:
-        small = np.stack(
-            [cv2.resize(f, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA) for f in truth.frames]
-        )
-        frames, size = _through_h264(small, crf, truth.fps)
-        whole = np.stack([cv2.resize(f, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for f in frames[scored]])
-        yield crf, by, (whole, size / len(frames) * truth.fps)
+def _coded(truth: Truth, crf: int, by: int) -> tuple[np.ndarray, float]:
+    """The clip through H.264, made smaller first and as large as it was again, and its bytes a second."""
+    small = np.stack([cv2.resize(f, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA) for f in truth.frames])
+    frames, size = _through_h264(small, crf, truth.fps)
+    whole = np.stack([cv2.resize(f, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for f in frames])
+    return whole, size / len(frames) * truth.fps
 
 
 def _through_h264(frames: np.ndarray, crf: int, fps: float) -> tuple[np.ndarray, int]:
