@@ -15,6 +15,7 @@ COMMANDS = {
     "deocclude": ("remove the headset from a video file, or from every one in a folder", "restore.command"),
     "live": ("remove the headset while you film: from a camera or stream to a stream", "telepresence.live_command"),
     "train": ("train a model of one person", "personal.command"),
+    "animate": ("move a picture of a person as they do, by a few kilobytes a second", "telepresence.animate_command"),
     "queue": ("run every clip of a folder through a workflow on one or many ComfyUI servers", "comfyui.command"),
     "record-tracking": ("record eye and face tracking of VR software (OSC) while you film", "driving.command"),
     "weights": ("list, fetch or verify the weight files of the networks", "weights.command"),

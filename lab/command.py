@@ -5,6 +5,7 @@ import argparse
 from .compare import command as compare_command
 from .data import pack_command, prepare_command
 from .driving import recordings_command, sheet_command
+from .evaluation import animated_command
 from .evaluation import command as evaluation_command
 from .evaluation import plots_command
 from .speed import command as speed_command
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for module in (
         evaluation_command,
         plots_command,
+        animated_command,
         landmarks_command,
         sightings_command,
         tracking_command,

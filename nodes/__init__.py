@@ -16,6 +16,7 @@ class HMDRemovalExtension(ComfyExtension):
     """What ComfyUI loads."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        from .animate_reference import AnimateReference
         from .compute_metrics import ComputeMetrics
         from .deocclude_video import DeoccludeVideo
         from .detect import DetectFaceLandmarks
@@ -44,6 +45,7 @@ class HMDRemovalExtension(ComfyExtension):
             InpaintBaseline,
             ComputeMetrics,
             DeoccludeVideo,
+            AnimateReference,
         ]
 
 

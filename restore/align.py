@@ -50,29 +50,30 @@ class ShownEye:
 
 class ReferenceBank:
     """The N pictures of a Reference. small: (N, 3, SMALL, SMALL) in [0, 1]. places: (N, M, 2), where the points of the
-    extended mesh lie in each, in sides of the picture. usable: (N, 1, SMALL, SMALL), 1 where it shows the person or
-    what is around them, 0 beyond the picture's edge and where a headset is, as on the forehead."""
+    extended mesh lie in each, in sides of the picture. crops: where in it. usable: (N, 1, SMALL, SMALL), 1 where it
+    shows the person or what is around them, 0 beyond the picture's edge and where a headset is, as on the forehead.
+    in_pictures: its eyes."""
 
     def __init__(self, reference: Reference, device: torch.device):
         self.reference, self.device = reference, device
-        self._crops: list[Crop] = []
+        self.crops: list[Crop] = []
         places = []
         for points in reference.points:
             pose = head_pose(points)
             crop = Crop.around(pose, AROUND, CENTRE)
-            self._crops.append(Crop(crop.x, crop.y, crop.side).on_pixels())
-            places.append(self._crops[-1].to_crop(extend_points(points.astype(np.float64), pose), 1)[:, :2])
-        small = [crop.shrunk(image, SMALL) for crop, image in zip(self._crops, reference.images, strict=True)]
+            self.crops.append(Crop(crop.x, crop.y, crop.side).on_pixels())
+            places.append(self.crops[-1].to_crop(extend_points(points.astype(np.float64), pose), 1)[:, :2])
+        small = [crop.shrunk(image, SMALL) for crop, image in zip(self.crops, reference.images, strict=True)]
         self.small = torch.from_numpy(np.stack(small)).to(device).permute(0, 3, 1, 2).float() / 255
         self.places = torch.from_numpy(np.stack(places)).float().to(device)
-        usable = [_usable(reference, number, crop) for number, crop in enumerate(self._crops)]
+        usable = [_usable(reference, number, crop) for number, crop in enumerate(self.crops)]
         self.usable = torch.from_numpy(np.stack(usable)).to(device)[:, None].float()
         self._sharp: dict[tuple[int, int], torch.Tensor] = {}
         self._white: dict[int, list[torch.Tensor]] = {}
         self._brows: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
-        return len(self._crops)
+        return len(self.crops)
 
     def mapped(
         self, numbers: Sequence[int], target: np.ndarray, region: torch.Tensor, of: Sequence[int]
@@ -85,7 +86,7 @@ class ReferenceBank:
     def sharp(self, index: int, scale: float) -> torch.Tensor:
         """(1, 3, R, R) in [0, 1], a picture as fine as it is, or about as fine as is asked for: one that is finer would
         flicker. scale: pixels a centimetre in which it is to be shown."""
-        crop = self._crops[index]
+        crop = self.crops[index]
         by = max(int(crop.side / AROUND / scale), 1)
         if (index, by) not in self._sharp:
             while len(self._sharp) >= SHARP:
@@ -97,11 +98,11 @@ class ReferenceBank:
 
     def agreed(self, wanted: EyeTracking, usual_yaw: float) -> EyeTracking:
         """The tracking data, on the whole like these pictures, see driving.moved_eyes."""
-        return agreed(wanted, self._in_pictures, usual_yaw)
+        return agreed(wanted, self.in_pictures, usual_yaw)
 
     def eyes(self, index: int, wanted: EyeTracking, t: int) -> tuple[ShownEye, ShownEye]:
         """The eyes of a picture as they are wanted at moment t."""
-        moved = moved_eyes(self._in_pictures[index], wanted, t, shipped())
+        moved = moved_eyes(self.in_pictures[index], wanted, t, shipped())
         if index not in self._white:
             self._white[index] = [self._spread_white(index, one) for one in moved]
         right, left = (ShownEye(*both) for both in zip(moved, self._white[index], strict=True))
@@ -110,7 +111,7 @@ class ReferenceBank:
     def brows(self, index: int, wanted: EyeTracking, t: int) -> torch.Tensor:
         """(1, 2, s, s) sides of a picture, right and down, by which it moves with the brows of moment t."""
         if index not in self._brows:
-            points, crop = self.reference.points[index], self._crops[index]
+            points, crop = self.reference.points[index], self.crops[index]
             space = crop.matrix(1)[:, :2] @ head_pose(points)[:2, :3]
             places = self.places[index, :MESH_POINT_COUNT].cpu().numpy()
             self._brows[index] = torch.from_numpy(brow_motions(shipped(), places, space)).float().to(self.device)
@@ -118,8 +119,8 @@ class ReferenceBank:
         return torch.einsum("k,kcij->cij", brows, self._brows[index])[None]
 
     @cached_property
-    def _in_pictures(self) -> list[EyesInPicture]:
-        return eyes_in(self.reference.points, [crop.matrix(1) for crop in self._crops])
+    def in_pictures(self) -> list[EyesInPicture]:
+        return eyes_in(self.reference.points, [crop.matrix(1) for crop in self.crops])
 
     def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
         where, sure = white_cells(moved.eye, WHITE, self.device)

@@ -105,7 +105,7 @@ def composed(
     still = 1.0 if filling.eyes is None else torch.ones_like(known)
     for t, eyes in enumerate(filling.eyes or ()):
         for eye in eyes:
-            _move(eye, picture[t : t + 1], places[t : t + 1], result[t : t + 1], still[t : t + 1])
+            draw_eye(eye, picture[t : t + 1], places[t : t + 1], result[t : t + 1], still[t : t + 1])
     result = result + tint
     seen = known if filling.share is None else known * (1 - still * sampled(filling.share, where))
     if float(seen.min()) < 1 - 1e-3:
@@ -122,7 +122,7 @@ def composed(
 EVERY = 4  # pixels from one that is looked at to the next, where an eye is searched
 
 
-def _move(
+def draw_eye(
     eye: ShownEye, picture: torch.Tensor, places: torch.Tensor, colours: torch.Tensor, still: torch.Tensor
 ) -> None:
     """Draw an eye as it is wanted over the colours, (1, 3, h, w), of `places`, (1, h, w, 2), of a picture; and lower

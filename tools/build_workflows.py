@@ -143,6 +143,24 @@ Reference Frame*, to *reference*; both are used then.
 """,
         columns=[{"Load": [1]}, {"Find": [2, 3]}, {"Remove": [4]}, {"Save": [5, 6]}],
     ),
+    "animate_reference": Layout(
+        note="""# Move a photo as somebody moves
+
+What is seen of the driver becomes a few kilobytes a second: how the head is turned, what the face does, where the eyes
+look. They move one photo. *Move the photo* says how many bytes they are; a video as near to the truth takes six times
+as many.
+
+1. Upload a clip of the driver, with a headset on or without one. In its first second the driver should look as the
+photo does.
+2. Upload a photo of the same person without the headset: head and shoulders, facing the camera, the mouth closed.
+3. Run.
+
+Behind a headset the eyes stay as in the photo. Connect *Load Tracking* to *tracking* for what the headset recorded of
+them, or set *eyes* to *natural*. On the command line `hmd-removal animate` writes the motion to a file, or sends it
+while the person talks.
+""",
+        columns=[{"Load": [1, 2]}, {"Follow": [3, 4]}, {"Move": [5]}, {"Save": [6, 7]}],
+    ),
     "video_to_video": Layout(
         note="""# Remove a headset from a long video
 
@@ -189,6 +207,20 @@ BLUEPRINTS = {
         },
         outputs={"video": (1, 0), "report": (1, 1)},
         columns=[[1]],
+    ),
+    "Animate a picture": Blueprint(
+        description=(
+            "Moves a photo of a person, head and shoulders, as they move in a video, with a headset or without. In the "
+            "first second they should look as in the photo."
+        ),
+        inputs={
+            "video": (1, "video"),
+            "photo": (2, "image"),
+            "eyes": (4, "eyes"),
+            "head box (x, y, width, height)": (3, "face_box"),
+        },
+        outputs={"video": (5, 0), "report": (4, 1)},
+        columns=[[1], [2, 3], [4], [5]],
     ),
     "Simulate and measure": Blueprint(
         description=(

@@ -41,6 +41,7 @@ PICTURES = {
     "remove_headset_with_mask": [[("headset", 88), ("mask", 88), ("restored", 88)]],
     "train_personal_model": [[("person", number) for number in (8, 40, 88, 110)]],
     "use_personal_model": [[("headset", 12), ("restored", 12)]],
+    "animate_reference": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "animated")],
     "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
 

@@ -16,6 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     _add_evi_hrnet(networks)
     _add_compared(networks)
     _add_linear_face(networks)
+    _add_face_shapes(networks)
     _add_curves(commands)
 
 
@@ -153,6 +154,23 @@ def _linear_face(args: argparse.Namespace) -> int:
         f"{args.out}: of all that the lids move the upper one does {face.upper_share:.2f}; both follow the eye by "
         f"{face.lids_follow:.2f} cm a radian."
     )
+    return 0
+
+
+def _add_face_shapes(networks: argparse._SubParsersAction) -> None:
+    parser = networks.add_parser("face-shapes", help="what faces do, as a sum of shapes, from filmed people")
+    parser.set_defaults(run=_face_shapes)
+    parser.add_argument("data", type=Path, help="folder of clips; INDEX.tsv in it may name persons and splits")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--frames", type=int, default=240, help="of each person, about (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=32, help="how many shapes (default: %(default)s)")
+
+
+def _face_shapes(args: argparse.Namespace) -> int:
+    from ..driving.face_shapes import train
+
+    learnt = train(args.data, args.out, args.frames, args.count)
+    print(f"{args.out}: points of people of split val move by {learnt.whole:.3f} cm; {learnt.rest:.3f} of it is left.")
     return 0
 
 
