@@ -1,0 +1,125 @@
+"""A face as a GLB file, that is, binary glTF 2.0: its shapes as morph targets, the way of the head as a node's."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .. import __version__
+from ..files import written_whole
+from ..tracking.geometry import mesh_triangles
+from .face_surface import Morphs, Shapes, face_surface
+
+JPEG = 92  # quality of the texture
+UNLIT = "KHR_materials_unlit"  # the light of the footage is in the texture already
+
+
+def write_face(
+    path: Path, texture: np.ndarray, face: Morphs, motion: Shapes | None = None, times: np.ndarray | None = None
+) -> None:
+    """Write a face; the file appears whole or not at all. Units are metres, y is up, and the face looks along +z.
+
+    texture: (S, S, 3) uint8 in the layout of `face_surface`. face: shown as its base alone without the other two.
+    motion: of the head; times: (T,) seconds of each frame of `face` and `motion`, from 0 on, rising.
+    """
+    import pygltflib as gltf
+
+    surface, data = face_surface(), _Data()
+    corner = gltf.ARRAY_BUFFER
+    attributes = gltf.Attributes(
+        POSITION=data.add(face.base[surface.points], corner),
+        NORMAL=data.add(_normals(face.base)[surface.points], corner),
+        TEXCOORD_0=data.add(surface.places, corner),
+    )
+    moves = motion is not None and times is not None and len(times) > 1
+    targets = [gltf.Attributes(POSITION=data.add(t[surface.points], corner)) for t in face.targets] if moves else []
+    primitive = gltf.Primitive(
+        attributes=attributes,
+        indices=data.add(surface.triangles.astype(np.uint16).ravel(), gltf.ELEMENT_ARRAY_BUFFER),
+        material=0,
+        targets=targets,
+    )
+    image = data.add_bytes(cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes())
+    surface_look = gltf.PbrMetallicRoughness(
+        baseColorTexture=gltf.TextureInfo(index=0), metallicFactor=0.0, roughnessFactor=1.0
+    )
+    file = gltf.GLTF2(
+        asset=gltf.Asset(generator=f"HMD Removal {__version__}"),
+        scene=0,
+        scenes=[gltf.Scene(nodes=[0])],
+        nodes=[gltf.Node(name="face", mesh=0)],
+        meshes=[gltf.Mesh(name="face", primitives=[primitive], weights=[0.0] * len(targets))],
+        materials=[gltf.Material(name="face", pbrMetallicRoughness=surface_look, extensions={UNLIT: {}})],
+        textures=[gltf.Texture(source=0, sampler=0)],
+        samplers=[gltf.Sampler(wrapS=gltf.CLAMP_TO_EDGE, wrapT=gltf.CLAMP_TO_EDGE)],
+        images=[gltf.Image(bufferView=image, mimeType="image/jpeg")],
+        extensionsUsed=[UNLIT],
+    )
+    if moves:
+        ways = {"rotation": motion.rotation, "translation": motion.translation, "weights": face.weights.reshape(-1)}
+        ways = {name: values for name, values in ways.items() if len(values)}
+        clock = data.add(times[:, None])
+        file.animations = [
+            gltf.Animation(
+                name="clip",
+                samplers=[gltf.AnimationSampler(input=clock, output=data.add(values)) for values in ways.values()],
+                channels=[
+                    gltf.AnimationChannel(sampler=number, target=gltf.AnimationChannelTarget(node=0, path=name))
+                    for number, name in enumerate(ways)
+                ],
+            )
+        ]
+    file.accessors, file.bufferViews = data.accessors, data.views
+    file.buffers = [gltf.Buffer(byteLength=len(data.content))]
+    file.set_binary_blob(bytes(data.content))
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(b"".join(file.save_to_bytes()))
+
+
+def _normals(points: np.ndarray) -> np.ndarray:
+    """(468, 3) outwards, of length 1: means of the triangles around each point, by their area."""
+    a, b, c = (points[corner] for corner in mesh_triangles().T)
+    sums = np.zeros_like(points)
+    for corner in mesh_triangles().T:
+        np.add.at(sums, corner, np.cross(b - a, c - a))
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+
+@dataclass
+class _Data:
+    """The numbers of a file, and where each array lies among them."""
+
+    content: bytearray = field(default_factory=bytearray)
+    views: list = field(default_factory=list)
+    accessors: list = field(default_factory=list)
+
+    def add_bytes(self, content: bytes, target: int | None = None) -> int:
+        """The number of the view of what was added."""
+        import pygltflib as gltf
+
+        self.content += b"\0" * (-len(self.content) % 4)
+        self.views.append(
+            gltf.BufferView(buffer=0, byteOffset=len(self.content), byteLength=len(content), target=target)
+        )
+        self.content += content
+        return len(self.views) - 1
+
+    def add(self, values: np.ndarray, target: int | None = None) -> int:
+        """The number of the accessor of an array: (N,) or (N, 1 to 4) float32, or (N,) uint16."""
+        import pygltflib as gltf
+
+        whole = values.dtype == np.uint16
+        values = values if whole else values.astype(np.float32)
+        rows = values.reshape(len(values), -1)
+        self.accessors.append(
+            gltf.Accessor(
+                bufferView=self.add_bytes(values.tobytes(), target),
+                componentType=gltf.UNSIGNED_SHORT if whole else gltf.FLOAT,
+                count=len(rows),
+                type=gltf.SCALAR if rows.shape[1] == 1 else f"VEC{rows.shape[1]}",
+                min=rows.min(0).tolist(),
+                max=rows.max(0).tolist(),
+            )
+        )
+        return len(self.accessors) - 1
