@@ -1,5 +1,6 @@
 """A face as a GLB file, that is, binary glTF 2.0: its shapes as morph targets, the way of the head as a node's."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,31 +10,66 @@ import numpy as np
 from .. import __version__
 from ..files import written_whole
 from ..tracking.geometry import mesh_triangles
-from .face_surface import Morphs, Shapes, face_surface
+from ..tracking.reference import Reference
+from ..tracking.track import FaceTrack
+from .face_surface import Shapes, face_surface, morphs
+from .face_texture import face_texture, pictures_of, seen_uncovered
 
 JPEG = 92  # quality of the texture
 UNLIT = "KHR_materials_unlit"  # the light of the footage is in the texture already
 
 
-def write_face(
-    path: Path, texture: np.ndarray, face: Morphs, motion: Shapes | None = None, times: np.ndarray | None = None
-) -> None:
+def write_still(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    track: FaceTrack,
+    reference: Reference | None = None,
+    first: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Write the face of one frame, see `write_face`, and give what there is to say of it. For the others see
+    `pictures_of`, which raises InputError."""
+    pictures = pictures_of(frames, track, reference, first)
+    write_face(path, face_texture(pictures, progress), Shapes.of(pictures.points[:1]), np.zeros(1))
+    return f"A face as it is in one frame, pictures in its texture: {len(pictures)}."
+
+
+def write_animated(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    numbers: Sequence[int],
+    track: FaceTrack,
+    times: np.ndarray,
+    reference: Reference | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Write the face of a whole clip, see `write_face`, and give what there is to say of it.
+
+    frames: those of `numbers`, (H, W, 3) uint8 each, which make the texture. track: of all T frames; times: (T,)
+    seconds. Raises InputError where the uncovered face is nowhere to be seen.
+    """
+    seen = seen_uncovered(track)
+    pictures = pictures_of(frames, FaceTrack.stack([track[t] for t in numbers], track.size), reference)
+    write_face(path, face_texture(pictures, progress), Shapes.of(track.points[seen]), times[seen] - times[seen[0]])
+    return f"A face that moves in {len(seen)} of {len(track)} frames, pictures in its texture: {len(pictures)}."
+
+
+def write_face(path: Path, texture: np.ndarray, shapes: Shapes, times: np.ndarray) -> None:
     """Write a face; the file appears whole or not at all. Units are metres, y is up, and the face looks along +z.
 
-    texture: (S, S, 3) uint8 in the layout of `face_surface`. face: shown as its base alone without the other two.
-    motion: of the head; times: (T,) seconds of each frame of `face` and `motion`, from 0 on, rising.
+    texture: (S, S, 3) uint8 in the layout of `face_surface`. shapes: of T frames; one alone looks ahead and does not
+    move. times: (T,) seconds, from 0 on, rising.
     """
     import pygltflib as gltf
 
-    surface, data = face_surface(), _Data()
+    surface, face, data = face_surface(), morphs(shapes), _Data()
     corner = gltf.ARRAY_BUFFER
     attributes = gltf.Attributes(
         POSITION=data.add(face.base[surface.points], corner),
         NORMAL=data.add(_normals(face.base)[surface.points], corner),
         TEXCOORD_0=data.add(surface.places, corner),
     )
-    moves = motion is not None and times is not None and len(times) > 1
-    targets = [gltf.Attributes(POSITION=data.add(t[surface.points], corner)) for t in face.targets] if moves else []
+    targets = [gltf.Attributes(POSITION=data.add(target[surface.points], corner)) for target in face.targets]
     primitive = gltf.Primitive(
         attributes=attributes,
         indices=data.add(surface.triangles.astype(np.uint16).ravel(), gltf.ELEMENT_ARRAY_BUFFER),
@@ -56,9 +92,10 @@ def write_face(
         images=[gltf.Image(bufferView=image, mimeType="image/jpeg")],
         extensionsUsed=[UNLIT],
     )
-    if moves:
-        ways = {"rotation": motion.rotation, "translation": motion.translation, "weights": face.weights.reshape(-1)}
-        ways = {name: values for name, values in ways.items() if len(values)}
+    if len(times) > 1:
+        ways = {"rotation": shapes.rotation, "translation": shapes.translation}
+        if targets:
+            ways["weights"] = face.weights.ravel()
         clock = data.add(times[:, None])
         file.animations = [
             gltf.Animation(

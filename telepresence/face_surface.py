@@ -20,8 +20,8 @@ from ..tracking.geometry import (
     transform,
 )
 
-# Around the openings, from the corner at the image's left over the upper edge to the right and back: wearer's right eye,
-# left eye, and between the lips. The mesh closes each by a surface of its own, which shows the eye, or teeth.
+# Around the openings, from the corner at the image's left over the upper edge to the right and back: the wearer's right
+# eye, the left one, and between the lips. The mesh closes each by a surface of its own, which shows the eye, or teeth.
 OPENINGS = (
     (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
     (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
@@ -34,13 +34,14 @@ ISLAND, ISLAND_CENTRES = 0.075, ((0.085, 0.085), (0.915, 0.085), (0.085, 0.915))
 
 PUPILS_APART = 0.063  # metres, of people on average: a picture alone does not tell how large a head is
 AXES = (1, -1, -1)  # from face coordinates to those of space
+PIXEL, MILLIMETRE = 1.0, 0.001  # how near to its place a landmark has to come, in both
 MOST_TARGETS = 64  # from which more make the file larger than it makes the face better
 
 
 @dataclass(frozen=True)
 class Surface:
-    """V vertices and F triangles. points: (V,) the landmark that each vertex is at; those on the edge of an opening have
-    two vertices, as skin and opening lie apart in the texture. triangles: (F, 3) vertices, counterclockwise as seen from
+    """V vertices and F triangles. points: (V,) the landmark that each vertex is at; those on the edge of an opening
+    have two, as skin and opening lie apart in the texture. triangles: (F, 3) vertices, counterclockwise as seen from
     outside. places: (V, 2) in [0, 1], to the right and down in the texture."""
 
     points: np.ndarray
@@ -103,11 +104,13 @@ class Shapes:
 
     @classmethod
     def of(cls, points: np.ndarray) -> "Shapes":
-        """points: (T, 478, 3) pixels, of an uncovered face. The head's pose is that of its bones: a jaw that drops is no
-        nod."""
+        """points: (T, 478, 3) pixels, of an uncovered face. The head's pose is that of its bones: a jaw that drops is
+        no nod."""
         poses = np.stack([head_pose(face, rigidity()) for face in points])
         scales = np.array([pose_scale(pose) for pose in poses])
-        in_head = np.stack([transform(np.linalg.inv(m), p.astype(np.float64)) for m, p in zip(poses, points, strict=True)])
+        in_head = np.stack(
+            [transform(np.linalg.inv(m), p.astype(np.float64)) for m, p in zip(poses, points, strict=True)]
+        )
         right, left = (in_head[:, iris[0]] for iris in IRISES)
         unit = PUPILS_APART / float(np.median(np.linalg.norm(left - right, axis=1)))
         turns = poses[:, :3, :3] / scales[:, None, None] * np.outer(AXES, AXES)
@@ -123,7 +126,8 @@ class Shapes:
 
 
 def _quaternions(matrices: np.ndarray) -> np.ndarray:
-    """(T, 4) x, y, z, w of (T, 3, 3) rotations, each on the side of the one before, or heads would turn the long way."""
+    """(T, 4) x, y, z, w of (T, 3, 3) rotations. Each has the sign that is nearer to the one before, or a head would
+    turn the long way between two frames."""
     found = []
     for m in matrices:
         # The eigenvector of the largest eigenvalue (Bar-Itzhack 2000), which no angle makes uncertain.
@@ -151,17 +155,17 @@ class Morphs:
     weights: np.ndarray
 
 
-def morphs(shapes: Shapes, error: float = 1.0) -> Morphs:
-    """The fewest principal components of the shapes, at most MOST_TARGETS, that bring no landmark further than `error`
-    pixels of its frame from where it is. A target is as large as its usual deviation."""
+def morphs(shapes: Shapes) -> Morphs:
+    """The fewest principal components of the shapes, at most MOST_TARGETS, that bring every landmark of every frame to
+    within a pixel and a millimetre of its place. A target is as large as its usual deviation."""
     count = len(shapes.points)
     base = shapes.points.mean(0)
     rest = (shapes.points - base).reshape(count, -1)
     values, vectors = np.linalg.eigh(rest.T @ rest / count)
     targets, weights = [], []
     while len(targets) < min(MOST_TARGETS, count - 1):
-        far = np.linalg.norm(rest.reshape(count, -1, 3), axis=2).max(1) * shapes.pixels
-        if far.max() <= error:
+        far = np.linalg.norm(rest.reshape(count, -1, 3), axis=2).max(1)
+        if far.max() <= MILLIMETRE and (far * shapes.pixels).max() <= PIXEL:
             break
         number = -1 - len(targets)
         size = np.sqrt(values[number])

@@ -1,6 +1,6 @@
 """The texture of a face from several pictures of it: each triangle mostly from the one that shows it best."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,22 +10,34 @@ import torch
 
 from ..errors import InputError
 from ..restore.grid import membrane
-from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, pose_scale
+from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, mirrored_points, pose_scale
 from ..tracking.reference import Reference, make_reference, pick_frames, score_frames
 from ..tracking.track import FaceTrack, FrameStatus
 from .face_surface import face_surface
 
 SIDE = 1024  # texels a side: about five a millimetre, as fine as a face that fills a picture of 1080 lines
 SMALL = 128  # cells a side on which the light of two pictures is compared: it is smooth
+LOOKED_AT = 40  # frames of a clip, evenly spread, of which pictures are chosen
 POSES = 5  # pictures at most of the clip, one for each pose of the head
 INNER_LIPS = (13, 14)  # the middle of the upper one, and of the lower one
 
 PREFERRED = 1.4  # how much better than the first picture another one has to show a triangle
+MIRRORED = 0.5  # how much a face's other side counts, in a mirror: where nothing shows this one
 SHARP = 12  # the power that makes the best one nearly the only one: what is mixed evenly is blurred
 LEAST = 1e-30  # of a share, so that what no picture shows has a colour too
 HIDDEN = 0.5  # centimetres behind what is seen in its place, from which a triangle is out of sight
 DRAWN = 16.0  # pixels a centimetre in which that is looked up
 WELL_SEEN = 0.3  # of a triangle, from which the light of two pictures is compared there
+GRAZED = (
+    0.15,
+    0.4,
+)  # of a triangle: seen less than the first, it gets its colour from its neighbours, from the second on none
+
+
+def looked_at(count: int, first: int | None = None) -> list[int]:
+    """The numbers of the frames, of `count`, that `pictures_of` should be given; `first` is among them."""
+    spread = np.linspace(0, count - 1, LOOKED_AT).astype(int).tolist()
+    return sorted({*spread, *([] if first is None else [first])})
 
 
 def seen_uncovered(track: FaceTrack) -> np.ndarray:
@@ -62,7 +74,7 @@ def pictures_of(
     return shown.with_more(reference)
 
 
-def face_texture(pictures: Reference) -> np.ndarray:
+def face_texture(pictures: Reference, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
     """(SIDE, SIDE, 3) uint8: the face of the pictures in the layout of `face_surface`.
 
     A picture counts in a triangle by how much of it is seen there, by the most that there is of it in any of them. So a
@@ -70,11 +82,14 @@ def face_texture(pictures: Reference) -> np.ndarray:
     The light is that of the first picture.
     """
     layout = texels()
+    count = len(pictures)
+    pictures = pictures.with_more(_mirrored(pictures))
     faces = [points[:MESH_POINT_COUNT].astype(np.float64) / pose_scale(head_pose(points)) for points in pictures.points]
     most = np.max([_areas(face) for face in faces], axis=0)
     seen = np.stack([_seen_areas(*one) for one in zip(faces, pictures.points, pictures.images, strict=True)]) / most
     scores = seen.copy()
     scores[0] *= PREFERRED
+    scores[count:] *= MIRRORED
     scores = scores**SHARP + LEAST
     texture = np.zeros((SIDE, SIDE, 3), np.float32)
     for i, (image, points) in enumerate(zip(pictures.images, pictures.points, strict=True)):
@@ -84,7 +99,20 @@ def face_texture(pictures: Reference) -> np.ndarray:
         else:
             colours = colours + _light(first - colours, first_well_seen & well_seen)
         texture += layout.spread(scores[i] / scores.sum(0))[..., None] * colours
-    return _beyond(texture, layout.inside).clip(0, 255).round().astype(np.uint8)
+        if progress is not None:
+            progress(i + 1, len(pictures))
+    low, high = GRAZED
+    known = layout.inside * np.clip((layout.spread(seen.max(0)) - low) / (high - low), 0, 1)
+    spread = _membrane(texture, known)
+    return (spread + known[..., None] * (texture - spread)).clip(0, 255).round().astype(np.uint8)
+
+
+def _mirrored(pictures: Reference) -> Reference:
+    """The pictures as a mirror shows them."""
+    points = pictures.points[:, mirrored_points()].copy()
+    for face, image in zip(points, pictures.images, strict=True):
+        face[:, 0] = image.shape[1] - 1 - face[:, 0]
+    return make_reference([image[:, ::-1] for image in pictures.images], points)
 
 
 def _areas(face: np.ndarray) -> np.ndarray:
@@ -125,11 +153,6 @@ def _light(difference: np.ndarray, known: np.ndarray) -> np.ndarray:
     mean = cv2.resize(difference * known[..., None], size, interpolation=cv2.INTER_AREA)
     smooth = _membrane(mean / np.maximum(weight, 1e-6)[..., None], weight)
     return cv2.resize(smooth, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-
-
-def _beyond(texture: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The texture with colours that go on where nothing lies, as a viewer mixes neighbours."""
-    return np.where(inside[..., None], texture, _membrane(texture, inside.astype(np.float32)))
 
 
 def _membrane(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ def _listed(*which: str) -> set[str]:
 def test_the_registry_ships_what_a_user_of_comfyui_needs_and_no_more(published: Path):
     assert {path.name for path in published.iterdir() if path.is_dir()} == {
         *("batch", "comfyui", "driving", "example_workflows", "headset", "learning", "locales", "metrics", "models"),
-        *("nodes", "personal", "restore", "subgraphs", "tracking", "video", "web", "weights"),
+        *("nodes", "personal", "restore", "subgraphs", "telepresence", "tracking", "video", "web", "weights"),
     }
     for name in ("__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "web/docs"):
         assert (published / name).exists(), name
