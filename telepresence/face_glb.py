@@ -77,8 +77,13 @@ def write_face(path: Path, texture: np.ndarray, shapes: Shapes, times: np.ndarra
         targets=targets,
     )
     image = data.add_bytes(cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes())
-    surface_look = gltf.PbrMetallicRoughness(
-        baseColorTexture=gltf.TextureInfo(index=0), metallicFactor=0.0, roughnessFactor=1.0
+    look = gltf.Material(
+        name="face",
+        pbrMetallicRoughness=gltf.PbrMetallicRoughness(
+            baseColorTexture=gltf.TextureInfo(index=0), metallicFactor=0.0, roughnessFactor=1.0
+        ),
+        alphaCutoff=None,  # older releases of pygltflib write one, which an opaque material may not have
+        extensions={UNLIT: {}},
     )
     file = gltf.GLTF2(
         asset=gltf.Asset(generator=f"HMD Removal {__version__}"),
@@ -86,7 +91,7 @@ def write_face(path: Path, texture: np.ndarray, shapes: Shapes, times: np.ndarra
         scenes=[gltf.Scene(nodes=[0])],
         nodes=[gltf.Node(name="face", mesh=0)],
         meshes=[gltf.Mesh(name="face", primitives=[primitive], weights=[0.0] * len(targets))],
-        materials=[gltf.Material(name="face", pbrMetallicRoughness=surface_look, extensions={UNLIT: {}})],
+        materials=[look],
         textures=[gltf.Texture(source=0, sampler=0)],
         samplers=[gltf.Sampler(wrapS=gltf.CLAMP_TO_EDGE, wrapT=gltf.CLAMP_TO_EDGE)],
         images=[gltf.Image(bufferView=image, mimeType="image/jpeg")],

@@ -265,6 +265,7 @@ def test_graph_of_an_older_version_runs(
         ("Remove headset", {"video": "headset.mp4", "image": "reference.png"}, {}),
         ("Remove headset with my model", {"video": "headset.mp4"}, {"my model": "personal/me.safetensors"}),
         ("Simulate and measure", {"video": "clip.mp4"}, {"LPIPS and identity": False}),
+        ("3-D face", {"video": "clip.mp4"}, {}),
     ],
 )
 def test_blueprint_is_found_by_its_name_and_runs(
