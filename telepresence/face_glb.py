@@ -140,11 +140,10 @@ class _Data:
         """The number of the view of what was added."""
         import pygltflib as gltf
 
-        self.content += b"\0" * (-len(self.content) % 4)
         self.views.append(
             gltf.BufferView(buffer=0, byteOffset=len(self.content), byteLength=len(content), target=target)
         )
-        self.content += content
+        self.content += content + b"\0" * (-len(content) % 4)  # everything begins at a multiple of four bytes
         return len(self.views) - 1
 
     def add(self, values: np.ndarray, target: int | None = None) -> int:
