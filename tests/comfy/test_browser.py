@@ -154,6 +154,7 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
                 "flat",
                 True,
                 "reference",
+                0.0,
             ],
         ),
         (
@@ -174,6 +175,7 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
                 "flat",
                 True,
                 "reference",
+                0.0,
             ],
         ),
         ("HMD_DrawHMDMask", ["index", "freeform", 0.7, 5], ["index", 0.7, 5]),
