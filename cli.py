@@ -18,6 +18,7 @@ COMMANDS = {
     "animate": ("move a picture of a person as they do, by a few kilobytes a second", "telepresence.animate_command"),
     "queue": ("run every clip of a folder through a workflow on one or many ComfyUI servers", "comfyui.command"),
     "record-tracking": ("record eye and face tracking of VR software (OSC) while you film", "driving.command"),
+    "face-mesh": ("make a 3-D face, still or moving, of a photo or a clip", "telepresence.face_mesh_command"),
     "weights": ("list, fetch or verify the weight files of the networks", "weights.command"),
     "demo": ("run the example workflow in a real ComfyUI on a real clip", None),
     "lab": ("evaluation, training of the shared networks, comparison of systems, speed", "lab.command"),

@@ -23,6 +23,7 @@ class HMDRemovalExtension(ComfyExtension):
         from .detect_headset import DetectHeadset
         from .draw_mask import DrawHMDMask
         from .evi_hrnet_inpaint import EVIHRnetInpaint
+        from .face_mesh import FaceMesh
         from .inpaint_baseline import InpaintBaseline
         from .load_tracking import LoadTracking
         from .load_video import LoadVideoFrames
@@ -46,6 +47,7 @@ class HMDRemovalExtension(ComfyExtension):
             ComputeMetrics,
             DeoccludeVideo,
             AnimateReference,
+            FaceMesh,
         ]
 
 

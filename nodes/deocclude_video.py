@@ -162,6 +162,15 @@ class DeoccludeVideo(io.ComfyNode):
                 ),
                 tracking_input(),
                 eyes_input(),
+                io.Float.Input(
+                    "opacity",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip="Of the headset over the restored face: 0 gone, 1 as filmed, between them half there.",
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -209,6 +218,7 @@ class DeoccludeVideo(io.ComfyNode):
         reference_3: Reference | None = None,
         tracking: TrackingData | None = None,
         eyes: str = EYES[0],
+        opacity: float = 0.0,
         **removed: Any,  # landmarks and detector, which older graphs may have connected
     ) -> io.NodeOutput:
         from ..restore.video import deocclude_video
@@ -245,6 +255,7 @@ class DeoccludeVideo(io.ComfyNode):
                 device=model_management.get_torch_device(),
                 tracking=tracking,
                 eyes=eyes,
+                opacity=opacity,
                 progress=progress_bar(),
             )
         words = report.summary

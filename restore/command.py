@@ -19,6 +19,7 @@ from ..video import QUALITIES
 from ..video.views import STEREO
 from .engine import EYES, LANDMARKS, check_eyes, check_landmarks
 from .filler import Filler
+from .paste import check_opacity
 from .registry import BASELINES, METHODS, check_method, make_filler, needs_reference
 from .video import VideoReport, deocclude_video
 
@@ -140,6 +141,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"without tracking data: {EYES[0]}, as they are there (default), or {EYES[1]}, with blinks and small "
         "shifts of the gaze that are made up",
     )
+    parser.add_argument(
+        "--opacity",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="of the headset over the restored face: 0 gone (default), 1 as filmed",
+    )
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
@@ -214,6 +222,7 @@ class Restoring:
         self._wearer = Wearer(face, args.on_missing, args.detector, box_of(args.face_box))
         _mask_source(args)
         _tracking(args)
+        check_opacity(args.opacity)
         self._check_references()
         for option, method in (("weights", METHODS[0]), ("personal", "personal")):
             if getattr(args, option) is not None and args.method != method:
@@ -292,6 +301,7 @@ class Restoring:
             covered_target=covered,
             tracking=_tracking(self._args),
             eyes=self._args.eyes,
+            opacity=self._args.opacity,
             progress=progress,
         )
         return report, remark

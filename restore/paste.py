@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..driving.moved_eyes import area, layers, own
+from ..errors import InputError
 from ..tracking.crop import FILLED, Crop
 from .align import ReferenceBank, ShownEye
 from .filler import FEATHER, Filling, Source
@@ -180,6 +181,18 @@ def _on_device(picture: np.ndarray, device: torch.device) -> torch.Tensor:
     """(h, w, 3) uint8 or float32 in [0, 1] to (1, 3, h, w) float32 in [0, 1]."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1)[None].contiguous()
     return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+
+
+def half_there(restored: np.ndarray, filmed: np.ndarray, opacity: float) -> np.ndarray:
+    """The restored frame with the device over it as if it were of glass. restored, filmed: (H, W, 3) uint8. opacity: 0
+    shows the restored frame, 1 the one as filmed. Where both are equal nothing changes, bit for bit."""
+    return cv2.addWeighted(filmed, opacity, restored, 1 - opacity, 0)
+
+
+def check_opacity(opacity: float) -> None:
+    """Raise InputError for an opacity that is none."""
+    if not 0 <= opacity <= 1:
+        raise InputError(f"Expected an opacity of the headset from 0, gone, to 1, as filmed, got {opacity:g}.")
 
 
 HAND_EDGE = 0.7  # pixels: standard deviation of the edge of what lies before the hole

@@ -28,7 +28,7 @@ from ..video.source import Source
 from ..video.views import FLAT, View, stereo_layout, views_of
 from .engine import EYES, Deoccluder, check_eyes
 from .filler import Filler, pictures_for
-from .paste import left_in_front
+from .paste import check_opacity, half_there, left_in_front
 from .registry import filler_of
 
 Item = TypeVar("Item")
@@ -119,6 +119,7 @@ def deocclude_video(
     device: torch.device | None = None,
     tracking: TrackingData | None = None,
     eyes: str = EYES[0],
+    opacity: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
     """Remove the headset from a video file.
@@ -129,9 +130,10 @@ def deocclude_video(
     restore.registry, or a filler. wearer: whom to follow and how. quality: of the file, see video.VideoWriter. stereo:
     out of video.views.STEREO: the views of one frame, each filled as a clip of its own. covered_target: where to write
     the input as the method sees it, which for a simulated headset is a video that exists nowhere else. device: where to
-    calculate, see Deoccluder. tracking: what moves the eyes; eyes: out of EYES, how they move without. Raises
-    InputError; whatever `progress` raises passes.
+    calculate, see Deoccluder. tracking: what moves the eyes; eyes: out of EYES, how they move without. opacity: of the
+    device over the restored face, 0 gone, 1 as filmed. Raises InputError; whatever `progress` raises passes.
     """
+    check_opacity(opacity)
     everyone = not isinstance(reference, Reference | None)
     people = tuple(reference) if everyone else (reference,)
     filler = filler_of(method, people[0])
@@ -143,6 +145,8 @@ def deocclude_video(
     else:
         wanted = _unmoved(filler, len(people), moved=tracking is not None or eyes != EYES[0])
     how = f"method: {filler.name}; eyes: {wanted.origin}"
+    if opacity:
+        how += f"; opacity of the headset: {opacity:g}"
     note = {"comment": f"The face under the headset was reconstructed by HMD Removal ({how})."}
     status: list[int] = []
     covered_frames: list[bool] = []
@@ -206,7 +210,7 @@ def deocclude_video(
         shown = stack.enter_context(closing(beside(reader, covers)))
         # Looking at the next frames, filling these and encoding those before keep several cores busy.
         upcoming = stack.enter_context(ahead(shown, LOOKED_AT_AHEAD))
-        done = stack.enter_context(ahead(_filled(upcoming, views, engines, filler.window), WRITTEN_LATER))
+        done = stack.enter_context(ahead(_filled(upcoming, views, engines, filler.window, opacity), WRITTEN_LATER))
         for frame, parts, picture in done:
             result.write(picture, frame.pts)
             if covered is not None:
@@ -229,6 +233,8 @@ def deocclude_video(
             f"the result is '{result.path.name}'."
         )
     filled = np.array(filled_frames)
+    if opacity:
+        remarks.append(f"The headset was left over the face with an opacity of {opacity:g}.")
     if any(hands):
         remarks.append(f"A hand before the headset was left in frames {ranges(np.flatnonzero(hands))}.")
     if everyone:
@@ -352,16 +358,20 @@ def _filled(
     views: tuple[View, ...],
     engines: list[list[Deoccluder]],
     window: int,
+    opacity: float,
 ) -> Iterator[tuple[Frame, tuple[Everyone, ...], np.ndarray]]:
     """Each frame with what covers the people in its views, and the same frame filled. engines: of each view, one for
-    each person, who is given what the ones before filled."""
+    each person, who is given what the ones before filled. opacity: of the headsets, which the engines never see half
+    there."""
     while some := list(islice(pictures, window)):
         filled = []
         for number, of_people in enumerate(engines):
             seen = [parts[number].covers for _, parts in some]
-            pixels = [covers[0].pixels for covers in seen]
+            pixels = filmed = [covers[0].pixels for covers in seen]
             for engine, covers in zip(of_people, zip(*seen, strict=True), strict=True):
                 pixels = fill_covered(engine, pixels, covers)
+            if opacity:
+                pixels = [half_there(*both, opacity) for both in zip(pixels, filmed, strict=True)]
             filled.append(pixels)
         for (frame, parts), pictures_of in zip(some, zip(*filled, strict=True), strict=True):
             yield frame, parts, _together(frame.pixels, views, pictures_of)

@@ -161,6 +161,23 @@ while the person talks.
 """,
         columns=[{"Load": [1, 2]}, {"Follow": [3, 4]}, {"Move": [5]}, {"Save": [6, 7]}],
     ),
+    "face_mesh": Layout(
+        note="""# A 3-D face
+
+Makes a textured face that moves as the one in the clip, for VR rooms and 3-D programs.
+
+1. Upload a clip of an **uncovered** face and run. To make one of footage with a headset, restore it first, with
+*video_to_video*, and upload the result.
+2. *Look at it from all sides* shows it: drag to turn it, and press play. The file lies in ComfyUI's output folder, as
+3d/face_00001_.glb.
+
+Its texture comes from several frames. What none of them shows, such as a side that is always turned away, is taken from
+the other side. Connect *Pick Reference Frame* to *reference* for pictures that show more.
+
+Turn *animated* off for one frame alone: the best one, or the one that *frame* says.
+""",
+        columns=[{"Load": [1]}, {"Find": [2]}, {"Make": [3]}, {"Look at it": [4]}],
+    ),
     "video_to_video": Layout(
         note="""# Remove a headset from a long video
 
@@ -180,6 +197,19 @@ masks to *mask video*, and set *mask from* to *given mask*.
 
 
 BLUEPRINTS = {
+    "3-D face": Blueprint(
+        description=(
+            "Makes a textured 3-D face that moves as the uncovered or restored one in a video, and saves it as GLB."
+        ),
+        inputs={
+            "video": (1, "video"),
+            "face (0 = largest)": (2, "face"),
+            "animated": (3, "animated"),
+            "file name": (3, "filename_prefix"),
+        },
+        outputs={"model file": (3, 0), "report": (3, 1)},
+        columns=[[1], [2], [3]],
+    ),
     "Remove headset": Blueprint(
         description=(
             "Takes the headset off a video of any length, in one node: the video, and a photo or some frames of the "

@@ -32,11 +32,13 @@ SHOWN = {
     "HMD_DeoccludeVideo": 290 + TEXT,
     "HMD_DetectFaceLandmarks": TEXT,
     "HMD_DetectHeadset": 290 + TEXT,
+    "HMD_FaceMesh": TEXT,
     "HMD_LoadVideoFrames": 290,
     "HMD_PickReferenceFrame": PICTURE,
     "HMD_TrainPersonal": 290 + TEXT,
     "LoadImage": 330,
     "LoadVideo": 290,
+    "Preview3D": 330,
     "PreviewImage": PICTURE,
     "SaveVideo": 290,
 }

@@ -45,7 +45,7 @@ def reference_from_frames(
         raise InputError("The reference needs at least one picture of the uncovered face, but none was given.")
     seen = _reported(frames, progress)
     if still:
-        track = _track_photos(seen)
+        track = track_photos(seen)
     else:
         track = track_clip(seen, frames[0].shape[:2], Wearer(detector="uncovered", on_missing="untouched"))
     return pick_reference(frames, track, count=count, frame=frame)
@@ -62,8 +62,9 @@ def load_reference(path: str | Path, *, count: int = 5) -> Reference:
             known = ", ".join(sorted(PHOTOS))
             raise InputError(f"The reference folder {path} holds no photo ({known}; HEIC with pillow-heif).")
         return reference_from_frames([read_photo(p) for p in photos], still=True, count=count)[0]
-    if path.suffix.lower() in PHOTOS | HEIC and not isinstance(readable(path), BytesIO):  # or it is an animation
-        return reference_from_frames([read_photo(path)], still=True, count=count)[0]
+    photo = photo_of(path)
+    if photo is not None:
+        return reference_from_frames([photo], still=True, count=count)[0]
     with VideoReader(path) as reader:
         every = max(-(-reader.info.frame_count // MOST_FRAMES), 1)
         view = views_of(FLAT, (reader.info.height, reader.info.width), reader.info.sample_aspect_ratio)[0]
@@ -119,15 +120,21 @@ def _reported(frames: Sequence[np.ndarray], progress: Callable[[int, int], None]
             progress(done, len(frames))
 
 
-def _track_photos(photos: Iterable[np.ndarray]) -> FaceTrack:
-    """The largest face of each photo, independent of one another."""
+def track_photos(photos: Iterable[np.ndarray], detector: str = "uncovered") -> FaceTrack:
+    """The largest face of each photo, independent of one another. detector: one of tracking.heads.MODES."""
     faces = []
-    with closing(HeadDetector("uncovered")) as detector:
+    with closing(HeadDetector(detector)) as heads:
         for photo in photos:
-            detector.restart()
-            found = max(detector.detect(photo), key=lambda face: face.size, default=None)
+            heads.restart()
+            found = max(heads.detect(photo), key=lambda face: face.size, default=None)
             faces.append(TrackedFace.missing() if found is None else TrackedFace.of(found, FrameStatus.FOUND))
     return FaceTrack.stack(faces, (0, 0))  # photos have no common size
+
+
+def photo_of(path: Path) -> np.ndarray | None:
+    """The picture of a file that is a photo, see read_photo; None where it is something else, as an animation is."""
+    is_photo = path.suffix.lower() in PHOTOS | HEIC and not isinstance(readable(path), BytesIO)
+    return read_photo(path) if is_photo else None
 
 
 def read_photo(path: Path) -> np.ndarray:

@@ -154,6 +154,7 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
                 "flat",
                 True,
                 "reference",
+                0.0,
             ],
         ),
         (
@@ -174,6 +175,7 @@ def test_graph_of_an_older_version_keeps_its_values(page: Chromium, name: str, o
                 "flat",
                 True,
                 "reference",
+                0.0,
             ],
         ),
         ("HMD_DrawHMDMask", ["index", "freeform", 0.7, 5], ["index", 0.7, 5]),
@@ -266,6 +268,7 @@ def test_graph_of_an_older_version_runs(
         ("Remove headset with my model", {"video": "headset.mp4"}, {"my model": "personal/me.safetensors"}),
         ("Simulate and measure", {"video": "clip.mp4"}, {"LPIPS and identity": False}),
         ("Animate a picture", {"video": "headset.mp4", "image": "reference.png"}, {}),
+        ("3-D face", {"video": "clip.mp4"}, {}),
     ],
 )
 def test_blueprint_is_found_by_its_name_and_runs(

@@ -34,6 +34,7 @@ SLOWEST = (
     "HMD_PersonalDeocclude",
     "HMD_TrainPersonal",
     "HMD_AnimateReference",
+    "HMD_FaceMesh",
 )
 
 

@@ -74,6 +74,7 @@ def test_what_fails_stops_no_other_and_what_is_there_is_left(
     [
         (["--covered", "c.mp4"], "--covered is for one clip"),
         (["--preset", "monocle"], "got 'monocle'"),
+        (["--opacity", "50"], "got 50"),
         (["--personal", "me.safetensors"], "--personal is for the method 'personal'"),
         (["--reference", "nobody.jpg"], "The reference nobody.jpg does not exist"),
     ],

@@ -136,6 +136,28 @@ def test_without_data_eyes_may_be_made_up(clip, target, reference):
         deocclude_video(clip, target, mask=KNOWN, reference=reference, eyes="glass")
 
 
+def test_the_headset_may_be_left_half_there_over_the_restored_face(clip, target, reference):
+    """Half way between gone and filmed, and nothing changes where both are the same."""
+    covered = target.with_name("covered.mp4")
+    gone, half, there = (target.with_name(f"{opacity}.mp4") for opacity in (0.0, 0.5, 1.0))
+    options = {"mask": KNOWN, "reference": reference, "quality": "lossless"}
+    deocclude_video(clip, gone, **options, covered_target=covered)
+    report = deocclude_video(clip, half, **options, opacity=0.5)
+    deocclude_video(clip, there, **options, opacity=1.0)
+    assert "with an opacity of 0.5" in report.summary
+    assert "opacity of the headset: 0.5" in comment(half) and "opacity" not in comment(gone)
+    for filmed, *shown in zip(*map(VideoReader, (covered, gone, half, there)), strict=True):
+        without, between, with_it = (frame.pixels.astype(float) for frame in shown)
+        assert np.array_equal(with_it, filmed.pixels) and np.abs(without - with_it).max() > 40
+        assert np.abs(between - (without + with_it) / 2).max() <= 0.5
+
+
+def test_an_opacity_beyond_whole_is_refused(clip, target, reference):
+    with pytest.raises(InputError, match="from 0, gone, to 1, as filmed, got 1.5"):
+        deocclude_video(clip, target, mask=KNOWN, reference=reference, opacity=1.5)
+    assert nothing_left(target)
+
+
 def test_data_of_which_nothing_tells_the_time_are_refused(clip, target, reference):
     tracking = EyeTracking.unknown(np.arange(100) / 50)
     tracking.openness[:] = 1.0
