@@ -5,9 +5,8 @@ import argparse
 from .compare import command as compare_command
 from .data import pack_command, prepare_command
 from .driving import recordings_command, sheet_command
-from .evaluation import animated_command
+from .evaluation import animated_command, plots_command
 from .evaluation import command as evaluation_command
-from .evaluation import plots_command
 from .speed import command as speed_command
 from .tracking import enlarged_command, landmarks_command, sightings_command, tracking_command
 from .training import command as training_command

@@ -167,7 +167,7 @@ while the person talks.
 Makes a textured face that moves as the one in the clip, for VR rooms and 3-D programs.
 
 1. Upload a clip of an **uncovered** face and run. To make one of footage with a headset, restore it first, with
-*video_to_video*, and upload the result.
+*Video to video*, and upload the result.
 2. *Look at it from all sides* shows it: drag to turn it, and press play. The file lies in ComfyUI's output folder, as
 3d/face_00001_.glb.
 
