@@ -12,7 +12,8 @@ from ..restore.engine import EYES as KEPT
 from ..telepresence.animate import EYES
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
-from .filling import wanted_eyes
+from .filling import require_choice, wanted_eyes
+from .memory import require_memory
 from .progress import progress_bar
 from .schema import known
 from .shown import shown
@@ -86,11 +87,14 @@ class AnimateReference(io.ComfyNode):
         from ..telepresence.animate import animated, from_usual, to_drive
         from ..telepresence.animate_points import described
 
+        require_choice("eyes", eyes, EYES, "choose one of these")
         face_track.require_clip(len(image), tuple(image.shape[1:3]))
         wanted = wanted_eyes(image, face_track, tracking, KEPT[0] if eyes == EYES[0] else eyes, fps)
         if tracking is not None:
             wanted = from_usual(wanted)
         reference, progress = to_drive(reference), progress_bar()
+        height, width = reference.images[0].shape[:2]
+        require_memory(len(image), width, height, "use a smaller photo, or fewer frames")
         out, size = torch.empty(len(image), *reference.images[0].shape), 0
         faces = (face_track[t] for t in range(len(image)))
         for t, (picture, packet) in enumerate(animated(faces, reference, fps, wanted)):

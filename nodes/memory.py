@@ -10,13 +10,18 @@ BYTES_PER_PIXEL = 3 * 4  # IMAGE holds RGB as float32
 KEPT_FREE = 0.1  # share of the free memory left to everything else
 
 
-def require_memory(frames: int, width: int, height: int) -> None:
-    """Raise InputError if an IMAGE of so many frames of that size does not fit into the free memory."""
+LOAD_LESS = (
+    "connect the video to Deocclude Video, which works piece by piece, or load less of it with length, every_nth or "
+    "max_side"
+)
+
+
+def require_memory(frames: int, width: int, height: int, advice: str = LOAD_LESS) -> None:
+    """Raise InputError, with advice, if an IMAGE of so many frames of that size does not fit into the free memory."""
     needed = frames * width * height * BYTES_PER_PIXEL
     available = psutil.virtual_memory().available
     if needed > (1 - KEPT_FREE) * available:
         raise InputError(
             f"{frames} frames of {width} x {height} take {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB "
-            "are free: connect the video to Deocclude Video, which works piece by piece, or load less of it with "
-            "length, every_nth or max_side."
+            f"are free: {advice}."
         )

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from .. import weights
+from ..errors import InputError
 from .crop import Crop
 from .geometry import head_pose, transform
 from .sighting import head_crop
@@ -79,6 +80,16 @@ def uncovered_landmarker() -> UncoveredLandmarker | None:
     except (ImportError, weights.WeightsMissing) as error:
         _warn(str(error))
         return None
+
+
+def require_mediapipe() -> None:
+    """Raise InputError where MediaPipe or its file cannot be had: less exact points must not pass for the truth."""
+    try:
+        UncoveredLandmarker().close()
+    except ImportError as error:
+        raise InputError(
+            f"MediaPipe is needed to say where an uncovered face truly is ({error}): install it."
+        ) from error
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from .hub import HubError
 from .manifest import MANIFEST_FILE, Weight, find_weight, manifest
 
 CARDS = MANIFEST_FILE.parent / "docs" / "models"
+DOCS = "https://github.com/hmd-removal/hmd-removal/blob/main/docs"
 FRONT_MATTER = """---
 license: other
 license_name: of-each-file
@@ -53,7 +54,9 @@ def publication(names: Sequence[str] = (), *, repo_id: str | None = None) -> Pub
             f"Expected weights of one repository, got some of {', '.join(sorted(homes))}; name a repository."
         )
     (home,) = homes
-    cards = dict.fromkeys(_card(row) for row in rows)  # the parts of a network share one
+    # The page names every file that the repository holds, also those of earlier calls.
+    named = [*rows, *(row for row in manifest().values() if not row.on_request and row not in rows)]
+    cards = dict.fromkeys(_card(row) for row in named)  # the parts of a network share one
     return Publication(home, tuple(rows), FRONT_MATTER + "\n\n".join(cards))
 
 
@@ -84,7 +87,9 @@ def _card(row: Weight) -> str:
     card = CARDS / f"{re.sub('_[0-9]+$', '', row.name)}.md"
     if not card.is_file():
         raise InputError(f"Expected a model card for {row.name} in docs/models/{card.name}; write one first.")
-    return card.read_text(encoding="utf-8")
+    # On the Hub a card has neither the docs nor the other cards beside it.
+    text = card.read_text(encoding="utf-8").replace("](../", f"]({DOCS}/")
+    return re.sub(r"\]\((\w+\.md)", rf"]({DOCS}/models/\1", text)
 
 
 def _commit(repo_id: str, files: dict[str, Path], readme: str) -> str:

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ... import weights
 from ...errors import InputError
 from ...files import written_whole
 from ...learning.scenes import RUN, upright
@@ -23,6 +22,7 @@ from ...models.covered_landmarks import CROP_CENTIMETRES, CROP_CENTRE
 from ...tracking.geometry import head_pose, pose_scale, transform
 from ...tracking.heads import HeadDetector
 from ...tracking.track import Face
+from ...tracking.uncovered import require_mediapipe
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def cut(frame: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _make(folder: Path, footage: list[Footage], per_clip: int, per_person: int) -> None:
-    weights.resolve("face_landmarker")  # less exact points would pass for the truth
+    require_mediapipe()
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {person: i for i, person in enumerate(sorted({f.person for f in footage}))}
     clips = {p: sum(f.is_video and f.person == p for f in footage) for p in numbers}

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ... import weights
 from ...errors import InputError
 from ...files import written_whole
 from ...headset.draw import HEADSETS, HeadsetArtist, Look, randomised
@@ -26,6 +25,7 @@ from ...tracking.follow import Wearer, track_clip
 from ...tracking.heads import HeadDetector
 from ...tracking.reference import Reference, make_reference
 from ...tracking.track import FaceTrack, FrameStatus
+from ...tracking.uncovered import require_mediapipe
 from ...video import VideoReader
 from .face_store import SMALLEST_FACE, Footage, largest_face, list_footage
 from .moving_portraits import Motion, motion_of, moving_portrait
@@ -67,7 +67,7 @@ def prepare(data: Path, out: Path, split: str, how: Preparation = Preparation())
     Clips that cannot be used are listed in `out`/left_out.txt and in the log. A portrait takes the motion of a filmed
     person. Raises InputError when nothing could be used.
     """
-    weights.resolve("face_landmarker")  # less exact points would pass for the truth
+    require_mediapipe()
     store = TakeStore(out)
     footage = list_footage(data, split)
     films = [f for f in footage if f.is_video]

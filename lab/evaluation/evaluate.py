@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ... import weights
 from ...errors import InputError
 from ...files import write_png
 from ...headset.draw import HeadsetArtist, draw_headset, preset
@@ -31,6 +30,7 @@ from ...tracking.enrol import load_reference, read_photo, reference_from_frames
 from ...tracking.follow import Wearer, track_clip
 from ...tracking.reference import Reference
 from ...tracking.track import FaceTrack, FrameStatus
+from ...tracking.uncovered import require_mediapipe
 from ...video import VideoReader
 from ..compare.registry import LoadedOnce, check_method, make_filler
 from ..metrics.stats import bootstrap_interval
@@ -145,7 +145,7 @@ def evaluate(
     anything is done.
     """
     protocol.check()
-    weights.resolve("face_landmarker")  # less exact points would pass for the truth
+    require_mediapipe()
     if "personal" in protocol.methods and (without := [str(c) for c in clips if protocol.personal_of(c) is None]):
         raise InputError(
             "The method 'personal' needs the model of a person: train one with hmd-removal train personal, and give "

@@ -13,6 +13,7 @@ from ...tracking.enrol import reference_from_frames
 from ...tracking.follow import Wearer, track_clip
 from ...tracking.geometry import MESH_POINT_COUNT, eye_distance
 from ...tracking.track import FrameStatus
+from ...tracking.uncovered import require_mediapipe
 from ...video import VideoReader
 
 SIZE = (1080, 1920)
@@ -26,6 +27,7 @@ def evaluate_enlarged(clip: Path, shares: Sequence[float], *, limit: int) -> Ite
 
     limit: frames of the clip. Raises InputError for a clip without a face.
     """
+    require_mediapipe()
     with VideoReader(clip) as reader:
         frames = [frame.pixels for frame in islice(reader, limit)]
     track = track_clip(frames, frames[0].shape[:2], UNCOVERED)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ... import weights
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...headset.mask import GENEROUS, DeviceMasker
 from ...models.covered_landmarks import CoveredLandmarkNet
@@ -16,6 +15,7 @@ from ...tracking.geometry import MESH_POINT_COUNT, eye_distance
 from ...tracking.heads import HeadDetector
 from ...tracking.smoothing import FaceSmoother
 from ...tracking.track import FaceTrack, FrameStatus, TrackedFace, visibility_under
+from ...tracking.uncovered import require_mediapipe
 from ...video import VideoReader
 from .masks import flicker, mask_iou
 from .steadiness import jitter, lag
@@ -33,7 +33,7 @@ def evaluate_tracking(clip: Path, name: str, net: CoveredLandmarkNet, *, limit: 
     its flicker is beside that of the exact mask in "truth".
     limit: most frames, 0 for all. Raises InputError for a clip without a face.
     """
-    weights.resolve("face_landmarker")  # less exact points would pass for the truth
+    require_mediapipe()
     with VideoReader(clip) as reader:
         frames = np.stack([frame.pixels for frame in reader.frames(length=limit or None)])
     size = frames.shape[1:3]

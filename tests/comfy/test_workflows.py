@@ -67,7 +67,7 @@ def test_blueprints_are_served_and_hold_what_their_twins_say(fetch: Callable[[st
     served = json.loads(fetch("/global_subgraphs"))
     ours = {e["name"]: id for id, e in served.items() if e["info"]["node_pack"] == "custom_nodes.hmd-removal"}
     twins = {path.stem: json.loads(path.read_text()) for path in (SUBGRAPHS / "api").glob("*.json")}
-    assert len(ours) == 4 and ours.keys() == twins.keys()
+    assert ours.keys() == twins.keys() != set()
     for name, id in ours.items():
         graph = json.loads(json.loads(fetch(f"/global_subgraphs/{id}"))["data"])
         (node,), (inside,) = graph["nodes"], graph["definitions"]["subgraphs"]
