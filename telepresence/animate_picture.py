@@ -32,7 +32,7 @@ INNER_LIPS = np.array(
     )
 )  # upper and lower, from the wearer's right corner to the left one
 OPENED = (0.1, 0.35)  # centimetres by which lips part further than in the picture: what is behind them begins to show
-DARK = 0.4  # brightness of a mouth of which no picture shows the inside, by that of the lips
+DARK = 0.4  # brightness of a mouth of which no picture shows the inside, by that of the lips stretched over it
 LIP_EDGE = 0.05  # centimetres over which lips give way to the mouth
 
 
@@ -113,7 +113,7 @@ class DrivenPicture:
         share = cv2.blur(cv2.dilate(person, _disc(rim)).astype(np.float32), (2 * rim + 1, 2 * rim + 1))
         share[person > 0] = 1.0  # all that is taken away is drawn again
         mesh = (triangle_map(self._source, np.ones(self.size, bool)) > 0).view(np.uint8)
-        inside = cv2.distanceTransform(person & mesh, cv2.DIST_L2, 3)
+        inside = np.minimum(cv2.distanceTransform(person & mesh, cv2.DIST_L2, 3), rim + 1)
         gone = np.clip((inside - 1) * 3 / rim, 0, 1)  # all of it is within the rim
         return share, filled_behind(self._image, gone, person)
 
@@ -152,10 +152,10 @@ class DrivenPicture:
         polygon = np.concatenate([target[INNER_LIPS[0], :2], target[INNER_LIPS[1][::-1], :2]])
         inside = np.zeros(index.shape, np.uint8)
         cv2.fillPoly(inside, [np.round(polygon * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
-        lips = _looked_up(self._image, target[None, INNER_LIPS.ravel(), :2].astype(np.float32))
-        lips = drawn[inside > 0].mean(0) if inside.any() else lips[0].mean(0)
+        if not inside.any():  # beyond the picture's edge
+            return drawn
         if self._mouth is None:
-            behind = np.broadcast_to(DARK * lips, drawn.shape)
+            behind = np.broadcast_to(DARK * drawn[inside > 0].mean(0), drawn.shape)
         else:
             behind = _looked_up(self._mouth.image, places_in(self._mouth.mesh, target, index))
         soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), max(LIP_EDGE * self._scale, 0.5))
@@ -191,6 +191,8 @@ def outline(image: np.ndarray, face: np.ndarray, pose: np.ndarray) -> np.ndarray
     ):
         depth = np.column_stack([shape, np.full(len(shape), 3.0)])
         cv2.fillPoly(mask, [np.round(transform(pose, depth)[:, :2] * by).astype(np.int32)], int(kind))
+    if not np.isin(mask, (cv2.GC_BGD, cv2.GC_PR_BGD)).any():  # a close-up without a background
+        return np.ones(image.shape[:2], np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # GrabCut's colours begin by chance
     cv2.grabCut(small, mask, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)

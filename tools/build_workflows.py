@@ -147,8 +147,7 @@ Reference Frame*, to *reference*; both are used then.
         note="""# Move a photo as somebody moves
 
 What is seen of the driver becomes a few kilobytes a second: how the head is turned, what the face does, where the eyes
-look. They move one photo. *Move the photo* says how many bytes they are; a video as near to the truth takes six times
-as many.
+look. They move one photo. *Move the photo* says how many bytes they are.
 
 1. Upload a clip of the driver, with a headset on or without one. In its first second the driver should look as the
 photo does.

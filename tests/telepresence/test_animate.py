@@ -10,13 +10,13 @@ from clips import tone, write_clip
 from faces_of import posed_face
 
 from hmd_removal.cli import main
-from hmd_removal.driving.eye_tracking import EyeTracking
+from hmd_removal.driving.eye_tracking import EyeTracking, Recording, TrackingData
 from hmd_removal.errors import InputError
 from hmd_removal.files import write_png
 from hmd_removal.telepresence import animate
 from hmd_removal.telepresence.animate import PointsListener, from_usual, neutral_of, packets_of, send, to_drive
 from hmd_removal.telepresence.animate_motion import Motion
-from hmd_removal.telepresence.animate_points import PointsWriter, read_points
+from hmd_removal.telepresence.animate_points import PointsReader, PointsWriter, read_points
 from hmd_removal.tracking.reference import make_reference
 from hmd_removal.tracking.track import FaceTrack, TrackedFace
 from hmd_removal.video import VideoReader, probe, read_audio
@@ -99,6 +99,17 @@ def test_the_neutral_look_is_of_the_first_second_in_which_somebody_is_there() ->
 def test_unknown_eyes_are_refused(clip: Path) -> None:
     with pytest.raises(InputError, match="driver, natural"):
         next(packets_of(clip, eyes="wide"))
+
+
+def test_tracking_data_blink_in_the_points(clip: Path) -> None:
+    data = EyeTracking.unknown(np.arange(200) / 100)
+    data.openness[:] = 1.0
+    data.openness[12:20] = 0.0
+    tracking = TrackingData(Recording(data, "made for this"), 0.0)
+    reader = PointsReader()
+    frames = [frame for packet in packets_of(clip, tracking=tracking) for frame in reader.feed(packet.data)]
+    openness = np.array([frame.motion.openness for frame in frames])
+    assert len(frames) == FRAMES and openness[4].max() < 0.1 and openness[[0, 7]].min() > 0.9
 
 
 def test_a_gaze_in_tracking_data_is_counted_from_the_usual_one() -> None:

@@ -75,3 +75,19 @@ def test_eyes_shut_when_the_driver_shuts_them(picture: DrivenPicture, talking_he
     rows, columns = np.nonzero(changed)
     face = transform(np.linalg.inv(picture._pose), np.column_stack([columns, rows, np.zeros(len(rows))]))
     assert changed.any() and np.abs(face[:, 1]).max() < 7  # around the eyes alone
+
+
+def test_a_close_up_without_a_background_is_moved_as_a_whole(
+    talking_head: np.ndarray, talking_head_track: FaceTrack
+) -> None:
+    points = talking_head_track.points[0]
+    (x0, y0), (x1, y1) = points[:, :2].min(0).astype(int) + 8, points[:, :2].max(0).astype(int) - 8
+    close_up = np.ascontiguousarray(talking_head[0][y0:y1, x0:x1])
+    picture = DrivenPicture(make_reference([close_up], (points - (x0, y0, 0))[None]))
+    assert np.array_equal(picture.draw(Motion.none()), close_up)
+    assert picture.draw(replace(Motion.none(), turn=np.array([0.0, 0.2, 0.0]))).shape == close_up.shape
+
+
+def test_a_picture_turns_no_further_than_it_can_show(picture: DrivenPicture) -> None:
+    far, farther = (picture.draw(replace(Motion.none(), turn=np.array([0.0, turn, 0.0]))) for turn in (0.5, 1.2))
+    assert np.array_equal(far, farther)
