@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...driving.blendshapes import LIVE_LINK_RATE, TURN
+from ...driving.blendshapes import LIVE_LINK_RATE, MEDIAPIPE_ASKEW, TURN
 from ...files import written_whole
 
 SHAPES = (
@@ -49,7 +49,7 @@ UNDISTURBED = Disturbance()
 def write_live_link_face(
     path: Path, times: np.ndarray, shapes: dict[str, np.ndarray], disturbance: Disturbance = UNDISTURBED
 ) -> None:
-    """Write the weights of a clip as Live Link Face would have: 63 columns, 60 rows a second.
+    """Write MediaPipe's weights of a clip as Live Link Face would have: 63 columns, 60 rows a second.
 
     times: (T,) seconds of the clip's frames. shapes: (T,) weights in [0, 1] by ARKit's names, in camelCase as MediaPipe
     gives them; frames in which they are NaN are joined by lines, names that are not there are 0.
@@ -82,7 +82,8 @@ def _disturbed(values: dict[str, np.ndarray], disturbance: Disturbance) -> dict[
     angles = {name: np.zeros(len(values["JawOpen"])) for name in ANGLES}
     for side, right in (("Left", -1), ("Right", 1)):
         turned = values[f"EyeLookOut{side}"] - values[f"EyeLookIn{side}"]
-        angles[f"{side}EyeYaw"] = right * (TURN * turned - disturbance.inwards)
+        askew = -MEDIAPIPE_ASKEW if disturbance.mirrored else MEDIAPIPE_ASKEW
+        angles[f"{side}EyeYaw"] = right * (TURN * turned - disturbance.inwards) + askew
         angles[f"{side}EyePitch"] = TURN * (values[f"EyeLookDown{side}"] - values[f"EyeLookUp{side}"])
     return values | angles
 

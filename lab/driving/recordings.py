@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...driving.alignment import FaceWatch, SeenFace, best_alignment, brought_in_time, is_mirrored
-from ...driving.blendshapes import TURN
+from ...driving.alignment import brought_in_time
+from ...driving.blendshapes import MEDIAPIPE_ASKEW, TURN
 from ...driving.eye_tracking import TrackingData
 from ...driving.readers import read_tracking
+from ...driving.seen_face import FaceWatch, SeenFace, best_alignment, is_mirrored
 from ...errors import InputError
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...metrics.blinks import blink_hits
@@ -84,7 +85,7 @@ def _truth(shapes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         openness.append(1 - shapes[f"eyeBlink{side}"] + shapes[f"eyeWide{side}"])
         turned = outwards * (shapes[f"eyeLookOut{side}"] - shapes[f"eyeLookIn{side}"])
         lowered = shapes[f"eyeLookDown{side}"] - shapes[f"eyeLookUp{side}"]
-        gaze.append(TURN * np.stack([turned, lowered], axis=-1))
+        gaze.append(TURN * np.stack([turned, lowered], axis=-1) + (MEDIAPIPE_ASKEW, 0))
     return np.stack(openness, axis=1), np.stack(gaze, axis=1)
 
 
