@@ -1,12 +1,15 @@
 """A clip's own face shapes as a file of Live Link Face, with what goes wrong with such files."""
 
 import csv
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...driving.blendshapes import LIVE_LINK_RATE, MEDIAPIPE_ASKEW, TURN
+from ...driving.eye_tracking import Recording
+from ...driving.readers import read_tracking
 from ...files import written_whole
 
 SHAPES = (
@@ -44,6 +47,23 @@ class Disturbance:
 
 
 UNDISTURBED = Disturbance()
+DISTURBANCES = {
+    "as it is": UNDISTURBED,
+    "0.2 s late": Disturbance(late=0.2),
+    "1.3 s early": Disturbance(late=-1.3),
+    "20 % dropped": Disturbance(dropped=0.2),
+    "mirrored": Disturbance(mirrored=True),
+    "blinks at 0.9": Disturbance(blinks=0.9),
+    "4 degrees inwards": Disturbance(inwards=0.07),
+}
+
+
+def recorded(times: np.ndarray, shapes: dict[str, np.ndarray], disturbance: Disturbance = UNDISTURBED) -> Recording:
+    """A clip's weights written as a file, see write_live_link_face, and read as anybody's."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "recording.csv"
+        write_live_link_face(file, times, shapes, disturbance)
+        return read_tracking(file)
 
 
 def write_live_link_face(
