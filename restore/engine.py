@@ -219,8 +219,10 @@ def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Seq
     """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
     last = len(tracking.times) - 1  # a damaged file may have more frames than its index says
     shown = [(number, min(t, last)) for number, t in zip(filling.shown, moments, strict=True)]
-    motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
-    places = moved_brows(filling.places, motion, smooth_inside(window.holes))
+    places = filling.places
+    if np.nan_to_num(tracking.brows[[t for _, t in shown]]).any():
+        motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
+        places = moved_brows(places, motion, smooth_inside(window.holes))
     eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)
     return replace(filling, eyes=eyes, places=places)
 

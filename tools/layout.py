@@ -31,6 +31,7 @@ SHOWN = {
     "HMD_DeoccludeVideo": 290 + TEXT,
     "HMD_DetectFaceLandmarks": TEXT,
     "HMD_DetectHeadset": 290 + TEXT,
+    "HMD_LoadTracking": PICTURE + TEXT,
     "HMD_LoadVideoFrames": 290,
     "HMD_PickReferenceFrame": PICTURE,
     "HMD_TrainPersonal": 290 + TEXT,
