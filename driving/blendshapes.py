@@ -1,6 +1,7 @@
 """Weights of named face shapes: ARKit's 52 (Live Link Face, other apps, MediaPipe, Pico) and those of Quest."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from .table import Table, rising, timed
 
 # Radians that an eye turns for a weight of 1. Measured on Live Link Face: 0.58 to 0.73 for yaw, 0.50 to 0.61 for pitch.
 TURN = 0.6
+# Radians to the wearer's right that MediaPipe's weights lack: what they say of a picture and of its mirror image is 4.5
+# to 7.5 degrees apart (six people), twice as much as each is off.
+MEDIAPIPE_ASKEW = 0.053
 LIVE_LINK_RATE = 60.0  # frames in a second of its timecode
 SLOW_RATE = 30.0  # where no frame over 29 occurs
 DAY = 86400.0
@@ -76,8 +80,10 @@ def is_arkit(table: Table) -> bool:
 def read_arkit(table: Table) -> Recording:
     """ARKit's names in CSV or JSON, as many apps, Pico headsets and MediaPipe's FaceLandmarker give them."""
     table, times, epoch = timed(table, *TIMES)
-    kind = "MediaPipe blendshapes" if "_neutral" in table else "ARKit blendshapes"
-    return Recording(_from_arkit(table, times), kind, epoch=epoch)
+    tracking = _from_arkit(table, times)
+    if "_neutral" not in table:
+        return Recording(tracking, "ARKit blendshapes", epoch=epoch)
+    return Recording(replace(tracking, gaze=tracking.gaze + (MEDIAPIPE_ASKEW, 0)), "MediaPipe blendshapes", epoch=epoch)
 
 
 def _from_arkit(table: Table, times: np.ndarray) -> EyeTracking:

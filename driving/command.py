@@ -1,4 +1,4 @@
-"""`hmd-removal record-tracking`: face tracking of VR software, while it runs, as a file."""
+"""`hmd-removal record-tracking`: face tracking of VR software while it runs, or another recording, as plain CSV."""
 
 import argparse
 import sys
@@ -15,9 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT.csv", help="file to write; its columns: docs/tracking.md")
     parser.add_argument("--port", type=int, default=PORT, help="UDP port to listen at (default: %(default)s)")
     parser.add_argument("--seconds", type=float, help="how long to record (default: until Ctrl-C)")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FILE",
+        help="a recording of any kind to write as plain CSV, to look into it or mend it; nothing is recorded",
+    )
 
 
 def _record(args: argparse.Namespace) -> int:
+    if args.source is not None:
+        return _convert(args.source, args.out)
     from .osc import record
 
     if args.seconds is not None and args.seconds <= 0:
@@ -30,4 +39,14 @@ def _record(args: argparse.Namespace) -> int:
             "software, and does it send to this port of this machine?"
         )
     print(f"{rows} rows in {args.out}.")
+    return 0
+
+
+def _convert(source: Path, out: Path) -> int:
+    from .plain import write_plain
+    from .readers import described, read_tracking
+
+    recording = read_tracking(source)
+    write_plain(out, recording)
+    print(f"{out}: {described(recording)}")
     return 0

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from .eye_tracking import EyeTracking
 from .upper_face import Eye, EyesInPicture, LinearFace, gaze_step
 
-# Radians: on six clips what MediaPipe's weights say of the yaw and where its irises are differ by 1 to 5 degrees.
-UNSURE = 0.09
+# Radians: on six clips what MediaPipe's weights say of the yaw and where its irises are differ by up to 2 degrees. More
+# would take away where people look in the recording but not in their pictures.
+UNSURE = 0.035
 WIDEST = 1.35  # opening by the picture's: beyond it there is no lid to move
 CHANGED = (0.2, 0.06)  # of the opening, and eye widths of the iris, from which on an eye is another than the picture's
 FARTHEST = 0.25  # eye widths that an iris is moved at most, 24 degrees
@@ -75,7 +75,7 @@ def moved_eyes(picture: EyesInPicture, wanted: EyeTracking, t: int, face: Linear
         step *= min(1.0, FARTHEST / max(float(np.hypot(*step)), 1e-6))
         step[1] = _in_opening(eye, step[1], opening)
         follow = face.lids_follow * (gaze[1] - picture.gaze[1]) * eye.space[1, 1]
-        moved.append(MovedEye(eye, opening, step, float(follow), face.upper_share))
+        moved.append(MovedEye(eye, opening, step, float(follow), float(face.upper_share)))
     return moved[0], moved[1]
 
 
@@ -88,7 +88,7 @@ def _in_opening(eye: Eye, down: float, opening: float) -> float:
 
 @dataclass(frozen=True)
 class Layers:
-    """What is seen at (..., 2) places of a picture whose eye is moved.
+    """What is seen at (..., 2) places of a picture whose eye is moved, float32.
 
     upper, lower, ball: (..., 2) places of the picture to show, of either lid with the skin beside it, and of the
     eyeball. under: (...) in [0, 1], the share of the lower lid by that of the upper one. white: (..., 2) places in the
@@ -96,146 +96,152 @@ class Layers:
     what the eyeball's colours are multiplied by. open: (...) in [0, 1], the share of the eyeball by that of the skin.
     """
 
-    upper: torch.Tensor
-    lower: torch.Tensor
-    under: torch.Tensor
-    ball: torch.Tensor
-    white: torch.Tensor
-    seen: torch.Tensor
-    light: torch.Tensor
-    open: torch.Tensor
+    upper: np.ndarray
+    lower: np.ndarray
+    under: np.ndarray
+    ball: np.ndarray
+    white: np.ndarray
+    seen: np.ndarray
+    light: np.ndarray
+    open: np.ndarray
 
 
-def layers(moved: MovedEye, places: torch.Tensor, pixel: float) -> Layers:
+def layers(moved: MovedEye, places: np.ndarray, pixel: float) -> Layers:
     """places: (..., 2) of the picture; pixel: what a pixel of the result spans, in eye widths: edges are as soft."""
     eye = moved.eye
-    x, y = own(eye, places).unbind(-1)
+    x, y = np.moveaxis(own(eye, places), -1, 0)
     upper, lower = _lid(eye.upper, x), _lid(eye.lower, x)
-    gap = (lower - upper).clamp(min=0)
+    gap = np.maximum(lower - upper, 0)
     # How far the lids' edges go down.
     shut = (1 - moved.opening) * gap
-    both = moved.follow * min(moved.opening, 1.0) * (1 - 4 * x**2).clamp(min=0)
+    both = moved.follow * min(moved.opening, 1.0) * np.maximum(1 - 4 * x * x, 0)
     upper_down = moved.upper_share * shut + both
     lower_down = (moved.upper_share - 1) * shut + both
     top, bottom = upper + upper_down, lower + lower_down
     brow = -_brow(eye, x)
     hidden = WET * max(1 - moved.opening, 0.0)
     line = _line(bottom - top)
-    upper_skin = upper - _followed(torch.maximum(top - y, -line), upper_down, UPPER_ROOM * (upper - brow))
-    lower_skin = lower + hidden + _followed(torch.maximum(y - bottom, -line), hidden - lower_down, LOWER_ROOM)
+    upper_skin = upper - _followed(np.maximum(top - y, -line), upper_down, UPPER_ROOM * (upper - brow))
+    lower_skin = lower + hidden + _followed(np.maximum(y - bottom, -line), hidden - lower_down, LOWER_ROOM)
     ball, seen = _turned(moved, x, y)
-    down = (upper_down / LASHES / 2).clamp(0, 1)
-    light = 1 - SHADOW * down * torch.exp(-(y - top).clamp(min=0) / SHADOW_REACH)
-    edges = torch.minimum(y - top, bottom - y) - line
-    shown = (edges / pixel + 0.5).clamp(0, 1) * ((bottom - top) / pixel).clamp(0, 1)
-    white = torch.stack([x, y], -1) / ACROSS + 0.5
-    lids = tuple(back(eye, torch.stack([x, skin], -1)) for skin in (upper_skin, lower_skin))
+    down = np.clip(upper_down / LASHES / 2, 0, 1)
+    light = 1 - SHADOW * down * np.exp(-np.maximum(y - top, 0) / SHADOW_REACH)
+    edges = np.minimum(y - top, bottom - y) - line
+    shown = np.clip(edges / pixel + 0.5, 0, 1) * np.clip((bottom - top) / pixel, 0, 1)
+    white = np.stack([x, y], -1) / ACROSS + 0.5
+    lids = tuple(back(eye, np.stack([x, skin], -1)) for skin in (upper_skin, lower_skin))
     # Lashes of a lid that has come down fade out over the lower one.
-    fade = shut.clamp(1e-4, LASHES)
-    under = ((y - (top + bottom) / 2) / fade + 0.25).clamp(0, 1)
+    fade = np.clip(shut, 1e-4, LASHES)
+    under = np.clip((y - (top + bottom) / 2) / fade + 0.25, 0, 1)
     return Layers(*lids, under, back(eye, ball), white, seen, light, shown)
 
 
-def own(eye: Eye, places: torch.Tensor) -> torch.Tensor:
-    """(..., 2) places of the picture in the eye's own coordinates."""
-    matrix = torch.from_numpy(eye.matrix).to(places)
-    return places @ matrix[:, :2].T + matrix[:, 2]
+def own(eye: Eye, places: np.ndarray) -> np.ndarray:
+    """(..., 2) places of the picture in the eye's own coordinates, of the same type."""
+    return _transformed(eye.matrix, places)
 
 
-def back(eye: Eye, points: torch.Tensor) -> torch.Tensor:
+def back(eye: Eye, points: np.ndarray) -> np.ndarray:
     """The other way round."""
-    matrix = torch.from_numpy(np.linalg.inv(eye.matrix[:, :2])).to(points)
-    return (points - torch.from_numpy(eye.matrix[:, 2]).to(points)) @ matrix.T
+    turn = np.linalg.inv(eye.matrix[:, :2])
+    return _transformed(np.column_stack([turn, -turn @ eye.matrix[:, 2]]), points)
 
 
-def white_cells(eye: Eye, side: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _transformed(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Written out: numpy multiplies by so small a matrix slowly."""
+    (a, b, c), (d, e, f) = matrix.tolist()
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([a * x + b * y + c, d * x + e * y + f], -1)
+
+
+def white_cells(eye: Eye, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Where in the picture the cells of the spread white's square lie, (1, side, side, 2) places, and how surely they
     show white, (1, 1, side, side) in [0, 1]."""
-    along = (torch.arange(side, device=device, dtype=torch.float32) / side - 0.5) * ACROSS
-    points = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1)[None]
-    x, y = points.unbind(-1)
-    inside, away = _within(eye, points), _from(eye.iris.tolist(), x, y) / eye.radius
-    sure = ((inside > WHITE_RIM - LINE) & (away > WHITE_EDGE)).float()
-    likely = ((inside > 0) & (away > IRIS_EDGE)).float()
-    return back(eye, points), torch.maximum(sure, HARDLY * likely)[:, None]
+    along = (np.arange(side, dtype=np.float32) / side - 0.5) * ACROSS
+    points = np.stack(np.meshgrid(along, along), -1)[None]
+    x, y = np.moveaxis(points, -1, 0)
+    inside, away = _within(eye, x, y), _from(eye.iris.tolist(), x, y) / eye.radius
+    sure = (inside > WHITE_RIM - LINE) & (away > WHITE_EDGE)
+    likely = (inside > 0) & (away > IRIS_EDGE)
+    return back(eye, points), np.maximum(sure, HARDLY * likely).astype(np.float32)[:, None]
 
 
-def area(eye: Eye, places: torch.Tensor) -> torch.Tensor:
+def area(eye: Eye, places: np.ndarray) -> np.ndarray:
     """(...) in [0, 1]: where around the eye a picture may move, with soft edges. places: (..., 2) of the picture."""
-    x, y = own(eye, places).unbind(-1)
+    x, y = np.moveaxis(own(eye, places), -1, 0)
     side, down = AROUND
-    inside = torch.minimum(side - x.abs(), torch.minimum(down - y, y + _brow(eye, x)))
-    return (inside / LASHES).clamp(0, 1)
+    inside = np.minimum(side - np.abs(x), np.minimum(down - y, y + _brow(eye, x)))
+    return np.clip(inside / LASHES, 0, 1)
 
 
-def _turned(moved: MovedEye, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _turned(moved: MovedEye, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the eyeball's places are in the picture, (..., 2), and how far they are seen there, see Layers."""
     eye, (right, down) = moved.eye, moved.step.tolist()
     centre = (eye.iris + moved.step).tolist()
     away = _from(centre, x, y)
     edge = IRIS_EDGE * eye.radius
-    room = 0.5 + centre[0] * (1 - 2 * (x > centre[0]).float()) - edge  # to the corner on that side
-    share = _smooth(1 - (away - edge) / room.clamp(min=LASHES))
+    room = 0.5 + np.where(x > centre[0], -centre[0], centre[0]) - edge  # to the corner on that side
+    share = _smooth(1 - (away - edge) / np.maximum(room, LASHES).astype(np.float32))
     across, along = x - right * share, y - down * share
     # No lid or lash is dragged in: what moves keeps away from their edges, too.
     rim = min(abs(down) + WIDENED * max(moved.opening - 1, 0.0), SOFT_LINE)
-    seen = ((_within(eye, torch.stack([across, along], -1)) - rim) / SOFT_LINE + 1).clamp(0, 1)
+    seen = np.clip((_within(eye, across, along) - rim) / SOFT_LINE + 1, 0, 1)
     # What the upper lid of the picture hides of an iris is like its other half in the mirror, which has no highlight.
     left, top = eye.iris.tolist()
     in_iris = away < edge
-    along = torch.where(in_iris & (along < _inside(eye, across, along, rim)), 2 * top - along, along)
+    along = np.where(in_iris & (along < _inside(eye, across, along, rim)), 2 * top - along, along)
     # What the lower lid hides is like what is nearer to its middle.
-    nearer = ((_inside(eye, across, along, rim) - top) / torch.where(along == top, 1.0, along - top)).clamp(0, 1)
-    nearer = torch.where(in_iris & (along != top), nearer, 1.0)
+    apart = along != top
+    nearer = np.clip((_inside(eye, across, along, rim) - top) / np.where(apart, along - top, np.float32(1)), 0, 1)
+    nearer = np.where(in_iris & apart, nearer, np.float32(1))
     across, along = left + nearer * (across - left), top + nearer * (along - top)
-    seen = torch.maximum(seen, ((eye.radius - away) / SOFT_LINE + 0.5).clamp(0, 1))
-    return torch.stack([across, _inside(eye, across, along, rim)], -1), seen
+    seen = np.maximum(seen, np.clip((eye.radius - away) / SOFT_LINE + 0.5, 0, 1))
+    return np.stack([across, _inside(eye, across, along, rim)], -1), seen
 
 
-def _inside(eye: Eye, x: torch.Tensor, y: torch.Tensor, rim: float) -> torch.Tensor:
+def _inside(eye: Eye, x: np.ndarray, y: np.ndarray, rim: float) -> np.ndarray:
     """y, moved between the lids of the picture where it is not, and by `rim` away from their edges."""
     upper, lower = _lid(eye.upper, x), _lid(eye.lower, x)
-    middle, reach = (upper + lower) / 2, ((lower - upper) / 2 - _line(lower - upper) - rim).clamp(min=0)
-    return torch.minimum(torch.maximum(y, middle - reach), middle + reach)
+    middle, reach = (upper + lower) / 2, np.maximum((lower - upper) / 2 - _line(lower - upper) - rim, 0)
+    return np.minimum(np.maximum(y, middle - reach), middle + reach)
 
 
-def _within(eye: Eye, points: torch.Tensor) -> torch.Tensor:
+def _within(eye: Eye, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """How far points are inside the lids of the picture, up or down, in eye widths; less than 0 outside."""
-    x, y = points.unbind(-1)
     upper, lower = _lid(eye.upper, x), _lid(eye.lower, x)
-    return torch.minimum(y - upper, lower - y) - _line(lower - upper)
+    return np.minimum(y - upper, lower - y) - _line(lower - upper)
 
 
-def _followed(away: torch.Tensor, by: torch.Tensor, room: torch.Tensor | float) -> torch.Tensor:
+def _followed(away: np.ndarray, by: np.ndarray, room: np.ndarray | float) -> np.ndarray:
     """How far from its lid's edge skin is in the picture that is now `away` from it, where the edge has moved away from
     that skin by `by`: lashes stay as they are, and at `room` from where the edge was nothing moves. Less than 0 is
     inside the opening."""
-    room = torch.as_tensor(room).to(away).clamp(min=2 * LASHES)
-    share = ((away - LASHES) / (room + by - LASHES).clamp(min=LASHES)).clamp(0, 1)
+    room = np.maximum(room, 2 * LASHES).astype(away.dtype)
+    share = np.clip((away - LASHES) / np.maximum(room + by - LASHES, LASHES), 0, 1)
     return away - by * (share + _smooth(share)) / 2
 
 
-def _line(gap: torch.Tensor) -> torch.Tensor:
+def _line(gap: np.ndarray) -> np.ndarray:
     """How wide the rim of each lid is that counts as lid; of a narrow opening not more than its half is."""
-    return (gap / 4).clamp(0, LINE)
+    return np.clip(gap / 4, 0, LINE)
 
 
-def _smooth(share: torch.Tensor) -> torch.Tensor:
-    share = share.clamp(0, 1)
+def _smooth(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def _from(centre: Sequence[float], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return ((x - centre[0]) ** 2 + (y - centre[1]) ** 2).sqrt()
+def _from(centre: Sequence[float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.hypot(x - centre[0], y - centre[1])
 
 
-def _brow(eye: Eye, x: torch.Tensor) -> torch.Tensor:
+def _brow(eye: Eye, x: np.ndarray) -> np.ndarray:
     """How far up the brow's lower edge is."""
     height, slope = eye.brow.tolist()
     return height + slope * x
 
 
-def _lid(curve: np.ndarray, x: torch.Tensor) -> torch.Tensor:
+def _lid(curve: np.ndarray, x: np.ndarray) -> np.ndarray:
     """See upper_face.lid; level beyond the corners."""
     a, b, c, d = curve.tolist()
-    return (1 - 4 * x**2).clamp(min=0) * (a + x * (b + x * (c + x * d)))
+    return np.maximum(1 - 4 * x * x, 0) * (a + x * (b + x * (c + x * d)))

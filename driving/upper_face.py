@@ -3,7 +3,7 @@ face, by what a linear face has learnt from filmed people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -170,19 +170,19 @@ class LinearFace:
 
     right: np.ndarray
 
-    @property
+    @cached_property
     def brows(self) -> np.ndarray:
         """(6, 468, 3) centimetres: with each value of the right brow, then of the left one, see EyeTracking."""
         right = self.right[[INNER, OUTER, DOWN]]
         return np.concatenate([right, mirrored(right)])
 
-    @property
+    @cached_property
     def upper_share(self) -> float:
         """What the upper lid does of all that the two lids move when the eye shuts, in [0, 1]."""
         upper, lower = (self._lid(CLOSING, lid) for lid in (UPPER_LIDS, LOWER_LIDS))
         return upper / (upper - lower)
 
-    @property
+    @cached_property
     def lids_follow(self) -> float:
         """Centimetres by which both lids move down by radian that the eye looks down, were it opened as before."""
         upper, lower = (self._lid(PITCH, lid) for lid in (UPPER_LIDS, LOWER_LIDS))

@@ -11,9 +11,10 @@ import torch
 from comfy import model_management
 from comfy_api.latest import io
 
-from ..driving.alignment import FaceWatch, brought_in_time
+from ..driving.alignment import brought_in_time
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
+from ..driving.seen_face import FaceWatch
 from ..errors import InputError
 from ..restore.engine import EYES
 from ..restore.filler import Filler

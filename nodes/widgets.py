@@ -105,7 +105,10 @@ def fps_input() -> io.Input:
         max=240.0,
         step=0.001,
         optional=True,
-        tooltip="Frames a second, for eyes that move: connect Load Video Frames' fps where it is another.",
+        tooltip=(
+            "Frames a second, by which motion is smoothed and eyes move: connect Load Video Frames' fps where it is "
+            "another."
+        ),
         advanced=True,
     )
 

@@ -123,7 +123,7 @@ class ReferenceBank:
         return eyes_in(self.reference.points, [crop.matrix(1) for crop in self.crops])
 
     def _spread_white(self, index: int, moved: MovedEye) -> torch.Tensor:
-        where, sure = white_cells(moved.eye, WHITE, self.device)
+        where, sure = (torch.from_numpy(cells).to(self.device) for cells in white_cells(moved.eye, WHITE))
         colours = sampled(self.sharp(index, WHITE_SEEN), where)
         light = colours.mean(1, keepdim=True)
         usual = light[sure == 1].median() if (sure == 1).any() else light.median()

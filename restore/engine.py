@@ -234,8 +234,10 @@ class Deoccluder:
 def driven(filling: Filling, window: Window, tracking: EyeTracking, moments: Sequence[int]) -> Filling:
     """A filling of the window whose eyes are as they are wanted. moments: the row of `tracking` of each frame."""
     shown = list(zip(filling.shown, moments, strict=True))
-    motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
-    places = moved_brows(filling.places, motion, smooth_inside(window.holes))
+    places = filling.places
+    if np.nan_to_num(tracking.brows[moments]).any():
+        motion = torch.cat([window.bank.brows(number, tracking, t) for number, t in shown])
+        places = moved_brows(places, motion, smooth_inside(window.holes))
     eyes = tuple(window.bank.eyes(number, tracking, t) for number, t in shown)
     return replace(filling, eyes=eyes, places=places)
 

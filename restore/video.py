@@ -12,9 +12,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..driving.alignment import WATCHED, FaceWatch, SeenFace, brought_in_time, offset_by_timecode
+from ..driving.alignment import brought_in_time, offset_by_timecode
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
+from ..driving.seen_face import WATCHED, FaceWatch, SeenFace
 from ..errors import InputError
 from ..headset.sources import Covered, DetectedHeadset, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..headset.wearers import Everyone, cover_everyone

@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..driving.alignment import WATCHED, FaceWatch, brought_in_time, offset_by_timecode
-from ..driving.eye_tracking import EyeTracking, TrackingData
+from ..driving.alignment import brought_in_time, offset_by_timecode
+from ..driving.eye_tracking import EyeTracking, TrackingData, median
 from ..driving.natural import natural
-from ..driving.timing import median
+from ..driving.seen_face import WATCHED, FaceWatch
 from ..errors import InputError
 from ..tracking.enrol import load_reference
 from ..tracking.follow import Wearer, follow

@@ -192,6 +192,26 @@ masks to *mask video*, and set *mask from* to *given mask*.
 """,
         columns=[{"Load": [1]}, {"Reference": [2, 3]}, {"Remove": [4]}, {"Save": [5]}],
     ),
+    "drive_eyes": Layout(
+        note="""# Remove a headset, with eyes that live
+
+Lids, gaze and brows move as a headset, a phone or a VR program recorded them while you filmed.
+
+1. Upload the video and a photo of the person without the headset: eyes open, looking straight ahead.
+2. Copy the recording into ComfyUI's input folder, reload the page, and choose it in *What the headset recorded*. It
+shows lids and gaze over time, and says what the file holds. VRCFaceTracking is recorded with
+`hmd-removal record-tracking`; Live Link Face, Vive, Pico, Varjo, Tobii, Quest, ARKit, MediaPipe and a plain CSV are
+read as they are.
+3. Run.
+
+If the recording did not begin with the video, set *offset* to the second of the video at which it did. Or set *timing*
+to *automatic*: timecodes tell it, or the mouth, where somebody speaks for five seconds or more. If the report of *Take
+the headset off* says that the data seem to be mirrored, switch *mirror*.
+
+Without a recording, leave *What the headset recorded* out and set *eyes* of *Take the headset off* to *natural*.
+""",
+        columns=[{"Load": [1, 6]}, {"Reference": [2, 3]}, {"Remove": [4]}, {"Save": [5]}],
+    ),
 }
 
 

@@ -33,6 +33,7 @@ SHOWN = {
     "HMD_DetectFaceLandmarks": TEXT,
     "HMD_DetectHeadset": 290 + TEXT,
     "HMD_FaceMesh": TEXT,
+    "HMD_LoadTracking": PICTURE + TEXT,
     "HMD_LoadVideoFrames": 290,
     "HMD_PickReferenceFrame": PICTURE,
     "HMD_TrainPersonal": 290 + TEXT,

@@ -20,6 +20,8 @@ from PIL import Image
 from hmd_removal.comfyui.client import ComfyClient
 from hmd_removal.comfyui.server import PACK, ComfyServer
 from hmd_removal.demo import demo_clip
+from hmd_removal.driving.eye_tracking import EyeTracking, Recording
+from hmd_removal.driving.plain import write_plain
 from hmd_removal.headset.draw import HeadsetArtist, preset
 from hmd_removal.headset.sources import SimulatedHeadset
 from hmd_removal.tracking.follow import Wearer
@@ -30,6 +32,7 @@ WIDTH = 600  # pixels
 QUALITY = 88
 ENROLMENT = 72  # first frame of the clip without headset; what is shown lies before it
 TRAINING = 1.0  # minutes of a personal model
+SHUT_EVERY, SHUT_FOR = 30, 6  # frames, of the recorded eyes
 HEADSET = "quest"  # on what the workflows for footage get
 
 # Rows of (beginning of a file's name, frame number). The files are what the workflow reads, what it saves, and what a
@@ -42,6 +45,7 @@ PICTURES = {
     "train_personal_model": [[("person", number) for number in (8, 40, 88, 110)]],
     "use_personal_model": [[("headset", 12), ("restored", 12)]],
     "animate_reference": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "animated")],
+    "drive_eyes": [[(name, number) for number in (16, 30, 88, 96)] for name in ("headset", "restored")],
     "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
 
@@ -81,6 +85,9 @@ def write_inputs(folder: Path) -> None:
             headset.write(cover.pixels, number)
             mask.write(np.repeat(255 * cover.mask[..., None], 3, axis=2), number)
     Image.fromarray(frames[0]).save(folder / "reference.png")
+    eyes = EyeTracking.unknown(np.arange(len(frames)) / float(info.fps))
+    eyes.openness[:] = np.where(np.arange(len(frames)) % SHUT_EVERY < SHUT_FOR, 0.0, 1.0)[:, None]
+    write_plain(folder / "eyes.csv", Recording(eyes, "made up"))
 
 
 async def run(url: str, name: str, folder: Path) -> None:

@@ -1,12 +1,15 @@
 """A clip's own face shapes as a file of Live Link Face, with what goes wrong with such files."""
 
 import csv
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...driving.blendshapes import LIVE_LINK_RATE, TURN
+from ...driving.blendshapes import LIVE_LINK_RATE, MEDIAPIPE_ASKEW, TURN
+from ...driving.eye_tracking import Recording
+from ...driving.readers import read_tracking
 from ...files import written_whole
 
 SHAPES = (
@@ -44,12 +47,29 @@ class Disturbance:
 
 
 UNDISTURBED = Disturbance()
+DISTURBANCES = {
+    "as it is": UNDISTURBED,
+    "0.2 s late": Disturbance(late=0.2),
+    "1.3 s early": Disturbance(late=-1.3),
+    "20 % dropped": Disturbance(dropped=0.2),
+    "mirrored": Disturbance(mirrored=True),
+    "blinks at 0.9": Disturbance(blinks=0.9),
+    "4 degrees inwards": Disturbance(inwards=0.07),
+}
+
+
+def recorded(times: np.ndarray, shapes: dict[str, np.ndarray], disturbance: Disturbance = UNDISTURBED) -> Recording:
+    """A clip's weights written as a file, see write_live_link_face, and read as anybody's."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "recording.csv"
+        write_live_link_face(file, times, shapes, disturbance)
+        return read_tracking(file)
 
 
 def write_live_link_face(
     path: Path, times: np.ndarray, shapes: dict[str, np.ndarray], disturbance: Disturbance = UNDISTURBED
 ) -> None:
-    """Write the weights of a clip as Live Link Face would have: 63 columns, 60 rows a second.
+    """Write MediaPipe's weights of a clip as Live Link Face would have: 63 columns, 60 rows a second.
 
     times: (T,) seconds of the clip's frames. shapes: (T,) weights in [0, 1] by ARKit's names, in camelCase as MediaPipe
     gives them; frames in which they are NaN are joined by lines, names that are not there are 0.
@@ -82,7 +102,8 @@ def _disturbed(values: dict[str, np.ndarray], disturbance: Disturbance) -> dict[
     angles = {name: np.zeros(len(values["JawOpen"])) for name in ANGLES}
     for side, right in (("Left", -1), ("Right", 1)):
         turned = values[f"EyeLookOut{side}"] - values[f"EyeLookIn{side}"]
-        angles[f"{side}EyeYaw"] = right * (TURN * turned - disturbance.inwards)
+        askew = -MEDIAPIPE_ASKEW if disturbance.mirrored else MEDIAPIPE_ASKEW
+        angles[f"{side}EyeYaw"] = right * (TURN * turned - disturbance.inwards) + askew
         angles[f"{side}EyePitch"] = TURN * (values[f"EyeLookDown{side}"] - values[f"EyeLookUp{side}"])
     return values | angles
 

@@ -1,33 +1,23 @@
 """Whether tracking data whose truth is known are brought in time, fitted and noticed to be mirrored, whatever is wrong
 with them."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...driving.alignment import FaceWatch, SeenFace, best_alignment, brought_in_time, is_mirrored
-from ...driving.blendshapes import TURN
+from ...driving.alignment import brought_in_time
+from ...driving.blendshapes import MEDIAPIPE_ASKEW, TURN
 from ...driving.eye_tracking import TrackingData
-from ...driving.readers import read_tracking
+from ...driving.seen_face import FaceWatch, SeenFace, best_alignment, is_mirrored
 from ...errors import InputError
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...metrics.blinks import blink_hits
 from ...tracking.follow import Wearer, track_clip
 from ...video import VideoReader
 from .blendshapes import BlendshapeLandmarker
-from .live_link import NOON, UNDISTURBED, Disturbance, write_live_link_face
+from .live_link import DISTURBANCES, NOON, recorded
 
-DISTURBANCES = {
-    "as it is": UNDISTURBED,
-    "0.2 s late": Disturbance(late=0.2),
-    "1.3 s early": Disturbance(late=-1.3),
-    "20 % dropped": Disturbance(dropped=0.2),
-    "mirrored": Disturbance(mirrored=True),
-    "blinks at 0.9": Disturbance(blinks=0.9),
-    "4 degrees inwards": Disturbance(inwards=0.07),
-}
 SCORES = ("offset_error", "correlation", "second", "sure", "mirrored", "blinks", "false", "missed", "aperture", "gaze")
 LONGEST_SIDE = 640  # pixels of the frames that are looked at, which is enough for both landmarkers
 
@@ -50,9 +40,7 @@ def evaluate_recordings(clip: Path, name: str, limit: int = 0) -> list[dict[str,
     seen = _seen(frames, times, name)
     rows = []
     for what, disturbance in DISTURBANCES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            write_live_link_face(Path(folder) / "recording.csv", times, shapes, disturbance)
-            recording = read_tracking(Path(folder) / "recording.csv")
+        recording = recorded(times, shapes, disturbance)
         offset = recording.timecode - NOON
         row: dict[str, Any] = {"clip": clip.stem, "disturbance": what}
         try:
@@ -84,7 +72,7 @@ def _truth(shapes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         openness.append(1 - shapes[f"eyeBlink{side}"] + shapes[f"eyeWide{side}"])
         turned = outwards * (shapes[f"eyeLookOut{side}"] - shapes[f"eyeLookIn{side}"])
         lowered = shapes[f"eyeLookDown{side}"] - shapes[f"eyeLookUp{side}"]
-        gaze.append(TURN * np.stack([turned, lowered], axis=-1))
+        gaze.append(TURN * np.stack([turned, lowered], axis=-1) + (MEDIAPIPE_ASKEW, 0))
     return np.stack(openness, axis=1), np.stack(gaze, axis=1)
 
 

@@ -44,7 +44,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--landmarks",
         action="append",
         help="oracle, visible, driven (by a headset that tracks the eyes), driven-by-data (what MediaPipe says of the "
-        "truth moves the eyes), detected (the mask is found too), or paper "
+        "truth moves the eyes), driven-by-data:WHAT (spoilt: 0.2 s late, mirrored and more), detected (the mask is "
+        "found too), or paper "
         "(oracle by MTCNN and dlib's 68 points, whose training data excludes commercial use; needs dlib-bin); may be "
         "repeated (default: oracle and visible)",
     )

@@ -33,14 +33,17 @@ from ...tracking.track import FaceTrack, FrameStatus
 from ...tracking.uncovered import require_mediapipe
 from ...video import VideoReader
 from ..compare.registry import LoadedOnce, check_method, make_filler
+from ..driving.live_link import DISTURBANCES
 from ..metrics.stats import bootstrap_interval
 from . import paper_detector
-from .driven import driven_points, tracking_of
+from .driven import RecordedEyes, driven_points
 from .judge import SCORES, Judge
 from .other_day import Pair
 from .paper_landmarks import PAPER, paper_reference, paper_track
 
 ORACLE, VISIBLE, DETECTED, DRIVEN, BY_DATA = "oracle", "visible", "detected", "driven", "driven-by-data"
+AS_IT_IS = "as it is"
+DISTURBED = ":"  # between "driven-by-data" and what is wrong with the data
 MARGIN = 1.7  # crop side by face box
 UNCOVERED = Wearer(detector="uncovered")
 
@@ -57,8 +60,9 @@ class Protocol:
 
     landmarks: "oracle"; "paper", which is "oracle" by the paper's own detectors (lab.evaluation.paper_detector);
     "visible"; "driven", in which the shape of the eyes is known as well (lab.evaluation.driven); "driven-by-data",
-    which is "visible" with eyes that move by what MediaPipe says of the truth, as a file of Live Link Face; or
-    "detected", in which the mask is not known either, as in real footage.
+    which is "visible" with eyes that move by what MediaPipe says of the truth, as a file of Live Link Face, and
+    "driven-by-data:WHAT", in which that is spoilt, see lab.driving.live_link.DISTURBANCES; or "detected", in which the
+    mask is not known either, as in real footage.
     """
 
     methods: tuple[str, ...] = ("telea", "static", "warp")
@@ -84,7 +88,9 @@ class Protocol:
         for mode in self.landmarks:
             if mode == PAPER:
                 paper_detector.networks()
-            elif mode not in (DETECTED, DRIVEN, BY_DATA):
+            elif mode.startswith(BY_DATA):
+                _disturbance(mode)
+            elif mode not in (DETECTED, DRIVEN):
                 check_landmarks(mode)
         for name in self.presets:
             preset(name)
@@ -240,12 +246,14 @@ def _run(
     yield None, covered[middle]
     frames, holes = torch.from_numpy(covered).float() / 255, torch.from_numpy(masks).float()
     scored = slice(truth.first, None)
+    eyes: RecordedEyes | None = None
     for mode in protocol.landmarks:
+        if eyes is None and mode.startswith(BY_DATA):
+            eyes = RecordedEyes(truth.frames, truth.times)
         seen: dict[bool, tuple[FaceTrack, torch.Tensor, float]] = {}  # with the person's own pictures, and without
         # With "oracle" the engine takes the track for what it says it is.
         known = ORACLE if mode in (ORACLE, PAPER, DRIVEN) else VISIBLE
         shared = paper_reference(reference) if mode == PAPER else reference
-        tracking = tracking_of(truth.frames, truth.times) if mode == BY_DATA else None
         for method in protocol.methods:
             filler = make_filler(
                 method,
@@ -265,15 +273,26 @@ def _run(
                 found = _seen(covered, masks, truth, pictures_for(filler, given), mode, wearer)
                 seen[own] = *found, time.perf_counter() - start
             track, where, detection = seen[own]
+            tracking, said = None, {}
+            if mode.startswith(BY_DATA):
+                tracking, said["data"] = eyes.tracking(_disturbance(mode), covered, track)
             start = time.perf_counter()
             result = frames  # in which no headset was found
             if where.any():
                 result = deocclude_clip(frames, where, track, given, method=filler, landmarks=known, tracking=tracking)
             seconds = time.perf_counter() - start + detection
-            row = {"method": method, "landmarks": mode, "preset": name}
+            row = {"method": method, "landmarks": mode, "preset": name} | said
             row |= judge.score((name, mode, method), result[scored], holes[scored])
             row |= {"found": float((track.status == FrameStatus.FOUND).mean()), "fps": len(frames) / seconds}
             yield row, np.round(result[middle].numpy() * 255).astype(np.uint8)
+
+
+def _disturbance(mode: str) -> str:
+    """What is wrong with the data of a mode "driven-by-data". Raises InputError where that is unknown."""
+    known, _, what = mode.partition(DISTURBED)
+    if known != BY_DATA or (what or AS_IT_IS) not in DISTURBANCES:
+        raise InputError(f"Expected {BY_DATA} or {BY_DATA}:WHAT with one of {', '.join(DISTURBANCES)}, got {mode!r}.")
+    return what or AS_IT_IS
 
 
 def _seen(

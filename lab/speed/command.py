@@ -14,11 +14,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    from . import inpainting, memory, throughput, tracking
+    from . import eyes, inpainting, memory, throughput, tracking
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     throughput.run(args.length, args.runs)
     tracking.run()
+    eyes.run()
     inpainting.run()
     if not args.no_memory:
         memory.run()

@@ -118,19 +118,26 @@ def _shares(job: Callable[[], object], clip: Path) -> str:
     spent["decode"] = time.perf_counter() - start
     with ExitStack() as stack:
         for stage, (owner, name) in STAGES.items():
-            stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), stage, spent)))
+            stack.enter_context(patch.object(owner, name, timed(getattr(owner, name), stage, spent)))
         job()
     total = sum(spent.values())
     return ", ".join(f"{stage} {1000 * s / frames:.1f} ms = {s / total:.0%}" for stage, s in spent.items())
 
 
-def _timed(function: Callable[..., object], stage: str, spent: dict[str, float]) -> Callable[..., object]:
+def timed(
+    function: Callable[..., object],
+    stage: str,
+    spent: dict[str, float],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Callable[..., object]:
+    """The function, which adds the seconds that it takes by the clock to a stage's."""
+
     @wraps(function)
-    def timed(*arguments: object, **named: object) -> object:
-        start = time.perf_counter()
+    def measured(*arguments: object, **named: object) -> object:
+        start = clock()
         try:
             return function(*arguments, **named)
         finally:
-            spent[stage] += time.perf_counter() - start
+            spent[stage] += clock() - start
 
-    return timed
+    return measured

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 from examples import ARTEFACTS, ROOT, Upload
-from samples import LONG, blank_model, example_inputs
+from samples import LONG, blank_model, example_inputs, write_eyes
 
 from hmd_removal.comfyui.client import ComfyClient, Workflow
 from hmd_removal.comfyui.server import ComfyServer
@@ -34,11 +34,13 @@ def comfyui() -> Path:
 @pytest.fixture(scope="session")
 def server(comfyui: Path, carphone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """A running ComfyUI whose only pack is this one, with a personal model of the man in `carphone` that corrects
-    nothing; its log is kept in out/test."""
+    nothing, and a recording of eyes; its log is kept in out/test."""
     # Threads that spin while they wait make a test many times slower where other processes want the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     base = tmp_path_factory.mktemp("comfyui")
     write_personal(base / "models" / "hmd_removal" / "personal" / "me.safetensors", blank_model(carphone))
+    (base / "input").mkdir()
+    write_eyes(base / "input" / "eyes.csv")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # each has a ComfyUI of its own
     with ComfyServer(comfyui, base, log=ARTEFACTS / f"comfyui{worker}.log") as server:
         yield server

@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from hmd_removal.driving.eye_tracking import EyeTracking, Recording
+from hmd_removal.driving.plain import write_plain
 from hmd_removal.headset.draw import HeadsetArtist, draw_headset, preset
 from hmd_removal.models.aligned_generator import AlignedGenerator
 from hmd_removal.restore.personal import PersonalModel, in_use
@@ -24,6 +26,7 @@ RATE = Fraction(30000, 1001)
 
 # Covers both eyes of `carphone` in each of its first 24 frames: rows and columns in pixels.
 EYES = (slice(49, 68), slice(58, 112))
+BLINK_ENDS = 0.25  # seconds from each whole one on for which the recorded eyes are shut
 BLINK = 42  # number of a frame of `carphone` with both eyes shut
 
 
@@ -103,6 +106,14 @@ def example_inputs(folder: Path, clip: Path, count: int = FRAMES) -> dict[str, P
         "person.mp4": write_video(folder / "person.mp4", frames),
         "reference.png": write_image(folder / "reference.png", frames[ENROLMENT][0]),
     }
+
+
+def write_eyes(path: Path) -> Path:
+    """The recording that the examples name, as long as `carphone`: eyes that shut at each second."""
+    tracking = EyeTracking.unknown(np.arange(60 * LONG / float(RATE)) / 60)
+    tracking.openness[:] = np.where(tracking.times % 1 < BLINK_ENDS, 0.0, 1.0)[:, None]
+    write_plain(path, Recording(tracking, "a test"))
+    return path
 
 
 def worn(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, FaceTrack]:

@@ -15,7 +15,7 @@ import pytest
 from examples import EXAMPLES, SUBGRAPHS, Upload, api_workflows, example, twin_of, ui_workflows
 from faces_of import inside_oval
 from graphs import faults
-from samples import FRAMES, LONG, carphone_frames, worn
+from samples import BLINK_ENDS, EYES, FRAMES, LONG, RATE, carphone_frames, worn
 
 from hmd_removal.comfyui.client import ComfyClient, Event
 from hmd_removal.comfyui.server import ComfyServer
@@ -164,6 +164,19 @@ def test_video_to_video_finds_the_headset_itself(
     frames = zip(carphone_frames(restored, FRAMES), carphone_frames(inputs["headset.mp4"], FRAMES), strict=True)
     changed = [(np.abs(after.astype(int) - before).mean(2) > 40).mean() for after, before in frames]
     assert len(changed) == FRAMES and 0.02 < min(changed) and max(changed) < 0.25
+
+
+def test_driven_eyes_shut_when_the_recording_says_so(
+    comfy: Callable, upload: Upload, inputs: dict[str, Path], tmp_path: Path
+):
+    async def scenario(client: ComfyClient) -> list[Path]:
+        outputs = await client.run(await upload(client, example("drive_eyes"), inputs))
+        return await client.download(outputs, tmp_path)
+
+    (restored,) = [file for file in comfy(scenario) if file.name.startswith("restored")]
+    eyes = np.stack(carphone_frames(restored, FRAMES)).astype(int)[(slice(None), *EYES)]
+    change, opening = np.abs(np.diff(eyes, axis=0)).mean((1, 2, 3)), round(BLINK_ENDS * RATE)
+    assert abs(change.argmax() - opening) <= 1 and change.max() > 2 * np.median(change)
 
 
 @every_api_workflow

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hmd_removal.cli import main
+from hmd_removal.driving.blendshapes import MEDIAPIPE_ASKEW
 from hmd_removal.driving.eye_tracking import EyeTracking, Recording
 from hmd_removal.driving.plain import write_plain
 from hmd_removal.driving.readers import described, read_tracking
@@ -119,11 +121,13 @@ def test_lists_of_keys_and_values_as_vtube_studio_has_them(tmp_path):
 
 def test_mediapipe_blendshapes(tmp_path):
     scores = {"_neutral": 0, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.4, "jawOpen": 0.5}
+    scores |= dict.fromkeys((f"eyeLook{way}Left" for way in ("Out", "In", "Up", "Down")), 0.1)
     shapes = [{"index": i, "score": s, "categoryName": n} for i, (n, s) in enumerate(scores.items())]
     frames = [{"timestampMs": 40 * i, "faceBlendshapes": [{"headIndex": 0, "categories": shapes}]} for i in range(ROWS)]
     recording = read(tmp_path, json.dumps(frames))
     assert recording.kind == "MediaPipe blendshapes"
     assert recording.tracking.openness[0] == pytest.approx((0.6, 0.8))
+    assert recording.tracking.gaze[0, LEFT] == pytest.approx((MEDIAPIPE_ASKEW, 0))  # else everybody looked to the left
     assert recording.tracking.times[1] == pytest.approx(0.04)
 
 
@@ -237,6 +241,14 @@ def test_the_plain_csv_gives_back_what_was_written(tmp_path):
     for field in ("times", "openness", "gaze", "brows", "jaw"):
         assert getattr(again.tracking, field) == pytest.approx(getattr(tracking, field), nan_ok=True, abs=1e-6), field
     assert again.epoch == pytest.approx(1.7e9) and again.timecode is None
+
+
+def test_any_recording_becomes_a_plain_csv(tmp_path, capsys):
+    take, plain = tmp_path / "take.json", tmp_path / "plain.csv"
+    take.write_text(json.dumps([{"time": i / 60, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.4} for i in range(ROWS)]))
+    assert main(["record-tracking", str(plain), "--from", str(take)]) == 0
+    assert "ARKit blendshapes: 0.2 s" in capsys.readouterr().out
+    assert read_tracking(plain).tracking.openness[0] == pytest.approx((0.6, 0.8))
 
 
 def test_a_plain_csv_may_have_few_columns(tmp_path):

@@ -73,6 +73,12 @@ def test_what_mediapipe_says_of_the_truth_moves_the_eyes(carphone):
     still, moved = evaluate([carphone], protocol).clips[0]["results"]
     assert (still["landmarks"], moved["landmarks"]) == ("visible", "driven-by-data")
     assert moved["hole_psnr"] != still["hole_psnr"] and abs(moved["hole_psnr"] - still["hole_psnr"]) < 2
+    assert moved["data"] == "In time by the truth, not known whether mirrored."  # a second is too little for the mouth
+
+
+def test_data_may_be_spoilt_by_what_is_known(carphone):
+    with pytest.raises(InputError, match="one of as it is, 0.2 s late.*got 'driven-by-data:lost'"):
+        Protocol(landmarks=("driven-by-data:lost",)).check()
 
 
 def test_video_distances_are_over_all_clips_and_say_what_they_lack(carphone, capsys, tmp_path, monkeypatch):

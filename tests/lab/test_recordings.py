@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hmd_removal.lab.driving.recordings import DISTURBANCES, SCORES, evaluate_recordings
+from hmd_removal.lab.driving.live_link import DISTURBANCES
+from hmd_removal.lab.driving.recordings import SCORES, evaluate_recordings
 
 
 @pytest.mark.slow
