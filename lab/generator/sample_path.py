@@ -26,7 +26,7 @@ from .posing import completed, extended
 ORACLE, HALF_WAY = 0.2, 0.2  # shares of samples whose landmarks are true, and somewhere between true and seen
 MIRRORED = 0.5  # share of samples that are mirrored
 SAME_LIGHT = 0.7  # share of samples with a reference of the same day in which the light is the same too
-CUT, DEVICE = 0.12, 0.12  # shares of references that end above the brows, and with a headset on the forehead
+DEVICE = 0.12  # share of references with a headset on the forehead
 GRAIN = 0.02  # the most noise that is added to a frame, of [0, 1]
 
 
@@ -78,25 +78,12 @@ class Pictures:
         self._row = {i: k for k, i in enumerate(index)}
         self.images = torch.stack([torch.from_numpy(images[i].copy()) for i in index]).permute(0, 3, 1, 2)
         self.images = self.images.contiguous().to(device)
-        self.inside = torch.from_numpy(np.stack([_inside(images[i]) for i in index])).to(device)[:, None]
         self.points = torch.from_numpy(points[index]).float().to(device)
 
-    def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(B, 3, R, R) in [0, 1], (B, 1, R, R), 0 beyond the edge of what was photographed, and (B, 478, 3) pixels."""
+    def of(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, R, R) in [0, 1] and (B, 478, 3) pixels."""
         rows = torch.tensor([self._row[int(i)] for i in numbers], device=self.images.device)
-        return self.images[rows].float() / 255, self.inside[rows].float(), self.points[rows]
-
-
-def _inside(image: np.ndarray) -> np.ndarray:
-    """(R, R) bool of an upright crop, (R, R, 3), which beyond the edge of its picture repeats the outermost row or
-    column."""
-    inside = np.ones(image.shape[:2], bool)
-    for rows, flags in ((image, inside), (image.swapaxes(0, 1), inside.T)):
-        changes = np.flatnonzero((rows[1:] != rows[:-1]).any((1, 2)))
-        if len(changes):
-            flags[: changes[0]] = False
-            flags[changes[-1] + 2 :] = False
-    return inside
+        return self.images[rows].float() / 255, self.points[rows]
 
 
 class SamplePath:
@@ -122,7 +109,8 @@ class SamplePath:
     def __call__(self, batch: dict[str, torch.Tensor]) -> Given:
         """batch: of scenes.collate."""
         count, length = batch["points"].shape[:2]
-        picture, usable, model = self._pictures.of(batch["reference"])
+        picture, model = self._pictures.of(batch["reference"])
+        usable = torch.ones_like(picture[:, :1])
         batch = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
         batch = {name: x.flatten(0, 1) if x.ndim > 1 else x for name, x in batch.items()}
         truth, covered = (batch[name].permute(0, 3, 1, 2).float() / 255 for name in ("truth", "covered"))
@@ -140,7 +128,7 @@ class SamplePath:
             last = GRID * (SIDE - 1) / SIDE  # the last pixel of the crop, in cells
             points, visibility, deviation = self._mirrored(points, visibility, deviation, each, last)
             true, _, _ = self._mirrored(true, visibility, deviation, each, last)
-            picture, usable = (torch.where(by, x.flip(3), x) for x in (picture, usable))
+            picture = torch.where(by, picture.flip(3), picture)
             model, _, _ = self._mirrored(model, model[..., 0], model[..., 0], by, picture.shape[-1] - 1)
             light = self._light(count)
             alike = (batch["same_day"][:, None, None, None] & self._random(count, 1, 1, 1).lt(SAME_LIGHT)).float()
@@ -150,7 +138,7 @@ class SamplePath:
             truth, covered = _lit(truth, *light), _lit(covered, *light)
             strength = GRAIN * self._random(count, 1, 1, 1).square().repeat_interleave(length, 0)
             covered = covered + strength * torch.randn(covered.shape, generator=self._chance, device=self.device)
-            usable = usable * self._bare(model, picture.shape[-1])
+            usable = self._bare(model, picture.shape[-1])
         frames = _on_grid(covered.clamp(0, 1))
         picture, usable, model = (x.repeat_interleave(length, 0) for x in (picture, usable, model))
         aligned = self._aligned(picture, usable, model, completed(points, visibility, model, deviation), holes)
@@ -216,11 +204,10 @@ class SamplePath:
         units = units / along.square().sum(1)[:, None, None]  # one is the distance of the eyes
         away = side * cells(side, model.device) - bridge[:, None, None]
         across, up = torch.einsum("nyxk,njk->jnyx", away, units)
-        kind, low, height, half = (self._random(count, 1, 1) for _ in range(4))
-        device, cut = kind < DEVICE, kind > 1 - CUT
+        worn, low, height, half = (self._random(count, 1, 1) for _ in range(4))
         low = 0.35 + 0.55 * low  # the middle of the forehead lies at about 0.5
-        within = (up < low + 0.5 + 0.5 * height) & (across.abs() < 0.7 + 0.6 * half)
-        return (~((up > low) & (cut | (device & within))))[:, None].float()
+        device = (up > low) & (up < low + 0.5 + 0.5 * height) & (across.abs() < 0.7 + 0.6 * half)
+        return (~(device & (worn < DEVICE)))[:, None].float()
 
     def _aligned(
         self,

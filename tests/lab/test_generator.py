@@ -22,7 +22,7 @@ from hmd_removal.lab.generator import sample_path
 from hmd_removal.lab.generator.losses import WEIGHTS, GeneratorLosses, around_eyes
 from hmd_removal.lab.generator.pairs import PairMaker, collate
 from hmd_removal.lab.generator.posing import completed, extended
-from hmd_removal.lab.generator.sample_path import Given, Pictures, SamplePath
+from hmd_removal.lab.generator.sample_path import DEVICE, Given, Pictures, SamplePath
 from hmd_removal.lab.generator.train import train
 from hmd_removal.lab.generator.trainer import GeneratorRecipe, GeneratorTrainer
 from hmd_removal.learning.scenes import SIDE
@@ -144,13 +144,15 @@ def test_a_sample_is_given_as_in_use(store: FaceStore) -> None:
     assert error < 0.5 * naive
 
 
-def test_a_reference_shows_nothing_beyond_the_edge_of_its_picture(store: FaceStore) -> None:
-    images = store.images[:1].copy()
-    images[:, :40], images[:, :, -30:] = images[:, 40:41], images[:, :, -30:-29]  # a picture that ends there
-    _, inside, _ = Pictures(images, store.points[:1], torch.device("cpu")).of(torch.tensor([0]))
-    expected = torch.ones_like(inside)
-    expected[..., :40, :], expected[..., -29:] = 0, 0
-    assert torch.equal(inside, expected)
+def test_a_headset_on_the_forehead_of_some_references_hides_them_there(store: FaceStore) -> None:
+    pictures = Pictures(store.images, store.points, torch.device("cpu"))
+    _, model = pictures.of(torch.zeros(100, dtype=torch.int64))
+    path = SamplePath(pictures, covered_landmarks.shared(), torch.Generator().manual_seed(0))
+    bare = path._bare(model, pictures.images.shape[-1])
+    hidden = bare.flatten(1).eq(0).any(1)
+    assert DEVICE / 2 < hidden.float().mean() < 2 * DEVICE
+    row, column = model[0, 9, 1].round().int(), model[0, 9, 0].round().int()  # between the brows
+    assert bare[:, 0, row:, column].all()
 
 
 def test_a_mirrored_sample_is_as_exact_as_the_others(store: FaceStore, monkeypatch: pytest.MonkeyPatch) -> None:
