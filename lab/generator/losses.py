@@ -18,9 +18,9 @@ WEIGHTS = {
     "squares": 4.0,
     "slopes": 0.5,
     "rim": 0.3,
-    "perceptual": 1.5,
+    "perceptual": 2.0,
     "texture": 0.5,
-    "identity": 1.5,
+    "identity": 4.0,
 }
 RIM = 8  # pixels around the hole in which what is filled in has to meet the frame
 TEXTURE = 8  # pixels of the squares whose slopes are to be as steep as the truth's, wherever in them
