@@ -21,6 +21,7 @@ from ..driving.timing import BACK, EASED, GATE, HELD
 REMEMBERED = 1500  # frames with data from which the wearer's range is learnt: a minute at 25 a second, a dozen blinks
 LEARNT_IN = 10.0  # seconds after which what was learnt has replaced what VRCFaceTracking documents
 EVERY = 1.0  # seconds from one lesson to the next
+ENDED_IN = 2.0  # seconds after which a thread that listens no longer holds up the end; it looks every STILL_STEP
 
 # The values of FaceParameters for somebody of whom nothing is known.
 ANYBODY = OwnRange(np.ones(2), np.zeros(2), np.full(2, 2.0), np.zeros((2, 2)), np.zeros((2, 3)))
@@ -56,7 +57,7 @@ class LiveTracking:
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(ENDED_IN)
 
     def rows(self, start: int, count: int) -> EyeTracking:
         """How the eyes are wanted now, `count` times; see restore.engine.WantedEyes."""
