@@ -14,6 +14,7 @@ import pytest
 from clips import moving_frames, order, tone
 
 from hmd_removal.errors import InputError
+from hmd_removal.telepresence import live_target
 from hmd_removal.telepresence.live_source import SOUND_RATE, Sound
 from hmd_removal.telepresence.live_target import open_target
 from hmd_removal.video import VideoReader, read_audio
@@ -57,6 +58,43 @@ def test_sound_that_is_missing_is_silence_and_none_comes_twice(tmp_path: Path):
     assert len(loud) == pytest.approx(1.4 * SOUND_RATE, abs=0.1 * SOUND_RATE)
 
 
+def test_sound_is_in_its_place_from_the_first_on_though_it_begins_a_little_late(tmp_path: Path):
+    out = tmp_path / "out.mkv"
+    with opened(out) as target:
+        target.show(moving_frames(1)[0], 5.0, sounds(5.08, 0.4))
+    loud = read_audio(out).waveform[0].abs().mean(0).numpy() > 0.05
+    assert loud.argmax() == pytest.approx(0.08 * SOUND_RATE, abs=500)
+
+
+def test_a_source_that_was_away_for_hours_costs_no_hours_of_silence(tmp_path: Path):
+    out, away = tmp_path / "out.mkv", 6 * 3600.0
+    with opened(out) as target:
+        target.show(moving_frames(1)[0], 0.0, sounds(0.0, 0.4))
+        target.show(moving_frames(2)[1], away, sounds(away, 0.4))
+    with av.open(str(out)) as container:
+        heard = [(frame.time, np.abs(frame.to_ndarray()).mean()) for frame in container.decode(audio=0)]
+    assert len(heard) * 1024 < 3 * SOUND_RATE
+    loud = [time for time, level in heard if level > 0.05]
+    assert [time for time in loud if time > 1][0] == pytest.approx(away, abs=0.03) and loud[0] < 0.03
+
+
+def receiver(url: str, *wanted: str, enough: int) -> tuple[threading.Thread, threading.Event, dict[str, list[float]]]:
+    """Somebody who watches and listens, until so many frames of all that is wanted have come: their times."""
+    times, done = {kind: [] for kind in wanted}, threading.Event()
+
+    def receive() -> None:
+        with av.open(url, timeout=20, container_options={"analyzeduration": "500000"}) as container:
+            for packet in container.demux(*(container.streams.best(kind) for kind in wanted)):
+                for frame in packet.decode():
+                    times["video" if isinstance(frame, av.VideoFrame) else "audio"].append(frame.time)
+                if min(map(len, times.values())) > enough:
+                    return done.set()
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    return thread, done, times
+
+
 def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
     with pytest.raises(RuntimeError, match="in between"), opened(tmp_path / "out.mp4") as target:
         target.show(moving_frames(1)[0], 0.0, ())
@@ -66,31 +104,46 @@ def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_stream_can_be_received_while_it_is_sent():
+@pytest.fixture
+def url() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{free.getsockname()[1]}"
-    seen, heard, enough = [], [], threading.Event()
+        return f"udp://127.0.0.1:{free.getsockname()[1]}"
 
-    def receive() -> None:
-        with av.open(url, timeout=20, container_options={"analyzeduration": "500000"}) as container:
-            for packet in container.demux(container.streams.video[0], container.streams.audio[0]):
-                for frame in packet.decode():
-                    (seen if isinstance(frame, av.VideoFrame) else heard).append(frame.time)
-                if len(seen) > 5 and len(heard) > 5:
-                    enough.set()
-                    return
 
-    receiver = threading.Thread(target=receive)
-    receiver.start()
+def test_a_stream_can_be_received_while_it_is_sent(url: str):
+    thread, done, times = receiver(url, "video", "audio", enough=5)
     frames = moving_frames(30)
     with opened(url) as target:
         for number in range(2000):
             target.show(frames[number % 30], number / 25, sounds(number / 25, 0.04))
-            if enough.wait(0.02):
+            if done.wait(0.02):
                 break
-    receiver.join()
-    assert enough.is_set() and abs(seen[-1] - heard[-1]) < 1
+    thread.join()
+    assert done.is_set() and abs(times["video"][-1] - times["audio"][-1]) < 1
+
+
+def test_sound_that_stops_does_not_stop_the_picture(url: str):
+    thread, done, _ = receiver(url, "video", enough=5)
+    frames, shown = moving_frames(30), 0
+    with opened(url) as target:
+        for shown in range(100):  # four seconds of pictures, fewer than FFmpeg would hold back by itself
+            target.show(frames[shown % 30], shown / 25, ())
+            if done.wait(0.02):
+                break
+        assert done.is_set()
+    thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "rtmp"])
+def test_who_takes_nothing_of_what_is_sent_does_not_hold_it_up_for_ever(scheme: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_target, "SENT_IN", 0.3)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(InputError, match=f"cannot be written to {scheme}://.*timed out"), opened(url) as target:
+            for number in range(20_000):
+                target.show(np.roll(noise, number, 1), number / 25, ())
 
 
 @pytest.mark.parametrize(
@@ -98,6 +151,7 @@ def test_a_stream_can_be_received_while_it_is_sent():
     [
         ("out.avi", "Expected --out window, virtual-camera, a URL of udp"),
         ("gopher://somewhere", "Expected a URL of udp, tcp"),
+        ("srt://somewhere:1", "Expected a URL of udp, tcp"),
         ("rtmp://127.0.0.1:1/live", "cannot be written to rtmp://127.0.0.1:1/live"),
     ],
 )
