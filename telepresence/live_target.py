@@ -22,7 +22,8 @@ from .live_source import SOUND_RATE, Sound, unknown_protocol
 WINDOW, CAMERA = "window", "virtual-camera"
 FILES = {".mp4": "mp4", ".mkv": "matroska", ".ts": "mpegts"}  # FFmpeg's names
 STREAMS = {"udp": "mpegts", "tcp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
-TICKS = 90_000  # of the clock of MPEG streams, a second
+# Of the clock of pictures, a second. MP4 counts in 31 bits how long one lasts: 59 hours, while the source may be away.
+TICKS = 10_000
 # Without look-ahead in x264 either; of little more quality than a meeting shows.
 ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 JOINED_IN = 2  # seconds after which whoever comes late to a stream sees its picture
