@@ -21,6 +21,15 @@ STILL = 2.0
 STILL_STEP = 0.1  # seconds between the rows that say so, close enough to count as one course (timing.JOINED)
 USUAL_LID = 0.75  # EyeLid of eyes that are as usual; from there to 1 they widen
 PACKET = 65536  # bytes, the most that UDP carries
+BUNDLE, HEADER = b"#bundle\0", 16  # how a bundle of messages begins, and bytes before the first one
+NESTED = 8  # bundles in one another: more than any program sends, and far from Python's limit of recursion
+
+# What is read of VRCFaceTracking's v2 parameters, by the documented range: 0 to 1, or -1 to 1.
+FROM_0 = r"(?:Eye(?:Lid|Open|Closed)|Brow(?:InnerUp|OuterUp|Up|Lowerer|Down))(?:Left|Right)?|JawOpen|EyeTrackingActive"
+EITHER_WAY = r"Eye(?:Left|Right)?[XY]|BrowExpression(?:Left|Right)?|JawX|Mouth(?:Lower|Upper)?X"
+BITS = 8  # the most in which one of them comes, see FaceParameters._of_bits
+ONE_BIT = rf"(?:{FROM_0}|{EITHER_WAY})(?:{'|'.join(str(2**i) for i in range(BITS))}|Negative)"
+FARTHEST = 90.0  # degrees: no eye looks farther aside
 
 Message = tuple[str, Sequence[object]]
 """Its address and its values."""
@@ -36,21 +45,33 @@ class FaceParameters:
         self._values: dict[str, float] = {}
 
     def take(self, address: str, values: Sequence[object]) -> bool:
-        """A message; whether it is one of the face. An avatar puts any prefix before "v2"."""
-        numbers = [float(value) for value in values if isinstance(value, bool | int | float)]
+        """A message; whether it is one of the face. An avatar puts any prefix before "v2". What is beyond its range
+        is brought back into it, what is no finite number is none of the face."""
+        numbers = np.array([float(value) for value in values if isinstance(value, bool | int | float)])
+        if not np.isfinite(numbers).all():
+            return False
         parameter = re.fullmatch(r"/avatar/parameters/(?:.*/)?(?:v2/(\w+)|(EyeTrackingActive))", address)
         if parameter and len(numbers) == 1:
-            self._values[parameter[1] or parameter[2]] = numbers[0]
+            self._take_parameter(parameter[1] or parameter[2], numbers[0])
         elif address == "/tracking/eye/EyesClosedAmount" and len(numbers) == 1:
-            self._values["EyesClosed"] = numbers[0]
+            self._values["EyesClosed"] = float(np.clip(numbers[0], 0, 1))
         elif address == "/tracking/eye/LeftRightPitchYaw" and len(numbers) == 4:
-            names = ("PitchLeft", "YawLeft", "PitchRight", "YawRight")
-            self._values |= dict(zip(names, np.radians(numbers), strict=True))
+            self._take_angles(("PitchLeft", "YawLeft", "PitchRight", "YawRight"), numbers)
         elif address == "/tracking/eye/CenterPitchYaw" and len(numbers) == 2:
-            self._values |= dict(zip(("Pitch", "Yaw"), np.radians(numbers), strict=True))
+            self._take_angles(("Pitch", "Yaw"), numbers)
         else:
             return False
         return True
+
+    def _take_parameter(self, name: str, value: float) -> None:
+        """Keep it where `at` reads it: anybody may send to the port, and a name that nobody reads is never let go."""
+        if re.fullmatch(f"{FROM_0}|{ONE_BIT}", name):
+            self._values[name] = float(np.clip(value, 0, 1))
+        elif re.fullmatch(EITHER_WAY, name):
+            self._values[name] = float(np.clip(value, -1, 1))
+
+    def _take_angles(self, names: Sequence[str], degrees: np.ndarray) -> None:
+        self._values |= dict(zip(names, np.radians(np.clip(degrees, -FARTHEST, FARTHEST)), strict=True))
 
     def at(self, moment: float) -> EyeTracking:
         """All that is known, as one row at `moment` seconds."""
@@ -97,7 +118,7 @@ class FaceParameters:
 
     def _of_bits(self, name: str) -> float | None:
         """Avatars may ask for a number as Bools, of which NAME1, NAME2, NAME4, ... are its bits."""
-        bits = {2**i: self._values[f"{name}{2**i}"] for i in range(8) if f"{name}{2**i}" in self._values}
+        bits = {2**i: self._values[f"{name}{2**i}"] for i in range(BITS) if f"{name}{2**i}" in self._values}
         if not bits:
             return None
         sign = -1 if self._values.get(f"{name}Negative") else 1
@@ -151,13 +172,30 @@ def arriving(port: int, end: float = np.inf) -> Iterator[Message | None]:
         yield None
         while time.monotonic() < end:
             try:
-                packet = OscPacket(inlet.recv(PACKET))
+                content = inlet.recv(PACKET)
             except TimeoutError:
                 yield None
-            except ParseError:
-                pass  # other programs may send other things to the port
-            else:
-                yield from ((timed.message.address, timed.message.params) for timed in packet.messages)
+                continue
+            try:
+                messages = OscPacket(content).messages if _sizes_fit(content) else ()
+            except (ParseError, ValueError, RecursionError):
+                continue  # other programs may send other things to the port
+            yield from ((timed.message.address, timed.message.params) for timed in messages)
+
+
+def _sizes_fit(packet: bytes, depth: int = 0) -> bool:
+    """Whether all that a packet contains lies within it, and no deeper than NESTED: python-osc goes by the sizes that
+    it reads, and with a negative one it never comes to an end."""
+    if not packet.startswith(BUNDLE):
+        return True
+    at = HEADER
+    while at < len(packet):
+        size = int.from_bytes(packet[at : at + 4], "big", signed=True)
+        at += 4
+        if depth == NESTED or not 0 < size <= len(packet) - at or not _sizes_fit(packet[at : at + size], depth + 1):
+            return False
+        at += size
+    return True
 
 
 class _Rows:

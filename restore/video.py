@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from typing import TypeVar
 
 import numpy as np
@@ -36,10 +36,11 @@ Item = TypeVar("Item")
 
 
 @contextmanager
-def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
+def ahead(items: Iterator[Item], count: int, idle: Callable[[], None] = lambda: None) -> Iterator[Iterator[Item]]:
     """Take from `items` in a thread of its own, at most `count` items before they are asked for.
 
-    What `items` raises is raised where they are asked for. Leaving the block stops the thread, after the item that it
+    idle: called every 0.1 seconds while the next item is waited for. What `items` raises is raised where they are asked
+    for. Leaving the block stops the thread, after the item that it
     is at, and waits for it.
     """
     queue: Queue[tuple[Item | None, BaseException | None]] = Queue(count)
@@ -64,7 +65,11 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Iterator[Item]]:
 
     def taken() -> Iterator[Item]:
         while True:
-            item, error = queue.get()
+            try:
+                item, error = queue.get(timeout=0.1)  # on Windows Ctrl-C cannot end a wait without an end
+            except Empty:
+                idle()
+                continue
             if isinstance(error, StopIteration):
                 return
             if error is not None:

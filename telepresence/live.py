@@ -15,7 +15,7 @@ from ..restore.video import ahead, fill_covered
 from ..tracking.follow import LARGEST_FACE, Wearer, beside
 from ..tracking.reference import Reference
 from .live_source import LiveSource, Picture
-from .live_target import open_target
+from .live_target import Target, open_target
 
 SHOWN_EVERY = 5.0  # seconds from one line of figures to the next
 LONGEST = 10_000  # milliseconds: later pictures count as this late
@@ -40,12 +40,12 @@ class Latencies:
 
 @dataclass(frozen=True)
 class LiveReport:
-    """frames: that came out. seconds: from the first to the last one. median, p95: latency from capture to output,
+    """frames: that came out. rate: how many of them a second. median, p95: latency from capture to output,
     milliseconds. dropped: pictures that came while older ones were worked on. reconnected: how often the source came
     back."""
 
     frames: int
-    seconds: float
+    rate: float
     median: int
     p95: int
     dropped: int
@@ -54,9 +54,8 @@ class LiveReport:
     @property
     def summary(self) -> str:
         """The figures in words."""
-        rate = (self.frames - 1) / self.seconds if self.seconds else 0.0
         return (
-            f"{self.frames} frames, {rate:.1f} a second; latency {self.median} ms, p95 {self.p95} ms; "
+            f"{self.frames} frames, {self.rate:.1f} a second; latency {self.median} ms, p95 {self.p95} ms; "
             f"{self.dropped} dropped, {self.reconnected} reconnected."
         )
 
@@ -95,10 +94,12 @@ def go_live(
         covered = stack.enter_context(closing(beside(source.pictures(), covers)))
         # Looking at a picture, filling the one before and showing the one before that keep several cores busy.
         upcoming = stack.enter_context(ahead(covered, 1))
-        filled = stack.enter_context(ahead(_filled(upcoming, engine), 1))
+        filled = stack.enter_context(ahead(_filled(upcoming, engine), 1, _served(target, source)))
         stack.callback(source.stop)
         try:
             for picture, pixels in filled:
+                if target.closed:
+                    break
                 source.finished()
                 target.show(pixels, picture.time, source.sounds())
                 if not figures.frames and seconds is not None:
@@ -106,11 +107,20 @@ def go_live(
                     timer.start()
                     stack.callback(timer.cancel)
                 figures.add(picture)
-                if target.closed:
-                    break
         except KeyboardInterrupt:  # the usual way to end it, after which the file is to be whole
             pass
     return figures.report()
+
+
+def _served(target: Target, source: LiveSource) -> Callable[[], None]:
+    """What is done while no picture comes, as when the source is away: a window can still be closed."""
+
+    def idle() -> None:
+        target.idle()
+        if target.closed:
+            source.stop()
+
+    return idle
 
 
 def _filled(covered: Iterator[tuple[Picture, Covered]], engine: Deoccluder) -> Iterator[tuple[Picture, np.ndarray]]:
@@ -120,10 +130,12 @@ def _filled(covered: Iterator[tuple[Picture, Covered]], engine: Deoccluder) -> I
 
 
 class _Figures:
-    """What is said of a run, while it lasts and at its end."""
+    """What is said of a run, while it lasts and at its end. clock: seconds, on which pictures arrive."""
 
-    def __init__(self, source: LiveSource, say: Callable[[str], None]) -> None:
-        self._source, self._say = source, say
+    def __init__(
+        self, source: LiveSource, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source, self._say, self._clock = source, say, clock
         self._all = Latencies()
         self._first = self._last = 0.0
         self._recent, self._since, self._dropped = Latencies(), 0.0, 0
@@ -135,7 +147,7 @@ class _Figures:
 
     def add(self, picture: Picture) -> None:
         """A picture that has just come out."""
-        now = time.monotonic()
+        now = self._clock()
         if not len(self._all):
             self._first = self._since = now
         self._last = now
@@ -150,5 +162,7 @@ class _Figures:
         return self._of(self._all, self._last - self._first, self._source.dropped)
 
     def _of(self, latencies: Latencies, seconds: float, dropped: int) -> LiveReport:
-        p50, p95 = latencies.percentile(50), latencies.percentile(95)
-        return LiveReport(len(latencies), seconds, p50, p95, dropped, self._source.reconnected)
+        frames, p50, p95 = len(latencies), latencies.percentile(50), latencies.percentile(95)
+        later = frames - (frames == self.frames)  # the very first one begins the time and takes none
+        rate = later / seconds if seconds else 0.0
+        return LiveReport(frames, rate, p50, p95, dropped, self._source.reconnected)

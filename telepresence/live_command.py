@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         required=True,
-        help="window; virtual-camera; a URL to send to (udp, tcp, srt, rtmp); or a file (.mp4, .mkv, .ts)",
+        help="window; virtual-camera; a URL to send to (udp, tcp, rtmp); or a file (.mp4, .mkv, .ts)",
     )
     parser.add_argument(
         "--reference",
@@ -120,4 +120,4 @@ def _eyes(port: int | None, eyes: str) -> AbstractContextManager[WantedEyes | No
 
     if port is not None:
         return LiveTracking(port)
-    return LiveNatural() if eyes == EYES[1] else nullcontext()
+    return nullcontext(LiveNatural() if eyes == EYES[1] else None)

@@ -18,9 +18,10 @@ from ..driving.osc import STILL, FaceParameters, Message, arriving
 from ..driving.person import OwnRange, own_range, to_person
 from ..driving.timing import BACK, EASED, GATE, HELD
 
-REMEMBERED = 1500  # frames with data from which the wearer's range is learnt: a minute at 25 a second, a dozen blinks
+REMEMBERED = 60.0  # seconds from whose frames the wearer's range is learnt: a dozen blinks
 LEARNT_IN = 10.0  # seconds after which what was learnt has replaced what VRCFaceTracking documents
 EVERY = 1.0  # seconds from one lesson to the next
+ENDED_IN = 2.0  # seconds after which a thread that listens no longer holds up the end; it looks every STILL_STEP
 
 # The values of FaceParameters for somebody of whom nothing is known.
 ANYBODY = OwnRange(np.ones(2), np.zeros(2), np.full(2, 2.0), np.zeros((2, 2)), np.zeros((2, 3)))
@@ -30,7 +31,7 @@ class LiveTracking:
     """Eye tracking that arrives as OSC at a UDP port, fitted to its wearer as it goes. A context manager.
 
     Begins with the values that VRCFaceTracking documents, and moves on to what is usual and shut for the wearer in the
-    last REMEMBERED frames. Where the eyes are lost, or nothing arrives, the last values are held, then eased to the
+    last REMEMBERED seconds. Where the eyes are lost, or nothing arrives, the last values are held, then eased to the
     usual ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
 
     clock: seconds. Raises InputError without python-osc, or where another program holds the port.
@@ -40,7 +41,7 @@ class LiveTracking:
         self._clock = clock
         self._face, self._heard = FaceParameters(), -np.inf
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._history: deque[EyeTracking] = deque(maxlen=REMEMBERED)
+        self._history: deque[EyeTracking] = deque()
         self._own, self._learnt = ANYBODY, -np.inf
         self._last: EyeTracking | None = None
         self._held_until = -np.inf
@@ -56,14 +57,14 @@ class LiveTracking:
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(ENDED_IN)
 
     def rows(self, start: int, count: int) -> EyeTracking:
         """How the eyes are wanted now, `count` times; see restore.engine.WantedEyes."""
         now = self._clock()
         with self._lock:
             newest, heard = self._face.at(now), self._heard
-        known = np.isfinite(newest.openness).any() or np.isfinite(newest.gaze).any()
+        known = any(np.isfinite(values).any() for values in (newest.openness, newest.gaze, newest.brows))
         if known and now - heard <= STILL:
             self._learn(newest, now)
             self._last = self._without_gaze_behind_lids(to_person(newest, self._own))
@@ -87,6 +88,8 @@ class LiveTracking:
     def _learn(self, newest: EyeTracking, now: float) -> None:
         """Take in one more moment, and every now and then what all of them say of the wearer."""
         self._history.append(newest)
+        while now - self._history[0].times[0] > REMEMBERED:
+            self._history.popleft()
         if now - self._learnt < EVERY:
             return
         self._learnt = now
@@ -139,12 +142,6 @@ class LiveNatural:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._number = clock, -1
         self._next()
-
-    def __enter__(self) -> "LiveNatural":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
     def rows(self, start: int, count: int) -> EyeTracking:
         """How the eyes are wanted now, `count` times; see restore.engine.WantedEyes."""

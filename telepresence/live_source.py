@@ -6,12 +6,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
@@ -105,6 +107,19 @@ def _words(error: av.error.FFmpegError | OSError) -> str:
     return "nothing came in time" if isinstance(error, av.error.ExitError) else str(error.strerror)
 
 
+def unknown_protocol(url: str) -> InputError:
+    """What to say where FFmpeg does not know how a URL begins."""
+    return InputError(
+        f"The FFmpeg inside of PyAV does not have the protocol of {url}, as it has no srt: use another one, such as "
+        "udp or rtmp."
+    )
+
+
+def _sound(container: InputContainer) -> list[AudioStream]:
+    """The first stream of sound, where there is one and it has a decoder."""
+    return [stream for stream in container.streams.audio[:1] if stream.codec_context is not None]
+
+
 class LiveSource:
     """The newest picture of a source, whenever one is asked for. A context manager; leaving it stops the source.
 
@@ -128,23 +143,31 @@ class LiveSource:
         self._failed: BaseException | None = None
         self._thread: threading.Thread | None = None
         try:
-            self._container = address.open()
-            stream = video_stream(self._container, f"'{address.url}'")
-            frames = self._frames()
-            first = next((frame for _, frame in frames if isinstance(frame, VideoFrame)), None)
+            with ExitStack() as unusable:
+                self._container = unusable.enter_context(address.open())
+                self._look_at_first_picture()
+                unusable.pop_all()
+        except av.error.ProtocolNotFoundError as error:
+            raise unknown_protocol(address.url) from error
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
                 f"The source {address.url} cannot be opened, or sends nothing ({_words(error)}): check its address, "
                 "that it is on, and that no other program uses it."
             ) from error
+
+    def _look_at_first_picture(self) -> None:
+        """Set what it says. A stream is read from now on; a file begins anew when its pictures are asked for."""
+        stream = video_stream(self._container, f"'{self._address.url}'")
+        frames = self._frames()
+        first = next((frame for _, frame in frames if isinstance(frame, VideoFrame)), None)
         if first is None:
-            raise InputError(f"No picture of {address.url} can be decoded: choose another source.")
+            raise InputError(f"No picture of {self._address.url} can be decoded: choose another source.")
         self._orientation = Orientation.of(first)
-        self.fps, self.has_sound = stated_rate(stream), bool(self._container.streams.audio)
+        self.fps, self.has_sound = stated_rate(stream), bool(_sound(self._container))
         size = first.width - first.width % 2, first.height - first.height % 2  # as H.264 in 4:2:0 wants them
         self._to_pixels = RgbDecoder(*size, hdr=TRANSFERS.get(int(stream.codec_context.color_trc)))
         self.width, self.height = size[::-1] if self._orientation.transpose else size
-        if not address.finite:  # a file begins when its pictures are asked for
+        if not self._address.finite:
             self._start(frames)
 
     def __enter__(self) -> "LiveSource":
@@ -215,8 +238,7 @@ class LiveSource:
         """All that the open container shows and sounds, with the moment at which it came."""
         pictures = video_stream(self._container, f"'{self._address.url}'")
         pictures.thread_type = "SLICE"  # several frames at once would each be late by the others
-        sound = [stream for stream in self._container.streams.audio[:1] if stream.codec_context is not None]
-        for packet in self._container.demux(pictures, *sound):
+        for packet in self._container.demux(pictures, *_sound(self._container)):
             arrived = time.monotonic()
             try:
                 decoded = packet.decode()
@@ -238,6 +260,8 @@ class LiveSource:
                     self._hear(frame, arrived)
         except (av.error.FFmpegError, OSError) as error:
             return _words(error)
+        except InputError:  # of video_stream: a stream may begin with its sound
+            return "it shows no picture"
         return "it ended"
 
     def _again(self, why: str) -> Iterator[Arrived] | None:

@@ -1,6 +1,7 @@
 """Where a live picture goes: a file, a stream, a window, or a virtual camera."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,18 +17,24 @@ from av.container import OutputContainer
 from ..errors import InputError
 from ..files import written_whole
 from ..video.colour import Bt709Encoder
-from .live_source import SOUND_RATE, Sound
+from .live_source import SOUND_RATE, Sound, unknown_protocol
 
 WINDOW, CAMERA = "window", "virtual-camera"
 FILES = {".mp4": "mp4", ".mkv": "matroska", ".ts": "mpegts"}  # FFmpeg's names
-STREAMS = {"udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtmp": "flv", "rtmps": "flv"}
-TICKS = 90_000  # of the clock of MPEG streams, a second
+STREAMS = {"udp": "mpegts", "tcp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
+# Of the clock of pictures, a second. MP4 counts in 31 bits how long one lasts: 59 hours, while the source may be away.
+TICKS = 10_000
 # Without look-ahead in x264 either; of little more quality than a meeting shows.
 ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 JOINED_IN = 2  # seconds after which whoever comes late to a stream sees its picture
 MOST_BITS = {"maxrate": "6M", "bufsize": "3M"}  # a stream's, a second, which services and wireless networks take
 PACKET = 1316  # bytes: seven MPEG-TS packets, the most that no network cuts
+SENT_IN = 5.0  # seconds after which somebody who takes nothing of what is sent has gone away
 GAP = 0.1  # seconds of missing sound from which silence takes its place
+SILENCE = 1.0  # seconds of it at most, so that hours of it need no time: before that there is no sound at all
+
+# Pictures wait a fifth of a second for sound that does not come; for FFmpeg's own ten they would stand still.
+AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "200000"}
 BT709, LIMITED = 1, 1  # AVColorSpace, AVColorRange
 
 
@@ -38,6 +45,9 @@ class Target(Protocol):
 
     def show(self, pixels: np.ndarray, time: float, sounds: Sequence[Sound]) -> None:
         """The next picture, (H, W, 3) uint8 RGB, and the sound that has come meanwhile; times as in live_source."""
+
+    def idle(self) -> None:
+        """Called now and then while no picture comes."""
 
 
 @contextmanager
@@ -87,19 +97,33 @@ def _encoded(
     metadata: Mapping[str, str],
     rate: Mapping[str, str],
 ) -> Iterator["_Encoded"]:
-    if address.startswith("udp://") and "pkt_size=" not in address:
-        address += f"{'&' if '?' in address else '?'}pkt_size={PACKET}"
     try:
-        with av.open(address, "w", format=format, container_options={"flush_packets": "1"}) as output:
+        with av.open(_with_limits(address), "w", format=format, container_options=dict(AT_ONCE)) as output:
             output.metadata.update(metadata)
             target = _Encoded(output, size, fps, sound, rate)
             yield target
             target.finish()
+    except av.error.ProtocolNotFoundError as error:
+        raise unknown_protocol(address) from error
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(
             f"What is restored cannot be written to {address} ({error.strerror}): check that it is reachable and that "
             "there is room."
         ) from error
+
+
+def _with_limits(address: str) -> str:
+    """The address with what its protocol needs: UDP the size of packets, the others a time in which they are taken.
+
+    PyAV hands on no options to protocols, and RTMP's URLs take none: FFmpeg's protocol `tee` sets them.
+    """
+    scheme, separator, _ = address.partition("://")
+    if not separator:
+        return address
+    if scheme == "udp":
+        return address if "pkt_size=" in address else f"{address}{'&' if '?' in address else '?'}pkt_size={PACKET}"
+    escaped = re.sub(r"([\\'|])", r"\\\1", address)
+    return f"tee:[rw_timeout={round(1e6 * SENT_IN)}]{escaped}"
 
 
 class _Encoded:
@@ -140,6 +164,9 @@ class _Encoded:
         frame.pts, frame.time_base = self._tick, Fraction(1, TICKS)
         self._output.mux(self._video.encode(frame))
 
+    def idle(self) -> None:
+        """Nothing has to be done."""
+
     def finish(self) -> None:
         """Write what the encoders still hold."""
         if self._start is None:
@@ -149,12 +176,14 @@ class _Encoded:
             self._output.mux(self._sound.encode(None))
 
     def _hear(self, sound: Sound) -> None:
-        """Add to the sound: without gaps, and nothing twice."""
+        """Add to the sound: silence where some is missing, and nothing twice."""
         start = round((sound.time - self._start) * SOUND_RATE)
         samples = sound.samples[:, max(-start, 0) :]
         missing = max(start, 0) - self._sample
-        if missing > GAP * SOUND_RATE:
-            samples = np.pad(samples, ((0, 0), (missing, 0)))
+        if missing > GAP * SOUND_RATE or not self._sample:
+            silence = min(missing, round(SILENCE * SOUND_RATE))
+            self._sample += missing - silence
+            samples = np.pad(samples, ((0, 0), (silence, 0)))
         elif missing < -GAP * SOUND_RATE:
             samples = samples[:, -missing:]
         if not samples.shape[1]:
@@ -183,8 +212,12 @@ class _Window:
 
     def show(self, pixels: np.ndarray, time: float, sounds: Sequence[Sound]) -> None:
         cv2.imshow(self._title, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        self.idle()
+
+    def idle(self) -> None:
+        """Draw the window, and see what the user did to it."""
         key = cv2.waitKey(1)
-        self.closed = key in (ord("q"), 27) or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        self.closed |= key in (ord("q"), 27) or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
 
 
 def _virtual_camera(size: tuple[int, int], fps: Fraction) -> Any:
@@ -212,3 +245,6 @@ class _VirtualCamera:
 
     def show(self, pixels: np.ndarray, time: float, sounds: Sequence[Sound]) -> None:
         self._camera.send(pixels)
+
+    def idle(self) -> None:
+        """Nothing has to be done: it goes on showing the last picture."""

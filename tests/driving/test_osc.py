@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from hmd_removal.cli import main
 from hmd_removal.driving.eye_tracking import EyeTracking
-from hmd_removal.driving.osc import FaceParameters, record
+from hmd_removal.driving.osc import FaceParameters, arriving, record
 from hmd_removal.driving.readers import read_tracking
 from hmd_removal.errors import InputError
 
@@ -73,6 +74,18 @@ def test_eyes_that_the_headset_does_not_track_are_unknown():
     face.take(V2 + "EyeLid", [0.0])
     face.take("/avatar/parameters/EyeTrackingActive", [False])
     assert np.isnan(face.at(0).openness).all()
+
+
+def test_what_nobody_reads_is_not_kept_and_what_is_beyond_its_range_is_brought_back():
+    face = FaceParameters()
+    for number in range(100):
+        assert face.take(f"{V2}Other{number}", [0.5]), "the headset is on"
+    assert not face._values
+    assert told(EyeLid=1e30, EyeX=-1e30, EyeY=0.0, JawOpen=7.0).openness[0] == pytest.approx((2, 2))
+    assert told(EyeX=-1e30).gaze[0, :, 0] == pytest.approx(-np.pi / 4)
+    assert not face.take(V2 + "EyeLid", [np.inf]) and not face.take("/tracking/eye/CenterPitchYaw", [np.nan, 0.0])
+    assert face.take("/tracking/eye/CenterPitchYaw", [0.0, 1e9])
+    assert np.isnan(face.at(0).openness).all() and face.at(0).gaze[0, :, 0] == pytest.approx(np.pi / 2)
 
 
 @pytest.fixture
@@ -146,6 +159,31 @@ def test_rows_are_in_the_file_while_it_is_being_recorded(tmp_path: Path, port: i
         time.sleep(0.02)
     assert recorder.is_alive() and len(read_tracking(out).tracking.times) >= 2
     recorder.join()
+
+
+def nested(times: int) -> bytes:
+    packet = b"/a\0\0,\0\0\0"
+    for _ in range(times):
+        packet = b"#bundle\0" + bytes(8) + struct.pack(">i", len(packet)) + packet
+    return packet
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param(b"/\xff\0\0", id="no text"),
+        pytest.param(nested(2000), id="bundles in bundles"),
+        pytest.param(b"#bundle\0" + bytes(8) + struct.pack(">i", -4), id="a size below nothing"),
+        pytest.param(b"#bundle\0" + bytes(8) + struct.pack(">i", 400) + b"/a\0\0", id="a size beyond the end"),
+    ],
+)
+def test_what_is_no_osc_is_passed_over(port: int, packet: bytes):
+    messages = arriving(port, time.monotonic() + 10)
+    next(messages)
+    client = SimpleUDPClient("127.0.0.1", port)
+    client._sock.sendto(packet, ("127.0.0.1", port))
+    client.send(bundle(JawOpen=0.5))
+    assert next(filter(None, messages)) == (V2 + "JawOpen", [0.5])
 
 
 def test_silence_is_said(tmp_path: Path, port: int, capsys: pytest.CaptureFixture[str]):

@@ -107,6 +107,15 @@ def test_a_gaze_behind_a_shut_lid_stays_as_it_was():
         assert headset.rows(0.04)[0][1:] == pytest.approx(before[1:], abs=0.01)
 
 
+def test_a_tracker_of_brows_alone_moves_the_brows_and_nothing_else():
+    with listening() as headset:
+        headset.send(BrowInnerUp=0.6)
+        headset.rows(0.4)
+        row = headset.tracking.rows(0, 1)
+    assert row.brows[0, :, 0] == pytest.approx(0.6, abs=0.05)
+    assert np.isnan(row.openness).all() and np.isnan(row.gaze).all()
+
+
 def test_a_port_that_is_taken_is_refused():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("", 0))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain, repeat
 from pathlib import Path
 
 import av
@@ -142,6 +143,53 @@ def test_a_stream_that_goes_away_is_reached_again(port: int, monkeypatch: pytest
     assert last.time > first.time and last.time - first.time == pytest.approx(last.arrived - first.arrived, abs=2)
 
 
+class Changing(Address):
+    """What shows another file each time it is opened."""
+
+    def open(self) -> av.container.InputContainer:
+        return av.open(str(next(self.options["files"])))
+
+
+def test_a_source_that_comes_back_with_its_sound_alone_is_tried_again(clip: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_source, "PAUSES", (0.01,))
+    sound = clip.with_name("sound.mp4")
+    with av.open(str(clip)) as container, av.open(str(sound), "w") as output:
+        stream = output.add_stream_from_template(container.streams.audio[0])
+        for packet in container.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    files, said = chain([clip, sound], repeat(clip)), []
+    with LiveSource(Changing("changing", options={"files": files}), said.append) as source:
+        pictures = source.pictures()
+        while not source.reconnected:
+            assert next(pictures).pixels.shape == (64, 96, 3)
+            source.finished()
+    assert said[:3] == [
+        "The source has gone away (it ended); trying again in 0.01 s.",
+        "The source has gone away (it shows no picture); trying again in 0.01 s.",
+        "The source is back.",
+    ]
+
+
+def test_sound_that_cannot_be_decoded_is_none(tmp_path: Path):
+    clip = write_clip(tmp_path / "clip.mkv", moving_frames(3), sound=tone(0.1))
+    clip.write_bytes(clip.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+    with LiveSource(Address.of(str(clip))) as source:
+        assert not source.has_sound
+
+
+def test_a_source_that_is_refused_is_closed(clip: Path, monkeypatch: pytest.MonkeyPatch):
+    opened = av.open(str(clip))
+    monkeypatch.setattr(Address, "open", lambda _: opened)
+    monkeypatch.setattr(live_source, "video_stream", lambda *_: opened.streams.video[0])
+    monkeypatch.setattr(LiveSource, "_frames", lambda _: iter(()))
+    with pytest.raises(InputError, match="No picture of .* can be decoded"):
+        LiveSource(Address.of(str(clip)))
+    with pytest.raises(AssertionError, match="Container is not open"):
+        next(opened.demux())
+
+
 @pytest.mark.parametrize(
     ("text", "size", "message"),
     [
@@ -155,6 +203,8 @@ def test_what_is_no_source_is_refused(text, size, message):
 
 
 def test_what_cannot_be_opened_or_shows_nothing_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="does not have the protocol of nosuch://somewhere"):
+        LiveSource(Address.of("nosuch://somewhere"))
     with pytest.raises(InputError, match="cannot be opened, or sends nothing"):
         LiveSource(Address("/dev/no-such-camera"))
     text = tmp_path / "text.mp4"

@@ -14,6 +14,7 @@ import pytest
 from clips import moving_frames, order, tone
 
 from hmd_removal.errors import InputError
+from hmd_removal.telepresence import live_target
 from hmd_removal.telepresence.live_source import SOUND_RATE, Sound
 from hmd_removal.telepresence.live_target import open_target
 from hmd_removal.video import VideoReader, read_audio
@@ -57,6 +58,29 @@ def test_sound_that_is_missing_is_silence_and_none_comes_twice(tmp_path: Path):
     assert len(loud) == pytest.approx(1.4 * SOUND_RATE, abs=0.1 * SOUND_RATE)
 
 
+def test_sound_is_in_its_place_from_the_first_on_though_it_begins_a_little_late(tmp_path: Path):
+    out = tmp_path / "out.mkv"
+    with opened(out) as target:
+        target.show(moving_frames(1)[0], 5.0, sounds(5.08, 0.4))
+    loud = read_audio(out).waveform[0].abs().mean(0).numpy() > 0.05
+    assert loud.argmax() == pytest.approx(0.08 * SOUND_RATE, abs=500)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_source_that_was_away_overnight_costs_no_hours_of_silence(tmp_path: Path, suffix: str):
+    out, away = tmp_path / f"out.{suffix}", 10 * 3600.0
+    with opened(out) as target:
+        target.show(moving_frames(1)[0], 0.0, sounds(0.0, 0.4))
+        target.show(moving_frames(2)[1], away, sounds(away, 0.4))
+    with VideoReader(out) as reader:
+        assert reader.times == pytest.approx([0, away], abs=0.03)
+    with av.open(str(out)) as container:
+        heard = [(frame.time, np.abs(frame.to_ndarray()).mean()) for frame in container.decode(audio=0)]
+    assert len(heard) * 1024 < 3 * SOUND_RATE
+    loud = [time for time, level in heard if level > 0.05]
+    assert loud[0] < 0.05 and next(time for time in loud if time > 1) == pytest.approx(away, abs=0.05)
+
+
 def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path):
     with pytest.raises(RuntimeError, match="in between"), opened(tmp_path / "out.mp4") as target:
         target.show(moving_frames(1)[0], 0.0, ())
@@ -93,11 +117,33 @@ def test_a_stream_can_be_received_while_it_is_sent():
     assert enough.is_set() and abs(seen[-1] - heard[-1]) < 1
 
 
+def test_sound_that_stops_does_not_stop_the_picture():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inlet:
+        inlet.bind(("127.0.0.1", 0))
+        inlet.settimeout(10)
+        with opened(f"udp://127.0.0.1:{inlet.getsockname()[1]}") as target:
+            for number, pixels in enumerate(moving_frames(25)):  # a second; by itself FFmpeg holds ten of them back
+                target.show(pixels, number / 25, ())
+            assert inlet.recv(2000)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "rtmp"])
+def test_who_takes_nothing_of_what_is_sent_does_not_hold_it_up_for_ever(scheme: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_target, "SENT_IN", 0.3)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(InputError, match=f"cannot be written to {scheme}://.*timed out"), opened(url) as target:
+            for number in range(20_000):
+                target.show(np.roll(noise, number, 1), number / 25, ())
+
+
 @pytest.mark.parametrize(
     ("out", "message"),
     [
         ("out.avi", "Expected --out window, virtual-camera, a URL of udp"),
         ("gopher://somewhere", "Expected a URL of udp, tcp"),
+        ("srt://somewhere:1", "Expected a URL of udp, tcp"),
         ("rtmp://127.0.0.1:1/live", "cannot be written to rtmp://127.0.0.1:1/live"),
     ],
 )
