@@ -30,7 +30,7 @@ from ...tracking.reference import Reference
 from ...tracking.track import Face, FaceTrack
 from ...tracking.uncovered import UncoveredLandmarker, crop_of
 from ...video import VideoReader
-from .driven import tracking_of
+from .driven import RecordedEyes
 
 SIDE = 384  # pixels of the square that is compared
 MARGIN = 2.2  # side of that square by the face's: head and shoulders
@@ -109,7 +109,8 @@ def _drivers(truth: Truth, reference: Reference) -> Iterator[tuple[str, FaceTrac
     wearer = Wearer(detector="covered", wearing=True, fps=truth.fps)
     track = track_clip(covered, (SIDE, SIDE), wearer, reference=reference)
     yield "behind quest", track, None
-    eyes = tracking_of(truth.frames, np.arange(len(truth.frames)) / truth.fps)
+    recorded = RecordedEyes(truth.frames, np.arange(len(truth.frames)) / truth.fps)
+    eyes, _ = recorded.tracking("as it is", covered, track)
     yield "behind quest, eyes tracked", track, eyes
 
 
