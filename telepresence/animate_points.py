@@ -42,6 +42,7 @@ LENGTH = struct.Struct("<H")  # before each packet of a file
 MOST_BITS = 35  # of one varint: five bytes hold more than any count of a motion
 # The largest denominator of a file's frame rate: clips of varying rate have larger ones than four bytes hold.
 MOST_DENOMINATOR = 1_000_000
+RATES = 0.01, 1000.0  # frames a second, which no clip is slower or faster than
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def read_points(path: Path) -> PointsFile:
         raise InputError(f"The face points {path} are cut off at their beginning; copy the file again.")
     _, version, count, *rate = FILE_HEAD.unpack_from(content)
     _check_version(version)
-    if not all(rate):
+    if not rate[1] or not RATES[0] <= rate[0] / rate[1] <= RATES[1]:
         raise _damaged()
     reader, frames = PointsReader(), []
     for packet in _packets(content[FILE_HEAD.size :]):

@@ -121,6 +121,15 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, left: int) -> None:
         read_points(path)
 
 
+@pytest.mark.parametrize("rate", [(0, 1), (25, 0), (2**32 - 1, 1), (1, 2**32 - 1)])
+def test_a_rate_of_no_clip_is_refused(tmp_path: Path, rate: tuple[int, int]) -> None:
+    path = tmp_path / "driver.hmdp"
+    write_points(path, packets(3), Fraction(25))
+    path.write_bytes(FILE_HEAD.pack(b"HMDP", VERSION, 3, *rate) + path.read_bytes()[FILE_HEAD.size :])
+    with pytest.raises(InputError, match="damaged"):
+        read_points(path)
+
+
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "driver.hmdp"
     write_points(path, packets(3), Fraction(25))
