@@ -8,8 +8,8 @@ import torch
 from comfy_api.latest import io
 
 from ..driving.eye_tracking import TrackingData
-from ..restore.engine import EYES as KEPT
-from ..telepresence.animate import EYES
+from ..restore.engine import EYES
+from ..telepresence.animate import EYE_SOURCES
 from ..tracking.reference import Reference
 from ..tracking.track import FaceTrack
 from .filling import require_choice, wanted_eyes
@@ -53,8 +53,8 @@ class AnimateReference(io.ComfyNode):
                 tracking_input(),
                 io.Combo.Input(
                     "eyes",
-                    options=list(EYES),
-                    default=EYES[0],
+                    options=list(EYE_SOURCES),
+                    default=EYE_SOURCES[0],
                     tooltip=(
                         "What the eyes do where tracking is not connected. driver: what those in the frames do; behind "
                         "a headset they stay as in the picture. natural: blinks and small shifts of the gaze are made "
@@ -81,18 +81,19 @@ class AnimateReference(io.ComfyNode):
         face_track: FaceTrack,
         reference: Reference,
         tracking: TrackingData | None = None,
-        eyes: str = EYES[0],
+        eyes: str = EYE_SOURCES[0],
         fps: float = 25.0,
     ) -> io.NodeOutput:
-        from ..telepresence.animate import animated, from_usual, to_drive
+        from ..telepresence.animate import LARGEST, animated, from_usual, to_drive
         from ..telepresence.animate_points import described
 
-        require_choice("eyes", eyes, EYES, "choose one of these")
+        require_choice("eyes", eyes, EYE_SOURCES, "choose one of these")
         face_track.require_clip(len(image), tuple(image.shape[1:3]))
-        wanted = wanted_eyes(image, face_track, tracking, KEPT[0] if eyes == EYES[0] else eyes, fps)
+        wanted = wanted_eyes(image, face_track, tracking, EYES[0] if eyes == EYE_SOURCES[0] else eyes, fps)
         if tracking is not None:
             wanted = from_usual(wanted)
-        reference, progress = to_drive(reference), progress_bar()
+        # Of a photo of many megapixels, memory for each frame's copy would soon be more than a machine has.
+        reference, progress = to_drive(reference, min(LARGEST, max(image.shape[1:3]))), progress_bar()
         height, width = reference.images[0].shape[:2]
         require_memory(len(image), width, height, "use a smaller photo, or fewer frames")
         out, size = torch.empty(len(image), *reference.images[0].shape), 0

@@ -25,12 +25,12 @@ NECK, WIDE = (7.0, 17.0), (3.0, 9.0)
 # pixels, and wearers' landmarks err most there.
 MOST_TURN = 0.4
 
-INNER_LIPS = np.array(
+LIP_LINES = np.array(
     (
         (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
         (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
     )
-)  # upper and lower, from the wearer's right corner to the left one
+)  # the inner edges of the upper and the lower lip, from the wearer's right corner to the left one
 OPENED = (0.1, 0.35)  # centimetres by which lips part further than in the picture: what is behind them begins to show
 DARK = 0.4  # brightness of a mouth of which no picture shows the inside, by that of the lips stretched over it
 LIP_EDGE = 0.05  # centimetres over which lips give way to the mouth
@@ -149,7 +149,7 @@ class DrivenPicture:
 
     def _with_mouth(self, drawn: np.ndarray, target: np.ndarray, index: np.ndarray, opened: float) -> np.ndarray:
         """What is drawn, with the inside of the mouth between lips that have parted by so many centimetres."""
-        polygon = np.concatenate([target[INNER_LIPS[0], :2], target[INNER_LIPS[1][::-1], :2]])
+        polygon = np.concatenate([target[LIP_LINES[0], :2], target[LIP_LINES[1][::-1], :2]])
         inside = np.zeros(index.shape, np.uint8)
         cv2.fillPoly(inside, [np.round(polygon * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
         if not inside.any():  # beyond the picture's edge
@@ -243,7 +243,7 @@ def filled_behind(image: np.ndarray, gone: np.ndarray, person: np.ndarray) -> np
 
 def lip_gap(face: np.ndarray) -> float:
     """Centimetres between the lips in the middle. face: (468 or more, 3) in face coordinates."""
-    upper, lower = face[INNER_LIPS[:, 4:7], 1].mean(1)
+    upper, lower = face[LIP_LINES[:, 4:7], 1].mean(1)
     return float(lower - upper)
 
 
@@ -263,7 +263,7 @@ def _goes_along(face: np.ndarray) -> np.ndarray:
 
 def _without_crossed_lips(face: np.ndarray, own: np.ndarray) -> np.ndarray:
     """The face with lips that touch where they would go through each other, further than in the picture's own face."""
-    upper, lower = INNER_LIPS
+    upper, lower = LIP_LINES
     crossed = np.minimum(own[lower, 1] - own[upper, 1], 0) - (face[lower, 1] - face[upper, 1])
     by = np.maximum(crossed, 0) / 2
     face = face.copy()
@@ -284,7 +284,7 @@ def _widest_open(reference: Reference, gap: float) -> _Mouth | None:
 
 
 def _looked_up(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-    # Linear interpolation blurs what moves by less than a pixel: a seventh of LPIPS on three clips.
+    # Linear interpolation blurs what moves by less than a pixel: 14 % of LPIPS on two clips, 1 % on a third one.
     return cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -27,6 +27,11 @@ TURN, PLACE, GROWTH, SHAPE = np.radians(0.1), 0.01, 0.001, 0.02  # radians, cm, 
 OPENNESS, GAZE = 0.04, np.radians(1.0)  # by the neutral eye, radians
 KEY_EVERY = 25  # frames from one key to the next: so long waits at most who joins, or has lost a key
 NEUTRAL_SECONDS = 1.0  # of the driver, in which the neutral look is measured
+RESTARTED = 1.0  # seconds by which time falls back where a sender has begun anew: no network is that late
+
+# The most that a motion may hold, either way: beyond what a head in a picture does, and within what can be drawn.
+MOST_TURN, MOST_PLACE, MOST_GROWTH, MOST_SHAPE = 4.0, 200.0, 2.0, 10.0  # radians, cm, logarithm, cm
+MOST_OPENNESS, MOST_GAZE = 2.0, 2.0  # by the neutral eye, radians
 
 KEY, CHANGE, NOBODY = range(3)
 PACKET = struct.Struct("<cBBBII")  # P, version, kind, frames since its key, number of the frame, time
@@ -34,6 +39,10 @@ TICKS = 10_000  # of time, a second
 SHAPES = struct.Struct("<IB")  # in a key: which shapes these are, and how many
 FILE_HEAD = struct.Struct("<4sBIII")  # HMDP, version, frames, rate's numerator and denominator
 LENGTH = struct.Struct("<H")  # before each packet of a file
+MOST_BITS = 35  # of one varint: five bytes hold more than any count of a motion
+# The largest denominator of a file's frame rate: clips of varying rate have larger ones than four bytes hold.
+MOST_DENOMINATOR = 1_000_000
+RATES = 0.01, 1000.0  # frames a second, which no clip is slower or faster than
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class PointsReader:
 
     def __init__(self) -> None:
         self._key: np.ndarray | None = None
-        self._number = -1  # of that key
+        self._number, self._time = -1, 0.0  # of that key
 
     def feed(self, packet: bytes) -> list[PointsFrame]:
         """The frame that a packet holds; none where the key that it needs was lost.
@@ -120,18 +129,23 @@ class PointsReader:
                     "These face points were made with other face shapes than this HMD Removal has: use the same "
                     "release on both machines."
                 )
-            steps = _counts(body[SHAPES.size :])
-            if number >= self._number:  # an older one may come late
-                self._key, self._number = steps, number
-        elif number - age != self._number:
+            steps = _plausible(_counts(body[SHAPES.size :]))
+            if number >= self._number or self._restarted(number, time):  # an older one may come late
+                self._key, self._number, self._time = steps, number, time
+        elif self._key is None or number - age != self._number:
             return []
         else:
-            steps = self._key + _counts(body)
+            steps = _plausible(self._key + _counts(body))
         return [PointsFrame(number, time, _motion(steps))]
+
+    def _restarted(self, number: int, time: float) -> bool:
+        """Whether a key is so much older than the last one that it is of a sender that has begun anew."""
+        return number < self._number - KEY_EVERY or time < self._time - RESTARTED
 
 
 def write_points(path: Path, packets: Iterable[bytes], rate: Fraction) -> int:
     """Write a file of packets; it appears whole or not at all. rate: frames a second. Returns its size in bytes."""
+    rate = rate.limit_denominator(MOST_DENOMINATOR)
     with written_whole(path) as unfinished, unfinished.open("wb") as file:
         file.write(b"\0" * FILE_HEAD.size)
         count = 0
@@ -165,7 +179,7 @@ def read_points(path: Path) -> PointsFile:
         raise InputError(f"The face points {path} are cut off at their beginning; copy the file again.")
     _, version, count, *rate = FILE_HEAD.unpack_from(content)
     _check_version(version)
-    if not all(rate):
+    if not rate[1] or not RATES[0] <= rate[0] / rate[1] <= RATES[1]:
         raise _damaged()
     reader, frames = PointsReader(), []
     for packet in _packets(content[FILE_HEAD.size :]):
@@ -207,14 +221,34 @@ def shapes_id() -> int:
     return zlib.crc32(SHAPES_FILE.read_bytes())
 
 
+def _each(turn: float, place: float, growth: float, shape: float, openness: float, gaze: float) -> np.ndarray:
+    """One value for each number of a motion, in the order of the packets."""
+    return np.array([*[turn] * 3, *[place] * 2, growth, *[shape] * len(shipped_shapes()), *[openness] * 2, *[gaze] * 2])
+
+
+@lru_cache(maxsize=1)
 def _scales() -> np.ndarray:
-    """The step of each number of a motion, in the order of the packets."""
-    return np.array([*[TURN] * 3, *[PLACE] * 2, GROWTH, *[SHAPE] * len(shipped_shapes()), *[OPENNESS] * 2, *[GAZE] * 2])
+    """The step of each number of a motion."""
+    return _each(TURN, PLACE, GROWTH, SHAPE, OPENNESS, GAZE)
+
+
+@lru_cache(maxsize=1)
+def _most() -> np.ndarray:
+    """The most steps, either way, of each number of a motion."""
+    most = _each(MOST_TURN, MOST_PLACE, MOST_GROWTH, MOST_SHAPE, MOST_OPENNESS, MOST_GAZE)
+    return np.round(most / _scales()).astype(np.int64)
 
 
 def _steps(motion: Motion) -> np.ndarray:
     values = [*motion.turn, *motion.place, motion.growth, *motion.shape, *(motion.openness - 1), *motion.gaze]
-    return np.round(np.array(values) / _scales()).astype(np.int64)
+    return np.clip(np.round(np.array(values) / _scales()).astype(np.int64), -_most(), _most())
+
+
+def _plausible(steps: np.ndarray) -> np.ndarray:
+    """The same. Raises InputError for what no face does: it would be drawn for minutes, or not at all."""
+    if (np.abs(steps) > _most()).any():
+        raise _damaged()
+    return steps
 
 
 def _motion(steps: np.ndarray) -> Motion:
@@ -239,12 +273,14 @@ def _counts(coded: bytes) -> np.ndarray:
     """The other way round. Raises InputError unless there are as many as a motion has."""
     counts, rest, shift = [], 0, 0
     for byte in coded:
+        if shift == MOST_BITS or len(counts) == len(_scales()):
+            raise _damaged()
         rest |= (byte & 127) << shift
         shift += 7
         if byte < 128:
             counts.append(rest // 2 if rest % 2 == 0 else -(rest + 1) // 2)
             rest = shift = 0
-    if shift or len(counts) != len(_scales()) or max(map(abs, counts)) >= 2**31:
+    if shift or len(counts) != len(_scales()):
         raise _damaged()
     return np.array(counts, np.int64)
 

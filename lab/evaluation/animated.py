@@ -1,6 +1,6 @@
 """A picture driven by a few numbers (telepresence.animate_points), beside the same picture held still, and H.264."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -30,7 +30,7 @@ from ...tracking.reference import Reference
 from ...tracking.track import Face, FaceTrack
 from ...tracking.uncovered import UncoveredLandmarker, crop_of
 from ...video import VideoReader
-from .driven import tracking_of
+from .driven import RecordedEyes
 
 SIDE = 384  # pixels of the square that is compared
 MARGIN = 2.2  # side of that square by the face's: head and shoulders
@@ -69,8 +69,8 @@ class Truth:
 def evaluate_animated(clip: Path, limit: int, networks: ScoringNetworks) -> Iterator[tuple[Row, np.ndarray]]:
     """Each way to show the frames after a clip's first second, with what it shows, (T, S, S, 3) uint8.
 
-    The picture is the best of that second; another four of it may lend a mouth. limit: frames that are scored. Raises
-    InputError for a clip that is too short.
+    The picture is the best of that second; another four of it may lend a mouth. limit: frames after it at most, of
+    which every EVERYth one is scored. Raises InputError for a clip that is too short.
     """
     truth = _read(clip, limit)
     first = round(truth.fps)
@@ -88,11 +88,8 @@ def evaluate_animated(clip: Path, limit: int, networks: ScoringNetworks) -> Iter
         row = judge.row(clip, way, pictures[scored], size)
         driven = driven or row
         yield row, pictures[scored]
-    for crf, by in CODED:  # until it is as good as the driven picture
-        pictures, size = _coded(truth, crf, by)
-        if judge.lpips(pictures[scored]) <= driven.lpips:
-            break
-    yield judge.row(clip, f"H.264, crf {crf}, 1/{by} size", pictures[scored], size), pictures[scored]
+    way, pictures, size = _as_good(truth, lambda pictures: judge.lpips(pictures[scored]) <= driven.lpips)
+    yield judge.row(clip, way, pictures[scored], size), pictures[scored]
 
 
 def _read(clip: Path, limit: int) -> Truth:
@@ -112,7 +109,8 @@ def _drivers(truth: Truth, reference: Reference) -> Iterator[tuple[str, FaceTrac
     wearer = Wearer(detector="covered", wearing=True, fps=truth.fps)
     track = track_clip(covered, (SIDE, SIDE), wearer, reference=reference)
     yield "behind quest", track, None
-    eyes = tracking_of(truth.frames, np.arange(len(truth.frames)) / truth.fps)
+    recorded = RecordedEyes(truth.frames, np.arange(len(truth.frames)) / truth.fps)
+    eyes, _ = recorded.tracking("as it is", covered, track)
     yield "behind quest, eyes tracked", track, eyes
 
 
@@ -184,6 +182,17 @@ def _coded(truth: Truth, crf: int, by: int) -> tuple[np.ndarray, float]:
     frames, size = _through_h264(small, crf, truth.fps)
     whole = np.stack([cv2.resize(f, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for f in frames])
     return whole, size / len(frames) * truth.fps
+
+
+def _as_good(truth: Truth, good: Callable[[np.ndarray], bool]) -> tuple[str, np.ndarray, float]:
+    """The coarsest coding whose pictures are good, in words, with these and its bytes a second. Where none is, the
+    words say so of the finest one."""
+    for crf, by in CODED:
+        pictures, size = _coded(truth, crf, by)
+        way = f"H.264, crf {crf}, 1/{by} size"
+        if good(pictures):
+            return way, pictures, size
+    return f"{way} (not as good yet)", pictures, size
 
 
 def _through_h264(frames: np.ndarray, crf: int, fps: float) -> tuple[np.ndarray, int]:

@@ -10,7 +10,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate-animated", help="a picture driven by points, beside it held still and H.264")
     parser.set_defaults(run=_evaluate)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="uncovered faces")
-    parser.add_argument("--limit", type=int, default=100, help="frames of a clip to score (default: %(default)s)")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=100,
+        help="frames after a clip's first second to show, of which every third one is scored (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, help="write all numbers to this file, after each clip")
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet (PNG) of each clip")
 

@@ -11,12 +11,19 @@ from faces_of import posed_face
 from hmd_removal.errors import InputError
 from hmd_removal.telepresence.animate_motion import Motion, Neutral, shipped_shapes
 from hmd_removal.telepresence.animate_points import (
+    CHANGE,
     FILE_HEAD,
+    KEY,
     KEY_EVERY,
+    PACKET,
+    SHAPES,
+    VERSION,
     PointsReader,
     PointsWriter,
+    _varints,
     is_points,
     read_points,
+    shapes_id,
     write_points,
 )
 from hmd_removal.tracking.track import TrackedFace
@@ -114,6 +121,15 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, left: int) -> None:
         read_points(path)
 
 
+@pytest.mark.parametrize("rate", [(0, 1), (25, 0), (2**32 - 1, 1), (1, 2**32 - 1)])
+def test_a_rate_of_no_clip_is_refused(tmp_path: Path, rate: tuple[int, int]) -> None:
+    path = tmp_path / "driver.hmdp"
+    write_points(path, packets(3), Fraction(25))
+    path.write_bytes(FILE_HEAD.pack(b"HMDP", VERSION, 3, *rate) + path.read_bytes()[FILE_HEAD.size :])
+    with pytest.raises(InputError, match="damaged"):
+        read_points(path)
+
+
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "driver.hmdp"
     write_points(path, packets(3), Fraction(25))
@@ -128,6 +144,77 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_packet_is_refused(packet: bytes) -> None:
     with pytest.raises(InputError):
         PointsReader().feed(packet)
+
+
+def change(age: int, body: bytes = b"\0" * 42) -> bytes:
+    """A packet of frame 0 that says how it differs from a key so many frames before."""
+    return PACKET.pack(b"P", VERSION, CHANGE, age, 0, 0) + body
+
+
+def key(body: bytes) -> bytes:
+    return PACKET.pack(b"P", VERSION, KEY, 0, 0, 0) + SHAPES.pack(shapes_id(), len(shipped_shapes())) + body
+
+
+def test_a_change_before_any_key_is_passed_over() -> None:
+    assert PointsReader().feed(change(age=0)) == [] and PointsReader().feed(change(age=1)) == []
+
+
+@pytest.mark.parametrize(
+    "motion",
+    [
+        replace(Motion.none(), growth=50.0),
+        replace(Motion.none(), place=np.array([0.0, -1e5])),
+        replace(Motion.none(), shape=np.full(len(shipped_shapes()), 1e6)),
+        replace(Motion.none(), turn=np.full(3, 1e4), gaze=np.full(2, 9.0), openness=np.full(2, 1e3)),
+    ],
+)
+def test_no_more_is_written_and_read_than_a_face_does(motion: Motion) -> None:
+    """What is drawn of anything else is empty, or takes minutes."""
+    writer, reader = PointsWriter(25), PointsReader()
+    (far,) = reader.feed(writer.push_motion(0.0, motion))
+    assert abs(far.motion.growth) <= 2 and np.abs(far.motion.place).max() <= 200 and far.motion.shape.max() <= 10
+    steps = [0] * 42
+    steps[5] = 2001  # of growth, each a thousandth
+    with pytest.raises(InputError, match="damaged"):
+        reader.feed(key(_varints(np.array(steps))))
+    (same,) = reader.feed(writer.push_motion(0.04, motion))
+    assert same.motion.growth == far.motion.growth
+
+
+def test_a_key_and_a_change_that_add_up_to_too_much_are_refused() -> None:
+    steps, reader = np.zeros(42, int), PointsReader()
+    steps[5] = 1500
+    reader.feed(key(_varints(steps)))
+    with pytest.raises(InputError, match="damaged"):
+        reader.feed(change(age=0, body=_varints(steps)))
+
+
+@pytest.mark.parametrize("body", [b"\x80" * 60_000, b"\x80" * 5 + b"\0" * 42, b"\0" * 43, b"\0" * 41 + b"\x80"])
+def test_counts_that_never_end_are_refused(body: bytes) -> None:
+    with pytest.raises(InputError, match="damaged"):
+        PointsReader().feed(key(body))
+
+
+def test_a_sender_that_begins_anew_is_read_from_its_first_key() -> None:
+    reader = PointsReader()
+    for packet in packets(60):
+        reader.feed(packet)
+    assert [frame.number for packet in packets(30) for frame in reader.feed(packet)] == list(range(30))
+
+
+def test_a_forged_key_of_a_late_frame_lasts_no_longer_than_until_the_next_one() -> None:
+    sent, reader = packets(60), PointsReader()
+    forged = bytearray(sent[0])
+    PACKET.pack_into(forged, 0, b"P", VERSION, KEY, 0, 2**32 - 1, 2**32 - 1)
+    for packet in [*sent[:10], bytes(forged)]:
+        reader.feed(packet)
+    assert [frame.number for packet in sent[10:] for frame in reader.feed(packet)] == list(range(KEY_EVERY, 60))
+
+
+def test_a_rate_of_long_clips_of_varying_rate_fits_into_a_file(tmp_path: Path) -> None:
+    path, rate = tmp_path / "driver.hmdp", Fraction(128_000_000_007, 5_123_456_789)
+    write_points(path, packets(3), rate)
+    assert float(read_points(path).rate) == pytest.approx(float(rate))
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
