@@ -1,7 +1,7 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import cv2
@@ -140,9 +140,8 @@ def _usable(reference: Reference, number: int, crop: Crop) -> np.ndarray:
     device = reference.devices.get(number)
     if device is None:
         return usable.astype(np.uint8)
-    matrix = device.matrix @ np.array([[cell, 0, corner[0]], [0, cell, corner[1]], [0, 0, 1]])
     reach = 2 * round(DEVICE_EDGE / AROUND * SMALL) + 1
-    covered = replace(device, matrix=matrix).mask((SMALL, SMALL)).astype(np.uint8)
+    covered = device.moved(crop.matrix(SMALL)).mask((SMALL, SMALL)).astype(np.uint8)
     return usable & (cv2.dilate(covered, np.ones((reach, reach), np.uint8)) == 0)
 
 
