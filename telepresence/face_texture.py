@@ -11,16 +11,16 @@ import torch
 from ..errors import InputError
 from ..restore.align import DEVICE_EDGE
 from ..restore.grid import membrane
-from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, mirrored_points, pose_scale
+from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, mirrored_points, pose_scale, transform
 from ..tracking.reference import Reference, make_reference, pick_frames, score_frames
 from ..tracking.track import DevicePatch, FaceTrack, FrameStatus
+from .animate_picture import lip_gap
 from .face_surface import face_surface
 
 SIDE = 1024  # texels a side: about five a millimetre, as fine as a face that fills a picture of 1080 lines
 SMALL = 128  # cells a side on which the light of two pictures is compared: it is smooth
-LOOKED_AT = 40  # frames of a clip, evenly spread, of which pictures are chosen
+LOOKED_AT = 40  # frames of a clip, spread over the uncovered ones, of which pictures are chosen
 POSES = 5  # pictures at most of the clip, one for each pose of the head
-INNER_LIPS = (13, 14)  # the middle of the upper one, and of the lower one
 
 PREFERRED = 1.4  # how much better than the first picture another one has to show a triangle
 MIRRORED = 0.5  # how much a face's other side counts, in a mirror: where nothing shows this one
@@ -33,12 +33,6 @@ GRAZED = (
     0.15,
     0.4,
 )  # of a triangle: seen less than the first, it gets its colour from its neighbours, from the second on none
-
-
-def looked_at(count: int, first: int | None = None) -> list[int]:
-    """The numbers of the frames, of `count`, that `pictures_of` should be given; `first` is among them."""
-    spread = np.linspace(0, count - 1, LOOKED_AT).astype(int).tolist()
-    return sorted({*spread, *([] if first is None else [first])})
 
 
 def seen_uncovered(track: FaceTrack) -> np.ndarray:
@@ -55,6 +49,14 @@ def seen_uncovered(track: FaceTrack) -> np.ndarray:
     return seen
 
 
+def looked_at(track: FaceTrack, first: int | None = None) -> list[int]:
+    """The numbers of a clip's frames that `pictures_of` should be given, by the face in all of them: some of those that
+    show it uncovered, and `first`. Raises InputError as `seen_uncovered`."""
+    seen = seen_uncovered(track)
+    spread = seen[np.linspace(0, len(seen) - 1, LOOKED_AT).astype(int)].tolist()
+    return sorted({*spread, *([] if first is None else [first])})
+
+
 def pictures_of(
     frames: Sequence[np.ndarray], track: FaceTrack, reference: Reference | None = None, first: int | None = None
 ) -> Reference:
@@ -69,8 +71,8 @@ def pictures_of(
         raise InputError("The frame that was asked for does not show an uncovered face; choose another one.")
     scores = score_frames(frames, track)
     picked = [t for t in pick_frames(scores, POSES) if t in seen]
-    gaps = np.linalg.norm(np.diff(track.points[seen][:, INNER_LIPS], axis=1)[:, 0], axis=1)
-    widest = int(seen[np.argmax(gaps / [pose_scale(track.pose[t]) for t in seen])])
+    gaps = [lip_gap(transform(np.linalg.inv(track.pose[t]), track.points[t].astype(np.float64))) for t in seen]
+    widest = int(seen[np.argmax(gaps)])
     chosen = list(dict.fromkeys([*([] if first is None else [first]), *picked, widest]))
     devices = [scores[t].headset(track) for t in chosen]
     shown = make_reference([frames[t] for t in chosen], track.points[chosen], devices)
