@@ -2,16 +2,17 @@
 and whose jaw is in the data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import numpy as np
 
 from ..errors import InputError
+from ..tracking.track import TrackedFace
 from .eye_tracking import EyeTracking, Recording, TrackingData
 from .person import own_range, to_person
-from .seen_face import Alignment, SeenFace, aligned, is_mirrored
+from .seen_face import Alignment, FaceWatch, SeenFace, aligned, is_mirrored
 from .timing import at_frames
 
 # Seconds by which mouth and timecodes may disagree before the mouth is believed: what it finds errs by up to 0.08, over
@@ -46,6 +47,27 @@ def brought_in_time(
     if seen is not None and is_mirrored(seen, recording.tracking, offset.seconds):
         said += " They seem to be mirrored: mouth or eyes go to the other side than in the picture; switch that round."
     return at_frames(to_person(recording.tracking, own_range(recording.tracking)), times, offset.seconds), said
+
+
+def in_time_with_clip(
+    data: TrackingData,
+    times: np.ndarray,
+    tags: Mapping[str, str],
+    fps: float,
+    faces: Iterable[tuple[float, np.ndarray, TrackedFace]],
+) -> tuple[EyeTracking, str]:
+    """`brought_in_time`, for which the clip is looked at where neither the user nor timecodes tell when the data begin.
+
+    faces: the seconds, the (H, W, 3) uint8 picture and the face of the clip's frames, in order; nothing is taken of it
+    where the clip need not be looked at.
+    """
+    seen = None
+    if data.offset is None and offset_by_timecode(data.recording, tags, fps) is None:
+        watch = FaceWatch()
+        for time, pixels, face in faces:
+            watch.look(time, pixels, face)
+        seen = watch.seen()
+    return brought_in_time(data, times, tags, fps, seen)
 
 
 def find_offset(recording: Recording, tags: Mapping[str, str], fps: float, seen: SeenFace | None) -> Offset:

@@ -103,15 +103,13 @@ class FaceMesh(io.ComfyNode):
         )
         file = Path(folder) / f"{name}_{number:05}_.glb"
         first = None if animated or frame == BEST else frame
-        numbers = looked_at(len(image), first)
+        numbers = looked_at(face_track, first)
         frames = list(pictures(image[t] for t in numbers))
         if animated:
             times = np.arange(len(image)) / fps
             said = write_animated(file, frames, numbers, face_track, times, reference, progress_bar())
         else:
-            track = FaceTrack.stack([face_track[t] for t in numbers], face_track.size)
-            place = None if first is None else numbers.index(first)
-            said = write_still(file, frames, track, reference, place, progress_bar())
+            said = write_still(file, frames, numbers, face_track, reference, first, progress_bar())
         report = f"{said} {file.stat().st_size / 1e3:.0f} kB."
         saved = {"filename": file.name, "subfolder": subfolder, "type": "output"}
         path = Path(subfolder, file.name).as_posix()

@@ -13,7 +13,7 @@ from ..models.face_embedding import FaceEmbedding
 from ..tracking.crop import Crop
 from ..tracking.follow import Wearer, track_clip
 from ..tracking.geometry import eye_openness, head_pose, pose_angles
-from ..tracking.reference import OPEN_EYES, Reference, make_reference, score_frames
+from ..tracking.reference import OPEN_EYES, Reference, has_bare, make_reference, score_frames
 from ..tracking.track import FaceTrack, FrameStatus
 from ..video import VideoReader
 from ..video.source import Source
@@ -80,19 +80,24 @@ def enrol(clips: Sequence[Source], progress: Callable[[int, int], None] | None =
 
 
 def reference_of(pieces: Sequence[Piece], count: int = PICTURES) -> Reference:
-    """Pictures with open eyes out of some pieces, spread over all of them. Raises InputError where no eyes are open."""
+    """Pictures with open eyes out of some pieces, spread over all of them. Those that show more than the bare face are
+    left out where there are others, as in `pick_frames`. Raises InputError where no eyes are open."""
     parts = -(-count // len(pieces))
+    scores = [score_frames(list(piece.frames), piece.track) for piece in pieces]
+    only_bare = has_bare([score for of_piece in scores for score in of_piece])
     best = []
-    for piece in pieces:
-        scores = score_frames(list(piece.frames), piece.track)
-        for part in np.array_split(np.arange(len(scores)), parts):
-            chosen = max((scores[t] for t in part), key=lambda score: score.score, default=None)
-            if chosen is not None and chosen.score > 0:
-                best.append((piece.frames[chosen.frame], piece.track.points[chosen.frame]))
+    for piece, of_piece in zip(pieces, scores, strict=True):
+        for part in np.array_split(np.arange(len(of_piece)), parts):
+            serving = [of_piece[t] for t in part if of_piece[t].serves(only_bare)]
+            if serving:
+                chosen = max(serving, key=lambda score: score.score)
+                t = chosen.frame
+                best.append((piece.frames[t], piece.track.points[t], chosen.headset(piece.track)))
     if not best:
         raise InputError("The reference needs a face with open eyes, but the eyes look shut in all pictures.")
     spread = sorted(set(np.linspace(0, len(best) - 1, min(count, len(best))).round().astype(int).tolist()))
-    return make_reference([best[i][0] for i in spread], np.stack([best[i][1] for i in spread]))
+    images, points, devices = zip(*(best[i] for i in spread), strict=True)
+    return make_reference(images, np.stack(points), devices)
 
 
 def _length(clip: Source) -> int:
@@ -123,7 +128,13 @@ def _cut_to_face(frames: np.ndarray, clip: int) -> Piece | None:
     square = Crop.of_clip(track, MARGIN).on_pixels()
     side = int(min(square.side, SIDE))
     points = square.to_crop(track.points, side).astype(np.float32)
-    cut_track = replace(track, points=points, pose=np.stack([head_pose(p) for p in points]), size=(side, side))
+    cut_track = replace(
+        track,
+        points=points,
+        pose=np.stack([head_pose(p) for p in points]),
+        devices=tuple(device and device.moved(square.matrix(side)) for device in track.devices),
+        size=(side, side),
+    )
     return Piece(np.stack([square.take(frame, side) for frame in frames]), cut_track, clip)
 
 

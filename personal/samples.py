@@ -1,6 +1,7 @@
 """From an enrolment to takes: each piece of footage behind several headsets, next to pictures of the rest of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def _reference(pieces: Sequence[Piece], rng: np.random.Generator) -> Reference:
     reference = reference_of([pieces[i] for i in chosen], SHOWN)
     lamp = int(rng.integers(1 << 31))  # one day for all of them
     lit = tuple(relight(image, np.random.default_rng(lamp)) for image in reference.images)
-    return Reference(lit, reference.points, reference.angles)
+    return replace(reference, images=lit)
 
 
 def _make(store: TakeStore, name: str, piece: Piece, reference: Reference, mode: str, rng: np.random.Generator) -> None:

@@ -1,7 +1,7 @@
 """The reference brought to the frame's head pose and shape: the input of every reference-based filler."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import cv2
@@ -135,8 +135,7 @@ def _usable(device: DevicePatch | None, crop: Crop) -> np.ndarray:
     """(SMALL, SMALL) bool of one picture, see ReferenceBank. device: where it shows a headset."""
     if device is None:
         return np.ones((SMALL, SMALL), bool)
-    to_frame = np.linalg.inv(np.vstack([crop.matrix(SMALL), (0, 0, 1)]))
-    covered = replace(device, matrix=device.matrix @ to_frame).mask((SMALL, SMALL)).astype(np.uint8)
+    covered = device.moved(crop.matrix(SMALL)).mask((SMALL, SMALL)).astype(np.uint8)
     reach = 2 * round(DEVICE_EDGE / AROUND * SMALL) + 1
     return cv2.dilate(covered, np.ones((reach, reach), np.uint8)) == 0
 

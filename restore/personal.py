@@ -17,6 +17,7 @@ from ..models.device import Precision, check_precision, mixed_precision
 from ..models.face_embedding import FaceEmbedding
 from ..models.personal_deocclusion import SIDE, VARIANT, PersonalConfig, PersonalDeocclusion
 from ..tracking.reference import Reference, make_reference
+from ..tracking.track import DevicePatch
 from ..weights import WeightsMissing, resolve
 from ..weights.header import read_weights
 from ..weights.manifest import find_weight
@@ -27,6 +28,7 @@ from .paste import shown_on_grid
 from .registry import EVI_WEIGHTS
 
 NETWORK, PICTURE, POINTS, IDENTITY = "network.", "reference.", "reference_points", "identity"
+DEVICE, TO_DEVICE = "device.", "to_device."  # of a picture that shows a headset: DevicePatch, times 255, and its matrix
 LANDMARKER, LANDMARKER_OF = "landmarker.", "landmarker_of"  # layers, and the sha256 of what they belong to
 ALIGNED = "aligned"  # what the header calls the variant that is not the paper's
 LANDMARKS = "covered_landmarks"  # the manifest's name
@@ -72,11 +74,12 @@ def write_personal(path: Path, model: PersonalModel) -> None:
         for prefix, layers in own.items()
         for name, value in layers.state_dict().items()
     }
-    pictures, points = zip(
-        *(_around_face(i, p) for i, p in zip(model.reference.images, model.reference.points, strict=True)), strict=True
-    )
-    tensors |= {f"{PICTURE}{i}": torch.from_numpy(picture) for i, picture in enumerate(pictures)}
-    tensors[POINTS] = torch.from_numpy(np.stack(points))
+    person = _around_faces(model.reference)
+    tensors |= {f"{PICTURE}{i}": torch.from_numpy(picture) for i, picture in enumerate(person.images)}
+    tensors[POINTS] = torch.from_numpy(person.points)
+    for i, device in person.devices.items():
+        tensors[f"{DEVICE}{i}"] = torch.from_numpy(np.round(255 * device.probability).astype(np.uint8))
+        tensors[f"{TO_DEVICE}{i}"] = torch.from_numpy(device.matrix)
     if model.identity is not None:
         tensors[IDENTITY] = torch.from_numpy(np.asarray(model.identity, np.float32))
     with written_whole(path) as unfinished:
@@ -116,8 +119,17 @@ def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
 
 def _reference(path: Path, about: dict[str, str], tensors: dict[str, torch.Tensor]) -> Reference:
     points = tensors[POINTS].numpy()
-    reference = make_reference([tensors[f"{PICTURE}{i}"].numpy() for i in range(len(points))], points)
+    numbers = range(len(points))
+    devices = [_device(tensors, i) for i in numbers]
+    reference = make_reference([tensors[f"{PICTURE}{i}"].numpy() for i in numbers], points, devices)
     return replace(reference, landmarker=_landmarker(path, about, _starting_with(LANDMARKER, tensors)))
+
+
+def _device(tensors: dict[str, torch.Tensor], number: int) -> DevicePatch | None:
+    """Where the picture of that number shows a headset; None also in files of earlier versions, which say nothing."""
+    if f"{DEVICE}{number}" not in tensors:
+        return None
+    return DevicePatch(tensors[f"{DEVICE}{number}"].float().numpy() / 255, tensors[f"{TO_DEVICE}{number}"].numpy())
 
 
 def _starting_with(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -143,16 +155,20 @@ def in_use(network: Network) -> Network:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _around_face(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a picture that shows the face and what is next to it, and the landmarks in it: no more of a person's
-    home than is needed goes into a file that may be passed on."""
-    low, high = points[:, :2].min(0), points[:, :2].max(0)
-    reach = AROUND * float((high - low).max())
-    left, top = np.floor(np.maximum(low - reach, 0)).astype(int)
-    right, bottom = np.ceil(high + reach).astype(int)
-    moved = points.astype(np.float32).copy()
-    moved[:, :2] -= (left, top)
-    return np.ascontiguousarray(picture[top:bottom, left:right]), moved
+def _around_faces(reference: Reference) -> Reference:
+    """The parts of the pictures that show the face and what is next to it: no more of a person's home than is needed
+    goes into a file that may be passed on."""
+    images, moved, devices = [], reference.points.astype(np.float32), []
+    for number, (image, points) in enumerate(zip(reference.images, moved, strict=True)):
+        low, high = points[:, :2].min(0), points[:, :2].max(0)
+        reach = AROUND * float((high - low).max())
+        left, top = np.floor(np.maximum(low - reach, 0)).astype(int)
+        right, bottom = np.ceil(high + reach).astype(int)
+        images.append(image[top:bottom, left:right])
+        points[:, :2] -= (left, top)
+        device = reference.devices.get(number)
+        devices.append(device and device.moved([[1, 0, -left], [0, 1, -top]]))
+    return make_reference(images, moved, devices)
 
 
 log = logging.getLogger(__name__)

@@ -12,16 +12,16 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..driving.alignment import brought_in_time, offset_by_timecode
+from ..driving.alignment import in_time_with_clip
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
-from ..driving.seen_face import WATCHED, FaceWatch, SeenFace
+from ..driving.seen_face import WATCHED
 from ..errors import InputError
 from ..headset.sources import Covered, DetectedHeadset, FrameSource, GivenMask, MaskSource, empty_mask_error
 from ..headset.wearers import Everyone, cover_everyone
 from ..tracking.follow import LARGEST_FACE, Wearer, beside, copied
 from ..tracking.reference import Reference
-from ..tracking.track import FrameStatus, ranges, status_summary
+from ..tracking.track import FrameStatus, TrackedFace, ranges, status_summary
 from ..video import QUALITIES, VideoReader, VideoWriter
 from ..video.info import VideoInfo
 from ..video.reader import Frame
@@ -309,10 +309,8 @@ def _wanted_eyes(
         times, fps = reader.times, float(reader.info.fps)
         if tracking is None:
             return _WantedEyes(tuple(natural(times, seed=number) for number in range(len(pictures))), eyes)
-        seen = None
-        if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
-            seen = _seen_face(reader, mask, wearer, stereo, pictures[0])
-        rows, said = brought_in_time(tracking, times, reader.tags, fps, seen)
+        faces = _faces_of(reader, mask, wearer, stereo, pictures[0])
+        rows, said = in_time_with_clip(tracking, times, reader.tags, fps, faces)
     return _WantedEyes((rows,), "tracking", (said,))
 
 
@@ -322,21 +320,19 @@ def _unmoved(filler: Filler, people: int, *, moved: bool) -> _WantedEyes:
     return _WantedEyes((None,) * people, filler.name, (remark,) if moved else ())
 
 
-def _seen_face(
+def _faces_of(
     reader: VideoReader, mask: MaskSource, wearer: Wearer, stereo: str, pictures: Reference | None
-) -> SeenFace:
-    """What is seen below the headset in the first WATCHED seconds of a video, in its first view."""
+) -> Iterator[tuple[float, np.ndarray, TrackedFace]]:
+    """The seconds, the picture and the face of the frames of a video's first WATCHED seconds, in its first view."""
     info, times = reader.info, reader.times
     size = (info.height, info.width)
     view = views_of(stereo, size, info.sample_aspect_ratio)[0]
     source = mask.fit(times, size, [view.take])[0] if isinstance(mask, GivenMask) else mask
-    watch = FaceWatch()
     frames = (view.take(frame.pixels) for frame in reader.frames(length=round(WATCHED * info.fps)))
     somebody = replace(_in_view(wearer, view, info), required=False)  # they may come later
     with closing(source.cover(frames, somebody, pictures)) as covers:
         for time, cover in zip(times, covers, strict=False):
-            watch.look(time, cover.pixels, cover.face)
-    return watch.seen()
+            yield time, cover.pixels, cover.face
 
 
 def _in_view(wearer: Wearer, view: View, info: VideoInfo) -> Wearer:

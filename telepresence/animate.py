@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..driving.alignment import brought_in_time, offset_by_timecode
+from ..driving.alignment import in_time_with_clip
 from ..driving.eye_tracking import EyeTracking, TrackingData, median
 from ..driving.natural import natural
-from ..driving.seen_face import WATCHED, FaceWatch
+from ..driving.seen_face import WATCHED
 from ..errors import InputError
 from ..restore.engine import WantedEyes
 from ..tracking.enrol import load_reference
@@ -127,15 +127,11 @@ def _wanted_eyes(reader: VideoReader, tracking: TrackingData | None, eyes: str) 
     tells the data's time, the clip is gone through once before."""
     if tracking is None:
         return natural(reader.times) if eyes != EYE_SOURCES[0] else None
-    fps, seen = float(reader.info.fps), None
-    if tracking.offset is None and offset_by_timecode(tracking.recording, reader.tags, fps) is None:
-        watch = FaceWatch()
-        frames = ((frame.pixels, None) for frame in reader.frames(length=round(WATCHED * fps)))
-        with closing(follow(frames, Wearer(wearing=True, fps=fps, required=False))) as followed:
-            for moment, (pixels, _, face) in zip(reader.times, followed, strict=False):
-                watch.look(moment, pixels, face)
-        seen = watch.seen()
-    return from_usual(brought_in_time(tracking, reader.times, reader.tags, fps, seen)[0])
+    fps = float(reader.info.fps)
+    frames = ((frame.pixels, None) for frame in reader.frames(length=round(WATCHED * fps)))
+    with closing(follow(frames, Wearer(wearing=True, fps=fps, required=False))) as followed:
+        faces = ((moment, pixels, face) for moment, (pixels, _, face) in zip(reader.times, followed, strict=False))
+        return from_usual(in_time_with_clip(tracking, reader.times, reader.tags, fps, faces)[0])
 
 
 def from_usual(rows: EyeTracking) -> EyeTracking:

@@ -22,14 +22,19 @@ UNLIT = "KHR_materials_unlit"  # the light of the footage is in the texture alre
 def write_still(
     path: Path,
     frames: Sequence[np.ndarray],
+    numbers: Sequence[int],
     track: FaceTrack,
     reference: Reference | None = None,
     first: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Write the face of one frame, see `write_face`, and give what there is to say of it. For the others see
-    `pictures_of`, which raises InputError."""
-    pictures = pictures_of(frames, track, reference, first)
+    """Write the face of one frame, see `write_face`, and give what there is to say of it.
+
+    frames, numbers, track: see `write_animated`. first: the number of the frame; None for the best. Raises InputError
+    where it does not show the uncovered face, or none does.
+    """
+    place = None if first is None else numbers.index(first)
+    pictures = pictures_of(frames, _part(track, numbers), reference, place)
     write_face(path, face_texture(pictures, progress), Shapes.of(pictures.points[:1]), np.zeros(1))
     return f"A face as it is in one frame, pictures in its texture: {len(pictures)}."
 
@@ -49,9 +54,13 @@ def write_animated(
     seconds. Raises InputError where the uncovered face is nowhere to be seen.
     """
     seen = seen_uncovered(track)
-    pictures = pictures_of(frames, FaceTrack.stack([track[t] for t in numbers], track.size), reference)
+    pictures = pictures_of(frames, _part(track, numbers), reference)
     write_face(path, face_texture(pictures, progress), Shapes.of(track.points[seen]), times[seen] - times[seen[0]])
     return f"A face that moves in {len(seen)} of {len(track)} frames, pictures in its texture: {len(pictures)}."
+
+
+def _part(track: FaceTrack, numbers: Sequence[int]) -> FaceTrack:
+    return FaceTrack.stack([track[t] for t in numbers], track.size)
 
 
 def write_face(path: Path, texture: np.ndarray, shapes: Shapes, times: np.ndarray) -> None:

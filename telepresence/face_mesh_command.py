@@ -1,6 +1,8 @@
 """`hmd-removal face-mesh`: a 3-D face of a photo or a clip, still or moving, as a GLB file."""
 
 import argparse
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -69,23 +71,24 @@ def _written(source: Path, reference: Reference | None, args: argparse.Namespace
     if photo is not None:
         if args.animated or args.at is not None:
             raise InputError(f"--at and --animated are for clips, but {source} is a photo.")
-        return write_still(args.out, [photo], track_photos([photo], "auto"), reference)
+        return write_still(args.out, [photo], [0], track_photos([photo], "auto"), reference)
     with VideoReader(source) as reader:
-        count, times = reader.info.frame_count, reader.times
-        first = None if args.at is None else _frame_at(times, args.at)
-        numbers = looked_at(count, first)
-        pictures = [next(reader.frames(number, 1)).pixels for number in numbers]
-        if not args.animated:
-            place = None if first is None else numbers.index(first)
-            return write_still(args.out, pictures, track_photos(pictures, "auto"), reference, place)
-        frames = (frame.pixels for frame in tqdm(reader, total=count, unit="frame"))
-        wearer = Wearer(on_missing="untouched", fps=float(reader.info.fps))
-        track = track_clip(frames, pictures[0].shape[:2], wearer)
-    return write_animated(args.out, pictures, numbers, track, times, reference)
+        info, end = reader.info, reader.times[-1]
+        if args.at is not None and not 0 <= args.at <= end:
+            raise InputError(f"Expected --at from 0 to {end:.2f} seconds, the length of the clip, got {args.at:g}.")
+        shown: list[float] = []  # when each frame is; of a damaged file fewer than its index has
 
+        def frames() -> Iterator[np.ndarray]:
+            for frame in tqdm(reader, total=info.frame_count, unit="frame"):
+                shown.append(float(frame.time))
+                yield frame.pixels
 
-def _frame_at(times: np.ndarray, second: float) -> int:
-    """The number of the frame that is shown at a second. times: (T,) seconds."""
-    if not 0 <= second <= times[-1]:
-        raise InputError(f"Expected --at from 0 to {times[-1]:.2f} seconds, the length of the clip, got {second:g}.")
-    return int(np.searchsorted(times, second, side="right")) - 1
+        track = track_clip(frames(), (info.height, info.width), Wearer(on_missing="untouched", fps=float(info.fps)))
+        times = np.array(shown)
+        first = None if args.at is None else max(int(np.searchsorted(times, args.at, side="right")) - 1, 0)
+        numbers = looked_at(track, first)
+        # Gone through again from the start: places in the index are no numbers of frames where some are damaged.
+        pictures = [frame.pixels for number, frame in enumerate(islice(reader, numbers[-1] + 1)) if number in numbers]
+    if args.animated:
+        return write_animated(args.out, pictures, numbers, track, times, reference)
+    return write_still(args.out, pictures, numbers, track, reference, first)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..driving.upper_face import IRISES
+from ..driving.upper_face import CORNERS, IRISES, LOWER_LIDS, UPPER_LIDS
 from ..tracking.geometry import (
     FACE_OVAL,
     MESH_POINT_COUNT,
@@ -19,13 +19,16 @@ from ..tracking.geometry import (
     rigidity,
     transform,
 )
+from .animate_picture import INNER_LIPS
 
 # Around the openings, from the corner at the image's left over the upper edge to the right and back: the wearer's right
 # eye, the left one, and between the lips. The mesh closes each by a surface of its own, which shows the eye, or teeth.
 OPENINGS = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
-    (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
-    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+    *(
+        (left, *upper, right, *reversed(lower))
+        for (left, right), upper, lower in zip(CORNERS, UPPER_LIDS, LOWER_LIDS, strict=True)
+    ),
+    (*INNER_LIPS[0], *INNER_LIPS[1, -2:0:-1]),
 )
 
 # Of the texture, a square of side 1: the skin fills a disc, the openings lie in three of the corners that it leaves.

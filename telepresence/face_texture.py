@@ -9,17 +9,18 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..restore.align import DEVICE_EDGE
 from ..restore.grid import membrane
-from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, mirrored_points, pose_scale
+from ..tracking.geometry import MESH_POINT_COUNT, head_pose, mesh_triangles, mirrored_points, pose_scale, transform
 from ..tracking.reference import Reference, make_reference, pick_frames, score_frames
-from ..tracking.track import FaceTrack, FrameStatus
+from ..tracking.track import DevicePatch, FaceTrack, FrameStatus
+from .animate_picture import lip_gap
 from .face_surface import face_surface
 
 SIDE = 1024  # texels a side: about five a millimetre, as fine as a face that fills a picture of 1080 lines
 SMALL = 128  # cells a side on which the light of two pictures is compared: it is smooth
-LOOKED_AT = 40  # frames of a clip, evenly spread, of which pictures are chosen
+LOOKED_AT = 40  # frames of a clip, spread over the uncovered ones, of which pictures are chosen
 POSES = 5  # pictures at most of the clip, one for each pose of the head
-INNER_LIPS = (13, 14)  # the middle of the upper one, and of the lower one
 
 PREFERRED = 1.4  # how much better than the first picture another one has to show a triangle
 MIRRORED = 0.5  # how much a face's other side counts, in a mirror: where nothing shows this one
@@ -32,12 +33,6 @@ GRAZED = (
     0.15,
     0.4,
 )  # of a triangle: seen less than the first, it gets its colour from its neighbours, from the second on none
-
-
-def looked_at(count: int, first: int | None = None) -> list[int]:
-    """The numbers of the frames, of `count`, that `pictures_of` should be given; `first` is among them."""
-    spread = np.linspace(0, count - 1, LOOKED_AT).astype(int).tolist()
-    return sorted({*spread, *([] if first is None else [first])})
 
 
 def seen_uncovered(track: FaceTrack) -> np.ndarray:
@@ -54,6 +49,14 @@ def seen_uncovered(track: FaceTrack) -> np.ndarray:
     return seen
 
 
+def looked_at(track: FaceTrack, first: int | None = None) -> list[int]:
+    """The numbers of a clip's frames that `pictures_of` should be given, by the face in all of them: some of those that
+    show it uncovered, and `first`. Raises InputError as `seen_uncovered`."""
+    seen = seen_uncovered(track)
+    spread = seen[np.linspace(0, len(seen) - 1, LOOKED_AT).astype(int)].tolist()
+    return sorted({*spread, *([] if first is None else [first])})
+
+
 def pictures_of(
     frames: Sequence[np.ndarray], track: FaceTrack, reference: Reference | None = None, first: int | None = None
 ) -> Reference:
@@ -66,11 +69,13 @@ def pictures_of(
     seen = seen_uncovered(track)
     if first is not None and first not in seen:
         raise InputError("The frame that was asked for does not show an uncovered face; choose another one.")
-    picked = [t for t in pick_frames(score_frames(frames, track), POSES) if t in seen]
-    gaps = np.linalg.norm(np.diff(track.points[seen][:, INNER_LIPS], axis=1)[:, 0], axis=1)
-    widest = int(seen[np.argmax(gaps / [pose_scale(track.pose[t]) for t in seen])])
+    scores = score_frames(frames, track)
+    picked = [t for t in pick_frames(scores, POSES) if t in seen]
+    gaps = [lip_gap(transform(np.linalg.inv(track.pose[t]), track.points[t].astype(np.float64))) for t in seen]
+    widest = int(seen[np.argmax(gaps)])
     chosen = list(dict.fromkeys([*([] if first is None else [first]), *picked, widest]))
-    shown = make_reference([frames[t] for t in chosen], track.points[chosen])
+    devices = [scores[t].headset(track) for t in chosen]
+    shown = make_reference([frames[t] for t in chosen], track.points[chosen], devices)
     return shown.with_more(reference)
 
 
@@ -78,41 +83,53 @@ def face_texture(pictures: Reference, progress: Callable[[int, int], None] | Non
     """(SIDE, SIDE, 3) uint8: the face of the pictures in the layout of `face_surface`.
 
     A picture counts in a triangle by how much of it is seen there, by the most that there is of it in any of them. So a
-    side that is turned away comes from another picture, the inside of the mouth from an open one, eyes from open ones.
-    The light is that of the first picture.
+    side that is turned away comes from another picture, the inside of the mouth from an open one, eyes from open ones,
+    and nothing from where a headset is. The light is that of the first picture.
     """
     layout = texels()
     count = len(pictures)
     pictures = pictures.with_more(_mirrored(pictures))
-    faces = [points[:MESH_POINT_COUNT].astype(np.float64) / pose_scale(head_pose(points)) for points in pictures.points]
+    scales = [pose_scale(head_pose(points)) for points in pictures.points]
+    faces = [p[:MESH_POINT_COUNT].astype(np.float64) / scale for p, scale in zip(pictures.points, scales, strict=True)]
     most = np.max([_areas(face) for face in faces], axis=0)
     seen = np.stack([_seen_areas(*one) for one in zip(faces, pictures.points, pictures.images, strict=True)]) / most
     scores = seen.copy()
     scores[0] *= PREFERRED
     scores[count:] *= MIRRORED
     scores = scores**SHARP + LEAST
-    texture = np.zeros((SIDE, SIDE, 3), np.float32)
+    scores /= scores.sum(0)
+    texture, total, shown = np.zeros((SIDE, SIDE, 3), np.float32), *np.zeros((2, SIDE, SIDE), np.float32)
     for i, (image, points) in enumerate(zip(pictures.images, pictures.points, strict=True)):
-        colours, well_seen = layout.colours(image, points), layout.spread(seen[i]) > WELL_SEEN
+        colours, share, part = layout.colours(image, points), layout.spread(scores[i]), layout.spread(seen[i])
+        if (device := pictures.devices.get(i)) is not None:
+            bare = ~layout.under(device, points, DEVICE_EDGE * scales[i])
+            share, part = share * bare, part * bare
+        well_seen = part > WELL_SEEN
         if i == 0:
             first, first_well_seen = colours, well_seen
         else:
             colours = colours + _light(first - colours, first_well_seen & well_seen)
-        texture += layout.spread(scores[i] / scores.sum(0))[..., None] * colours
+        texture += share[..., None] * colours
+        total += share
+        shown = np.maximum(shown, part)
         if progress is not None:
             progress(i + 1, len(pictures))
     low, high = GRAZED
-    known = layout.inside * np.clip((layout.spread(seen.max(0)) - low) / (high - low), 0, 1)
+    known = layout.inside * np.clip((shown - low) / (high - low), 0, 1)
+    texture /= np.maximum(total, LEAST)[..., None]  # 1 where no headset is
     spread = _membrane(texture, known)
     return (spread + known[..., None] * (texture - spread)).clip(0, 255).round().astype(np.uint8)
 
 
 def _mirrored(pictures: Reference) -> Reference:
     """The pictures as a mirror shows them."""
-    points = pictures.points[:, mirrored_points()].copy()
-    for face, image in zip(points, pictures.images, strict=True):
-        face[:, 0] = image.shape[1] - 1 - face[:, 0]
-    return make_reference([image[:, ::-1] for image in pictures.images], points)
+    points, devices = pictures.points[:, mirrored_points()].copy(), []
+    for number, (face, image) in enumerate(zip(points, pictures.images, strict=True)):
+        last = image.shape[1] - 1
+        face[:, 0] = last - face[:, 0]
+        device = pictures.devices.get(number)
+        devices.append(device and device.moved([[-1, 0, last], [0, 1, 0]]))
+    return make_reference([image[:, ::-1] for image in pictures.images], points, devices)
 
 
 def _areas(face: np.ndarray) -> np.ndarray:
@@ -172,9 +189,17 @@ class Texels:
 
     def colours(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         """(S, S, 3) float32 in [0, 255]: a face's picture in the texture. points: (478, 3) its pixels."""
-        at = points[face_surface().points, :2].astype(np.float32)
-        where = sum(self.shares[..., k, None] * at[self.vertices[..., k]] for k in range(3))
+        where = self._places(points)
         return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+
+    def under(self, device: DevicePatch, points: np.ndarray, reach: float) -> np.ndarray:
+        """(S, S) bool: what a device hides of a face's picture, or is within so many pixels of it. points: (478, 3)."""
+        return device.hides(self._places(points).reshape(-1, 2), reach).reshape(self.inside.shape)
+
+    def _places(self, points: np.ndarray) -> np.ndarray:
+        """(S, S, 2) float32 pixels of a face's picture."""
+        at = points[face_surface().points, :2].astype(np.float32)
+        return sum(self.shares[..., k, None] * at[self.vertices[..., k]] for k in range(3))
 
     def spread(self, of_triangles: np.ndarray) -> np.ndarray:
         """(S, S) float32: values of triangles, (F,), smooth across their edges."""

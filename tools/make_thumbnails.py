@@ -11,9 +11,12 @@ import asyncio
 import json
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pygltflib
 from build_workflows import title
 from PIL import Image
 
@@ -35,8 +38,12 @@ TRAINING = 1.0  # minutes of a personal model
 SHUT_EVERY, SHUT_FOR = 30, 6  # frames, of the recorded eyes
 HEADSET = "quest"  # on what the workflows for footage get
 
-# Rows of (beginning of a file's name, frame number). The files are what the workflow reads, what it saves, and what a
-# node shows, which is called hmd_removal.
+SHOWN = 70  # frame of the clip in which a 3-D face is shown
+VIEW = (528, 432)  # pixels of a picture of a 3-D face, of the shape of the demo clip's frames
+FACE_HEIGHT, BEHIND = 0.86, 60  # of such a picture's height, and the grey behind the face
+
+# Rows of (beginning of a file's name, frame number; or degrees by which a 3-D face is turned). The files are what the
+# workflow reads, what it saves, and what a node shows, which is called hmd_removal.
 PICTURES = {
     "simulate_and_restore": [[("with_headset", 70), ("restored", 70)]],
     "compare_methods": [[("comparison", 70)]],
@@ -45,6 +52,7 @@ PICTURES = {
     "train_personal_model": [[("person", number) for number in (8, 40, 88, 110)]],
     "use_personal_model": [[("headset", 12), ("restored", 12)]],
     "animate_reference": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "animated")],
+    "face_mesh": [[("clip", SHOWN), ("face", -35), ("face", 0), ("face", 35)]],
     "drive_eyes": [[(name, number) for number in (16, 30, 88, 96)] for name in ("headset", "restored")],
     "video_to_video": [[(name, number) for number in (16, 48, 88, 96)] for name in ("headset", "restored")],
 }
@@ -107,11 +115,51 @@ def grid(rows: list[list[tuple[str, int]]], files: list[Path]) -> np.ndarray:
 
 
 def tile(name: str, number: int, files: list[Path], width: int) -> np.ndarray:
-    (file,) = [file for file in files if file.suffix == ".mp4" and file.name.startswith(name)]
-    with VideoReader(file) as reader:
-        picture = Image.fromarray(next(reader.frames(number)).pixels)
+    (file,) = [file for file in files if file.suffix in (".mp4", ".glb") and file.name.startswith(name)]
+    picture = Image.fromarray(turned_face(file, number) if file.suffix == ".glb" else frame_of(file, number))
     height = round(width * picture.height / picture.width)
     return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def frame_of(file: Path, number: int) -> np.ndarray:
+    with VideoReader(file) as reader:
+        return next(reader.frames(number)).pixels
+
+
+def turned_face(file: Path, yaw: float) -> np.ndarray:
+    """(H, W, 3) uint8: the moving face of a GLB file, turned by degrees; the nearest triangles are drawn last."""
+    glb = pygltflib.GLTF2.load_binary(str(file))
+    mesh, blob = glb.meshes[0].primitives[0], glb.binary_blob()
+
+    def content(view: int) -> bytes:
+        one = glb.bufferViews[view]
+        return blob[one.byteOffset : one.byteOffset + one.byteLength]
+
+    def array(accessor: int, kind: type, width: int) -> np.ndarray:
+        return np.frombuffer(content(glb.accessors[accessor].bufferView), kind).reshape(-1, width)
+
+    texture = np.asarray(Image.open(BytesIO(content(glb.images[0].bufferView))))
+    places = array(mesh.attributes.TEXCOORD_0, np.float32, 2) * np.float32(len(texture))
+    cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    targets = [array(target["POSITION"], np.float32, 3) for target in mesh.targets]
+    (animation,) = glb.animations
+    (channel,) = [one for one in animation.channels if one.target.path == "weights"]
+    weights = array(animation.samplers[channel.sampler].output, np.float32, len(targets))[SHOWN]
+    points = array(mesh.attributes.POSITION, np.float32, 3) + np.tensordot(weights, targets, 1)
+    points = points @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+    low, high = points.min(0), points.max(0)
+    scale = FACE_HEIGHT * VIEW[1] / (high - low)[1]
+    at = ((points - (low + high) / 2)[:, :2] * (scale, -scale) + np.array(VIEW) / 2).astype(np.float32)
+    triangles = array(mesh.indices, np.uint16, 3)
+    drawn = np.full((*VIEW[::-1], 3), BEHIND, np.uint8)
+    for corners in triangles[points[triangles, 2].mean(1).argsort()]:
+        (ux, uy), (vx, vy) = at[corners[1]] - at[corners[0]], at[corners[2]] - at[corners[0]]
+        if ux * vy >= uy * vx:  # seen from behind
+            continue
+        inside = cv2.fillConvexPoly(np.zeros(VIEW[::-1], np.uint8), np.round(at[corners]).astype(np.int32), 1) > 0
+        skin = cv2.warpAffine(texture, cv2.getAffineTransform(places[corners], at[corners]), VIEW)
+        drawn[inside] = skin[inside]
+    return drawn
 
 
 if __name__ == "__main__":

@@ -77,6 +77,14 @@ class FrameScore:
     covered: bool = False
     besides: tuple[str, ...] = ()
 
+    def serves(self, only_bare: bool) -> bool:
+        """Whether a reference may have it. only_bare: those that show more than the face may not, see has_bare."""
+        return self.score > 0 and not (only_bare and self.besides)
+
+    def headset(self, track: FaceTrack) -> DevicePatch | None:
+        """Where the frame shows a headset beside the bare face, None where it shows none. track: what was scored."""
+        return track.devices[self.frame] if HEADSET in self.besides else None
+
 
 def score_frames(frames: Sequence[np.ndarray], track: FaceTrack) -> list[FrameScore]:
     """Score every frame for use as a reference. frames: T arrays (H, W, 3) uint8."""
@@ -124,16 +132,23 @@ def wears_glasses(frame: np.ndarray, points: np.ndarray) -> bool:
     return bar(0, 16, 17) + 0.5 * min(bar(-62, 14, 10), bar(62, 14, 10)) > GLASSES_FROM
 
 
+def has_bare(scores: Sequence[FrameScore]) -> bool:
+    """Whether enough frames show the bare face for the others to be left out."""
+    usable = [s for s in scores if s.score > 0]
+    return sum(not s.besides for s in usable) >= FEW * len(usable)
+
+
 def pick_frames(scores: Sequence[FrameScore], count: int) -> list[int]:
     """The best frame of each pose bin, the most frontal bin first, at most `count` of them.
 
     Frames with glasses, or with a headset somewhere at the head, are left out where there are others: what is shown now
     and then flickers.
     """
-    usable = [s for s in scores if s.score > 0]
-    bare = [s for s in usable if not s.besides]
     best: dict[tuple[int, int], FrameScore] = {}
-    for s in bare if len(bare) >= FEW * len(usable) else usable:
+    only_bare = has_bare(scores)
+    for s in scores:
+        if not s.serves(only_bare):
+            continue
         key = (round(s.yaw / YAW_BIN), round(s.pitch / PITCH_BIN))
         if key not in best or s.score > best[key].score:
             best[key] = s
@@ -175,11 +190,9 @@ def pick_reference(
         raise InputError(
             "The reference needs a picture of the uncovered face, but no face was found in it; use another photo."
         )
-    reference = make_reference([frames[t] for t in chosen], track.points[chosen])
-    devices = {
-        number: track.devices[t] for number, t in enumerate(chosen) if HEADSET in scores[t].besides and track.devices[t]
-    }
-    return replace(reference, remarks=_remarks(scores, chosen), devices=devices), scores, chosen
+    devices = [scores[t].headset(track) for t in chosen]
+    reference = make_reference([frames[t] for t in chosen], track.points[chosen], devices)
+    return replace(reference, remarks=_remarks(scores, chosen)), scores, chosen
 
 
 def _remarks(scores: Sequence[FrameScore], chosen: Sequence[int]) -> tuple[str, ...]:
@@ -193,10 +206,16 @@ def _remarks(scores: Sequence[FrameScore], chosen: Sequence[int]) -> tuple[str, 
     )
 
 
-def make_reference(images: Sequence[np.ndarray], points: np.ndarray) -> Reference:
-    """A Reference of pictures (uint8 RGB) whose landmarks (N, 478, 3) are known."""
+def make_reference(
+    images: Sequence[np.ndarray], points: np.ndarray, devices: Sequence[DevicePatch | None] = ()
+) -> Reference:
+    """A Reference of pictures (uint8 RGB) whose landmarks (N, 478, 3) are known. devices: where each shows a headset,
+    None where it shows none; nothing where none does."""
     angles = np.stack([pose_angles(head_pose(p)) for p in points])
-    return Reference(tuple(np.ascontiguousarray(i) for i in images), np.asarray(points, np.float32), angles)
+    shown = {number: device for number, device in enumerate(devices) if device is not None}
+    return Reference(
+        tuple(np.ascontiguousarray(i) for i in images), np.asarray(points, np.float32), angles, devices=shown
+    )
 
 
 def _sharpness(frame: np.ndarray, points: np.ndarray) -> float:

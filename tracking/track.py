@@ -29,10 +29,22 @@ class DevicePatch:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(self.probability, matrix, size[::-1], flags=flags) > 0.5
 
+    def moved(self, by: np.ndarray) -> "DevicePatch":
+        """The same device in another picture of the frame, as a crop of it. by: (2, 3) from the frame's pixels to that
+        picture's."""
+        back = cv2.invertAffineTransform(np.asarray(by, np.float64))
+        return replace(self, matrix=self.matrix @ np.vstack([back, (0, 0, 1)]))
+
+    def hides(self, points: np.ndarray, reach: float = 0.0) -> np.ndarray:
+        """(N,) bool: the points, (N, 2 or 3) pixels of the frame, that are likely under the device, or within so many
+        pixels of it."""
+        cells = round(reach * float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2])))))
+        grown = cv2.dilate(self.probability, np.ones((2 * cells + 1, 2 * cells + 1), np.uint8))
+        return visibility_under(points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2], grown) == 0
+
     def over_eyes(self, points: np.ndarray) -> float:
         """Share of the lids' points that lie under the device. points: (478, 3) of the face in the frame."""
-        lids = points[list(LIDS), :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
-        return hidden_share(lids, self.probability)
+        return float(self.hides(points[list(LIDS)]).mean())
 
 
 @dataclass(frozen=True)

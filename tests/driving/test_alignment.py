@@ -1,12 +1,22 @@
 """When a recording begins on a clip's clock: by clocks, and by a mouth that is drawn."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
-from spoken import clip, recording
+from faces_of import posed_face
+from spoken import clip, recording, speech
 
-from hmd_removal.driving.alignment import brought_in_time, find_offset, offset_by_date, offset_by_timecode
+from hmd_removal.driving.alignment import (
+    brought_in_time,
+    find_offset,
+    in_time_with_clip,
+    offset_by_date,
+    offset_by_timecode,
+)
 from hmd_removal.driving.eye_tracking import Recording, TrackingData
 from hmd_removal.errors import InputError
+from hmd_removal.tracking.track import TrackedFace
 
 
 def timed(timecode: float | None = None, epoch: float | None = None, offset: float = 0.0) -> Recording:
@@ -84,3 +94,22 @@ def test_an_offset_that_is_told_counts_and_mirrored_data_are_said():
     frames, said = brought_in_time(TrackingData(timed(offset=0.3).mirrored(), 0.3), clip().times, {}, 25, clip())
     assert "+0.30 s of the clip, as told" in said and "seem to be mirrored" in said
     assert len(frames.times) == len(clip().times)
+
+
+def faces_that_speak() -> Iterator[tuple[float, np.ndarray, TrackedFace]]:
+    """A grey face whose mouth is black as far as it is open."""
+    face, times = posed_face(), clip().times
+    x, y = face.points[13, :2].astype(int)
+    for time, opening in zip(times, speech(times), strict=True):
+        frame = np.full((300, 400, 3), 128, np.uint8)
+        frame[y : y + round(12 * opening), x - 10 : x + 10] = 0
+        yield time, frame, face
+
+
+def test_a_clip_is_looked_at_only_where_nothing_else_tells_the_time():
+    recorded, times, tags = timed(timecode=43200.3, offset=0.35), clip().times, {"timecode": "12:00:00:00"}
+    by_mouth, as_told, by_timecode = faces_that_speak(), faces_that_speak(), faces_that_speak()
+    assert "+0.35 s of the clip, by the mouth" in in_time_with_clip(TrackingData(recorded), times, {}, 25, by_mouth)[1]
+    assert "+0.20 s of the clip, as told" in in_time_with_clip(TrackingData(recorded, 0.2), times, {}, 25, as_told)[1]
+    assert "by timecode" in in_time_with_clip(TrackingData(recorded), times, tags, 25, by_timecode)[1]
+    assert [len(list(rest)) for rest in (by_mouth, as_told, by_timecode)] == [0, len(times), len(times)]

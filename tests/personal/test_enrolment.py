@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from clips import write_clip
@@ -13,12 +14,14 @@ from skimage import data
 
 from hmd_removal.cli import main
 from hmd_removal.errors import InputError
-from hmd_removal.personal.enrolment import Enrolment, _plan, enrol
+from hmd_removal.headset.draw import HeadsetArtist, preset
+from hmd_removal.personal.enrolment import Enrolment, _cut_to_face, _plan, enrol, reference_of
 from hmd_removal.personal.enrolment_sheet import CAPTION, PITCHES, TILE, YAWS, enrolment_sheet
 from hmd_removal.personal.sample_store import TakeStore
 from hmd_removal.personal.samples import make_personal_takes
 from hmd_removal.restore.personal import read_personal
-from hmd_removal.tracking.track import FaceTrack, FrameStatus
+from hmd_removal.tracking.follow import Wearer, track_clip
+from hmd_removal.tracking.track import DevicePatch, FaceTrack, FrameStatus
 
 SLIM = {"attention": "slim", "mask": True, "batch": 1, "check_frames": 2}
 
@@ -38,6 +41,31 @@ def test_footage_is_cut_to_the_face_with_landmarks_that_fit(enrolment: Enrolment
         assert 0.3 < np.median(size) < 0.45  # a face of 1 / 2.6
         assert (np.abs(found.mean(1) / piece.frames.shape[1] - 0.5) < 0.15).all()
     assert len(enrolment.reference) >= 1
+
+
+def test_a_headset_on_the_forehead_is_where_it_was_after_the_cut(talking_head: np.ndarray) -> None:
+    large = [cv2.resize(frame, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC) for frame in talking_head[:2]]
+    artist = HeadsetArtist(replace(preset("quest"), shift=(0.0, -7.0), tilt=(-15.0, 0.0)))
+    track = track_clip(large, large[0].shape[:2], Wearer(detector="uncovered"))
+    frames = np.stack([artist.draw(frame, track[t])[0] for t, frame in enumerate(large)])
+    whole = track_clip(frames, frames.shape[1:3], Wearer(detector="uncovered"))
+    piece = _cut_to_face(frames, 0)
+    before, after = (track.devices[0].hides(track.points[0]) for track in (whole, piece.track))
+    assert before.any() and not before.all() and (before == after).mean() > 0.99
+    reference = reference_of([piece])
+    assert list(reference.devices) == list(range(len(reference)))  # there is nothing better, but it is told
+
+
+def test_pictures_with_a_headset_on_the_forehead_are_left_out_where_there_are_others(enrolment: Enrolment) -> None:
+    piece = enrolment.pieces[0]
+    half = len(piece.frames) // 2
+    pushed_up = DevicePatch(np.zeros((64, 64), np.float32), np.eye(2, 3))
+    pushed_up.probability[:10] = 1.0  # and so above the face
+    devices = (pushed_up,) * half + (None,) * (len(piece.frames) - half)
+    reference = reference_of([replace(piece, track=replace(piece.track, devices=devices))])
+    late = piece.frames[half:]
+    assert not reference.devices
+    assert all((late == image).all((1, 2, 3)).any() for image in reference.images)
 
 
 def test_what_is_missing_is_said_and_shown(enrolment: Enrolment) -> None:

@@ -30,7 +30,7 @@ from hmd_removal.restore.registry import EVI_WEIGHTS, make_filler
 from hmd_removal.tracking.enrol import reference_from_frames
 from hmd_removal.tracking.follow import Wearer, track_clip
 from hmd_removal.tracking.reference import Reference, make_reference
-from hmd_removal.tracking.track import FaceTrack
+from hmd_removal.tracking.track import DevicePatch, FaceTrack
 from hmd_removal.weights import resolve
 from hmd_removal.weights.manifest import find_weight
 
@@ -76,6 +76,19 @@ def test_a_file_keeps_the_network_the_person_and_what_is_said_of_them(tmp_path: 
     assert after.shape[0] <= before.shape[0]
     assert np.array_equal(after, before[top : top + after.shape[0], left : left + after.shape[1]])
     assert [p.name for p in tmp_path.iterdir()] == ["me.safetensors"]
+
+
+def test_a_file_keeps_where_its_pictures_show_a_headset(tmp_path: Path, reference: Reference) -> None:
+    probability = np.zeros((64, 64), np.float32)
+    probability[:32] = 0.8
+    to_patch = 32 / reference.points[0, 10, 1] * np.eye(2, 3)  # its edge is at the top of the face
+    device = DevicePatch(probability, to_patch)
+    shown = reference.with_more(replace(reference, devices={0: device}))
+    write_personal(tmp_path / "me.safetensors", model_of(shown, DRAWS))
+    found = read_personal(tmp_path / "me.safetensors").reference
+    assert list(found.devices) == [1]
+    before, after = device.hides(reference.points[0]), found.devices[1].hides(found.points[1])
+    assert before.any() and not before.all() and np.array_equal(before, after)
 
 
 def test_landmarks_that_were_learnt_with_another_landmarker_are_not_used(

@@ -34,8 +34,7 @@ def animated(talking_head: np.ndarray, talking_head_track: FaceTrack, tmp_path_f
 @pytest.fixture(scope="module")
 def still(talking_head: np.ndarray, talking_head_track: FaceTrack, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("glb") / "still.glb"
-    track = FaceTrack.stack([talking_head_track[t] for t in NUMBERS], talking_head_track.size)
-    write_still(path, [talking_head[t] for t in NUMBERS], track, first=2)
+    write_still(path, [talking_head[t] for t in NUMBERS], NUMBERS, talking_head_track, first=NUMBERS[2])
     return path
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import write_clip
+from clips import damage, write_clip
 
 from hmd_removal.cli import main
 
@@ -35,6 +35,14 @@ def test_a_photo_becomes_a_still_and_so_does_a_moment(clip: Path, photo: Path, t
     assert main(["face-mesh", str(clip), "--at", "0.43", "--out", str(same)]) == 0  # the frame that is shown then
     assert all(b'"animations"' not in path.read_bytes() for path in (first, later))
     assert later.read_bytes() == same.read_bytes() != first.read_bytes()
+
+
+@pytest.mark.parametrize("more", [["--animated"], []])
+def test_damaged_frames_are_left_out(more: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "face.glb"
+    assert main(["face-mesh", str(damage(clip, 5)), *more, "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"glTF")
+    assert not more or "A face that moves in 11 of 11 frames" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

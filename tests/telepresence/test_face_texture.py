@@ -13,7 +13,7 @@ from hmd_removal.telepresence.face_surface import ISLAND_CENTRES, face_surface
 from hmd_removal.telepresence.face_texture import SIDE, face_texture, looked_at, pictures_of
 from hmd_removal.tracking.geometry import canonical_points
 from hmd_removal.tracking.reference import make_reference
-from hmd_removal.tracking.track import FaceTrack, FrameStatus
+from hmd_removal.tracking.track import DevicePatch, FaceTrack, FrameStatus
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
 CHECKED = GREY + ((np.indices((300, 400)).sum(0) // 3 % 2) * 60).astype(np.uint8)[..., None]
@@ -36,6 +36,19 @@ def test_a_side_that_is_turned_away_comes_from_another_picture():
     texture = face_texture(make_reference([GREY, CHECKED], points))
     shown, hidden = sorted((side(1), side(-1)), key=lambda of: roughness(texture, of))
     assert roughness(texture, shown) < 3 and roughness(texture, hidden) > 12
+
+
+def test_a_headset_on_the_forehead_makes_no_texture():
+    points, forehead = turned(), 151
+    edge = int(points[9, 1])
+    headset, above = GREY.copy(), np.zeros((64, 64), np.float32)
+    headset[:edge], above[: edge // 8 + 1] = 0, 1.0
+    shown = make_reference([headset], points[None], [DevicePatch(above, np.array([[1 / 8, 0, 0], [0, 1 / 8, 0]]))])
+    u, v = np.round(face_surface().places[forehead] * SIDE).astype(int)
+    assert face_texture(replace(shown, devices={}))[v, u].max() < 20
+    assert face_texture(shown)[v, u].min() > 110  # the colour of what is around
+    beside = make_reference([CHECKED], points[None])
+    assert roughness(face_texture(shown.with_more(beside)), np.array([forehead])) > 12
 
 
 def test_what_no_picture_shows_is_the_other_side_in_a_mirror():
@@ -87,6 +100,13 @@ def test_a_face_that_is_not_to_be_seen_is_refused(face, message):
 
 
 def test_few_frames_of_a_long_clip_are_looked_at_and_the_one_asked_for_is_among_them():
-    numbers = looked_at(10_000, 5001)
-    assert len(numbers) <= 41 and 5001 in numbers and numbers == sorted(numbers)
-    assert looked_at(3) == [0, 1, 2]
+    long = FaceTrack.stack([posed_face()] * 2000, (300, 400))
+    numbers = looked_at(long, 501)
+    assert len(numbers) <= 41 and 501 in numbers and numbers == sorted(numbers)
+    assert looked_at(FaceTrack.stack([posed_face()] * 3, (300, 400))) == [0, 1, 2]
+
+
+def test_an_uncovered_moment_of_a_long_clip_is_found():
+    covered = replace(posed_face(), deviation=np.ones(478, np.float32))
+    track = FaceTrack.stack([covered] * 700 + [posed_face()] * 8 + [covered] * 1292, (300, 400))
+    assert looked_at(track) == list(range(700, 708))
