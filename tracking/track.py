@@ -38,7 +38,7 @@ class DevicePatch:
     def hides(self, points: np.ndarray, reach: float = 0.0) -> np.ndarray:
         """(N,) bool: the points, (N, 2 or 3) pixels of the frame, that are likely under the device, or within so many
         pixels of it."""
-        cells = round(reach * float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2])))))
+        cells = int(np.ceil(reach * np.sqrt(abs(np.linalg.det(self.matrix[:, :2])))))
         grown = cv2.dilate(self.probability, np.ones((2 * cells + 1, 2 * cells + 1), np.uint8))
         return visibility_under(points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2], grown) == 0
 
