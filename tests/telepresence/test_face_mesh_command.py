@@ -37,10 +37,12 @@ def test_a_photo_becomes_a_still_and_so_does_a_moment(clip: Path, photo: Path, t
     assert later.read_bytes() == same.read_bytes() != first.read_bytes()
 
 
-@pytest.mark.parametrize("more", [["--animated"], []])
-def test_damaged_frames_are_left_out(more: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(("number", "more"), [(5, ["--animated"]), (11, [])])
+def test_damaged_frames_are_left_out(
+    number: int, more: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     out = tmp_path / "face.glb"
-    assert main(["face-mesh", str(damage(clip, 5)), *more, "--out", str(out)]) == 0
+    assert main(["face-mesh", str(damage(clip, number)), *more, "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"glTF")
     assert not more or "A face that moves in 11 of 11 frames" in capsys.readouterr().out
 
