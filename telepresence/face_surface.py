@@ -19,7 +19,7 @@ from ..tracking.geometry import (
     rigidity,
     transform,
 )
-from .animate_picture import INNER_LIPS
+from .animate_picture import LIP_LINES
 
 # Around the openings, from the corner at the image's left over the upper edge to the right and back: the wearer's right
 # eye, the left one, and between the lips. The mesh closes each by a surface of its own, which shows the eye, or teeth.
@@ -28,7 +28,7 @@ OPENINGS = (
         (left, *upper, right, *reversed(lower))
         for (left, right), upper, lower in zip(CORNERS, UPPER_LIDS, LOWER_LIDS, strict=True)
     ),
-    (*INNER_LIPS[0], *INNER_LIPS[1, -2:0:-1]),
+    (*LIP_LINES[0], *LIP_LINES[1, -2:0:-1]),
 )
 
 # Of the texture, a square of side 1: the skin fills a disc, the openings lie in three of the corners that it leaves.
