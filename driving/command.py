@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _record(args: argparse.Namespace) -> int:
     if args.source is not None:
+        if args.seconds is not None:
+            raise InputError("--seconds is for what is recorded; with --from FILE nothing is.")
         return _convert(args.source, args.out)
     from .osc import record
 
@@ -46,6 +48,8 @@ def _convert(source: Path, out: Path) -> int:
     from .plain import write_plain
     from .readers import described, read_tracking
 
+    if out.exists():
+        raise InputError(f"There is a file '{out.name}' already; give another name, so that no recording is lost.")
     recording = read_tracking(source)
     write_plain(out, recording)
     print(f"{out}: {described(recording)}")

@@ -178,7 +178,7 @@ def _speed(start: float, end: float, times: np.ndarray, values: np.ndarray) -> t
     """How fast values change, smoothed, at steps of GRID from start to end, and whether it is known there."""
     grid = np.arange(start, end, GRID)
     when, what = _known(times, values)
-    if len(when) < 2:
+    if len(when) < 2 or len(grid) < 2:
         return np.zeros(len(grid)), np.zeros(len(grid), bool)
     window = np.hanning(round(SMOOTHED / GRID) + 3)[1:-1]
     smooth = np.convolve(

@@ -11,9 +11,10 @@ import torch
 from comfy import model_management
 from comfy_api.latest import io
 
-from ..driving.alignment import in_time_with_clip
+from ..driving.alignment import brought_in_time
 from ..driving.eye_tracking import EyeTracking, TrackingData
 from ..driving.natural import natural
+from ..driving.seen_face import FaceWatch
 from ..errors import InputError
 from ..restore.engine import EYES
 from ..restore.filler import Filler
@@ -90,7 +91,9 @@ def wanted_eyes(
     if tracking is None:
         return natural(times) if eyes != EYES[0] else None
     face_track.require_clip(len(image), tuple(image.shape[1:3]))
-    faces = ((times[t], frame, face_track[t]) for t, frame in enumerate(pictures(image)))
-    rows, said = in_time_with_clip(tracking, times, {}, fps, faces)
+    watch = FaceWatch()  # also where an offset is given: it tells mirrored data
+    for t, frame in enumerate(pictures(image)):
+        watch.look(times[t], frame, face_track[t])
+    rows, said = brought_in_time(tracking, times, {}, fps, watch.seen())
     log.warning("%s", said)
     return rows

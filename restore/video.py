@@ -40,8 +40,7 @@ def ahead(items: Iterator[Item], count: int, idle: Callable[[], None] = lambda: 
     """Take from `items` in a thread of its own, at most `count` items before they are asked for.
 
     idle: called every 0.1 seconds while the next item is waited for. What `items` raises is raised where they are asked
-    for. Leaving the block stops the thread, after the item that it
-    is at, and waits for it.
+    for. Leaving the block stops the thread, after the item that it is at, and waits for it.
     """
     queue: Queue[tuple[Item | None, BaseException | None]] = Queue(count)
     stop = threading.Event()

@@ -53,18 +53,19 @@ def packets_of(
     tracking: TrackingData | None = None,
     eyes: str = EYE_SOURCES[0],
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Packet]:
     """The packets of a clip's frames, in order.
 
     source: the driver, with a headset or without one. reference: pictures of the driver, by which landmarks behind a
     headset are better; None where they are not at hand. tracking: what moves the eyes; eyes: out of EYE_SOURCES, how
-    they move without. Raises InputError.
+    they move without. say: told how the tracking data were brought in time. Raises InputError.
     """
     if eyes not in EYE_SOURCES:
         raise InputError(f"Expected eyes out of {', '.join(EYE_SOURCES)}, got {eyes!r}.")
     with VideoReader(source) as reader:
         fps = float(reader.info.fps)
-        rows = _wanted_eyes(reader, tracking, eyes)
+        rows = _wanted_eyes(reader, tracking, eyes, say)
         shown: list[tuple[int, float]] = []  # pts and seconds of the frames whose faces are still to come
 
         def frames() -> Iterator[tuple[np.ndarray, None]]:
@@ -122,7 +123,9 @@ def neutral_of(faces: Iterator[TrackedFace], fps: float) -> tuple[list[TrackedFa
     return first, Neutral.of(first)
 
 
-def _wanted_eyes(reader: VideoReader, tracking: TrackingData | None, eyes: str) -> EyeTracking | None:
+def _wanted_eyes(
+    reader: VideoReader, tracking: TrackingData | None, eyes: str, say: Callable[[str], None]
+) -> EyeTracking | None:
     """One row for each of the clip's frames; None where the eyes are the driver's own. Where nothing but the mouth
     tells the data's time, the clip is gone through once before."""
     if tracking is None:
@@ -131,7 +134,9 @@ def _wanted_eyes(reader: VideoReader, tracking: TrackingData | None, eyes: str) 
     frames = ((frame.pixels, None) for frame in reader.frames(length=round(WATCHED * fps)))
     with closing(follow(frames, Wearer(wearing=True, fps=fps, required=False))) as followed:
         faces = ((moment, pixels, face) for moment, (pixels, _, face) in zip(reader.times, followed, strict=False))
-        return from_usual(in_time_with_clip(tracking, reader.times, reader.tags, fps, faces)[0])
+        rows, said = in_time_with_clip(tracking, reader.times, reader.tags, fps, faces)
+    say(said)
+    return from_usual(rows)
 
 
 def from_usual(rows: EyeTracking) -> EyeTracking:
@@ -269,6 +274,8 @@ class PointsSender:
     """
 
     def __init__(self, host: str, port: int) -> None:
+        if not host:
+            raise InputError(f"Expected a host to send points to, as in udp://HOST:{port}, got none.")
         self.count, self._to = 0, f"{host}:{port}"
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -316,7 +323,8 @@ class PointsListener:
             self._socket.bind((host, port))
         except OSError as error:
             self._socket.close()
-            raise InputError(f"UDP port {port} cannot be had ({error.strerror}): choose another one.") from error
+            where = f"{host}:{port}" if host else str(port)
+            raise InputError(f"UDP port {where} cannot be had ({error.strerror}): choose another one.") from error
 
     @property
     def port(self) -> int:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         help="the driven picture: a file, with a clip's sound; of points that are received also window, "
-        "virtual-camera, or a URL to send to (udp, tcp, srt, rtmp)",
+        "virtual-camera, or a URL to send to (udp, tcp, rtmp)",
     )
     parser.add_argument(
         "--points", metavar="OUT.hmdp", help="where to write the points: a file, or udp://HOST:PORT to send them"
@@ -128,7 +128,9 @@ def _from_clip(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        packets = packets_of(source, reference=reference, tracking=tracking, eyes=args.eyes, progress=progress)
+        packets = packets_of(
+            source, reference=reference, tracking=tracking, eyes=args.eyes, progress=progress, say=_say
+        )
         if address is not None and args.out is None:
             with PointsSender(*address) as sender:
                 sender.send(paced(packets))

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -31,8 +31,8 @@ class LiveTracking:
     """Eye tracking that arrives as OSC at a UDP port, fitted to its wearer as it goes. A context manager.
 
     Begins with the values that VRCFaceTracking documents, and moves on to what is usual and shut for the wearer in the
-    last REMEMBERED seconds. Where the eyes are lost, or nothing arrives, the last values are held, then eased to the
-    usual ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
+    last REMEMBERED seconds in which they were seen. Where the eyes are lost, or nothing arrives, the last values are
+    held, then eased to the usual ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
 
     clock: seconds. Raises InputError without python-osc, or where another program holds the port.
     """
@@ -43,6 +43,7 @@ class LiveTracking:
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._history: deque[EyeTracking] = deque()
         self._own, self._learnt = ANYBODY, -np.inf
+        self._seen, self._seen_at = 0.0, -np.inf  # for how many seconds, and when last: pauses teach nothing
         self._last: EyeTracking | None = None
         self._held_until = -np.inf
         self._share, self._before = 0.0, -np.inf  # how much the last values count
@@ -87,14 +88,16 @@ class LiveTracking:
 
     def _learn(self, newest: EyeTracking, now: float) -> None:
         """Take in one more moment, and every now and then what all of them say of the wearer."""
-        self._history.append(newest)
-        while now - self._history[0].times[0] > REMEMBERED:
+        self._seen += min(now - self._seen_at, STILL)
+        self._seen_at = now
+        self._history.append(replace(newest, times=np.array([self._seen])))
+        while self._seen - self._history[0].times[0] > REMEMBERED:
             self._history.popleft()
         if now - self._learnt < EVERY:
             return
         self._learnt = now
         recording = _joined(self._history)
-        share = min((now - recording.times[0]) / LEARNT_IN, 1.0)
+        share = min((self._seen - recording.times[0]) / LEARNT_IN, 1.0)
         self.usual_yaw = share * recording.usual_yaw
         found = own_range(recording)
         self._own = OwnRange(*(_learnt(vars(ANYBODY)[name], value, share) for name, value in vars(found).items()))

@@ -27,6 +27,7 @@ SOUND_RATE = 48000  # samples a second of what is passed on, in stereo
 OPENED_IN, READ_IN = 5.0, 2.0  # seconds after which a source that sends nothing has gone away
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to reach it again; the last one from then on
 JUMP = 3.0  # seconds by which a stream's clock may differ from ours before it counts as another clock
+PATIENCE = 0.1  # seconds of waiting after which Python looks whether it is interrupted, which on Windows it would not
 IN_WORK = 2  # pictures at once: one is looked at while the one before is filled; with more they would only wait
 
 # What a stream's first packets are looked at for: FFmpeg's own five seconds would all have to be caught up with.
@@ -190,11 +191,13 @@ class LiveSource:
         if self._thread is None:
             self._container.close()
             self._container = self._address.open()
+            self._asked = True  # from its first picture on: none is to be missed unseen
             self._start(self._frames())
         while True:
             with self._changed:
                 self._asked = True
-                self._changed.wait_for(self._can_go_on)
+                while not self._changed.wait_for(self._can_go_on, PATIENCE):
+                    pass
                 if self._newest is None or self._stop.is_set():
                     break
                 picture, self._newest = self._newest, None

@@ -55,7 +55,8 @@ def publication(names: Sequence[str] = (), *, repo_id: str | None = None) -> Pub
         )
     (home,) = homes
     # The page names every file that the repository holds, also those of earlier calls.
-    named = [*rows, *(row for row in manifest().values() if not row.on_request and row not in rows)]
+    before = [row for row in manifest().values() if row.revision is not None and row.repo_id == home]
+    named = [*rows, *(row for row in before if row not in rows)]
     cards = dict.fromkeys(_card(row) for row in named)  # the parts of a network share one
     return Publication(home, tuple(rows), FRONT_MATTER + "\n\n".join(cards))
 

@@ -19,7 +19,7 @@ from ...metrics.identity import identity_cosine
 from ...metrics.image import psnr
 from ...metrics.perceptual import lpips
 from ...metrics.report import PSNR_CAP, ScoringNetworks
-from ...telepresence.animate import animated
+from ...telepresence.animate import animated, from_usual
 from ...telepresence.animate_motion import Neutral
 from ...tracking.crop import Crop
 from ...tracking.enrol import reference_from_frames
@@ -111,7 +111,7 @@ def _drivers(truth: Truth, reference: Reference) -> Iterator[tuple[str, FaceTrac
     yield "behind quest", track, None
     recorded = RecordedEyes(truth.frames, np.arange(len(truth.frames)) / truth.fps)
     eyes, _ = recorded.tracking("as it is", covered, track)
-    yield "behind quest, eyes tracked", track, eyes
+    yield "behind quest, eyes tracked", track, from_usual(eyes)
 
 
 def _animated(

@@ -13,7 +13,7 @@ from ...demo import demo_clip
 from ...driving.natural import natural
 from ...headset.draw import HeadsetArtist, draw_headset, preset
 from ...restore import engine, paste
-from ...restore.engine import Scene, deocclude_clip
+from ...restore.engine import deocclude_clip
 from ...tracking.enrol import load_reference
 from ...tracking.follow import Wearer, track_clip
 from ...tracking.track import USUAL_RATE
@@ -25,9 +25,9 @@ SIZES = ((640, 360), (1280, 720), (1920, 1080))
 LENGTH = 48  # frames: two seconds, in which natural eyes blink
 # None of them calls another.
 STAGES: dict[str, tuple[object, str]] = {
-    "lids' landmarks": (Scene, "_with_lids"),
+    "lids' landmarks": (engine, "_with_lids"),
     "what is wanted": (engine, "driven"),
-    "drawing": (paste, "_move"),
+    "drawing": (paste, "draw_eye"),
 }
 
 

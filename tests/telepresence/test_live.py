@@ -123,7 +123,15 @@ class Interrupted(WarpFiller):
         return super().fill(window, state)
 
 
-def test_ctrl_c_ends_it_with_a_whole_file(talking_head, reference, tmp_path):
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """Also where the tests run in the background, in which shells ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_it_with_a_whole_file(talking_head, reference, tmp_path, ctrl_c_counts):
     clip = write_clip(tmp_path / "clip.mp4", np.tile(talking_head[:20], (60, 1, 1, 1)))  # 48 seconds
     report = live(clip, tmp_path / "out.mp4", reference, SIMULATED, Interrupted())
     with VideoReader(tmp_path / "out.mp4") as reader:

@@ -78,6 +78,17 @@ def test_what_is_usual_for_the_wearer_is_learnt():
     assert found[-1][1] == pytest.approx(found[-1][2], abs=0.01), "eyes that are always turned apart look together"
 
 
+def test_a_pause_of_minutes_takes_nothing_of_that_away():
+    with listening() as headset:
+        for _ in range(12):
+            headset.send(EyeLid=0.45)
+            headset.rows(1)
+        headset.clock.now += 300
+        headset.send(EyeLid=0.45)
+        openness = [row[0] for row in headset.rows(3)]
+    assert openness[-1] == pytest.approx(1, abs=0.02)
+
+
 def test_what_does_not_change_is_held_and_eyes_that_are_lost_ease_to_the_usual():
     with listening() as headset:
         headset.send(EyeLid=0.0)
