@@ -32,7 +32,8 @@ class LiveTracking:
 
     Begins with the values that VRCFaceTracking documents, and moves on to what is usual and shut for the wearer in the
     last REMEMBERED seconds in which they were seen. Where the eyes are lost, or nothing arrives, the last values are
-    held, then eased to the usual ones. Before anything has arrived all is unknown, and the eyes are those of the reference.
+    held, then eased to the usual ones. Before anything has arrived all is unknown, and the eyes are those of the
+    reference.
 
     clock: seconds. Raises InputError without python-osc, or where another program holds the port.
     """
