@@ -35,6 +35,10 @@ QUICK = {"HMD_TrainPersonal": {"name": "saved", "minutes": 0.1}, "HMD_ComputeMet
 # A widget that shows a video, which some front ends queue with the others.
 NO_INPUT = "video-preview"
 
+# Whether the search has found a name. Open graphs have names too, which stand elsewhere on the page.
+FOUND = """name => [...document.querySelectorAll('[role=dialog], [role=listbox], [role=option]')].some(
+    one => one.innerText.includes(name))"""
+
 # Connects what a blueprint takes and gives, as a user would: loaders of the example's files, and what saves or shows.
 WIRE_UP = """(files, chosen) => {
     const [blueprint] = app.graph.nodes
@@ -278,7 +282,7 @@ def test_blueprint_is_found_by_its_name_and_runs(
     page.evaluate("app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
     page.wait_for("document.activeElement?.tagName == 'INPUT'")
     page.call("Input.insertText", text=name)
-    page.wait_for(f"document.body.innerText.includes({json.dumps(name)})")
+    page.wait_for(f"({FOUND})({json.dumps(name)})")
     page.press("Enter", 13)
     page.wait_for("app.graph.nodes.length == 1")
     page.wait_for("!document.querySelector('[role=dialog]')")
