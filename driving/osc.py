@@ -35,6 +35,14 @@ Message = tuple[str, Sequence[object]]
 """Its address and its values."""
 
 
+def port_of(text: str) -> int:
+    """The UDP port of osc:PORT. Raises InputError for anything else."""
+    found = re.fullmatch(r"osc:(\d{1,5})", text, re.ASCII)
+    if found is None or not 0 < int(found[1]) < 65536:
+        raise InputError(f"Expected --tracking osc:PORT, such as osc:9000, got {text!r}.")
+    return int(found[1])
+
+
 class FaceParameters:
     """The newest value of every parameter, and what they say together.
 

@@ -50,11 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=METHODS[0],
         help=f"{', '.join(METHODS)}; to compare with: {', '.join(BASELINES)} (default: %(default)s)",
     )
-    parser.add_argument(
-        "--weights", type=Path, help=f"safetensors file of {METHODS[0]}'s network (default: the one that is shipped)"
-    )
-    parser.add_argument("--personal", type=Path, help="file of a personal model, for --method personal")
-    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    add_network_arguments(parser)
     parser.add_argument(
         "--mask",
         default=AUTO,
@@ -151,6 +147,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--covered", type=Path, metavar="FILE", help="also write the footage as the method sees it")
 
 
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files that a method may want; see `check_network_arguments`."""
+    parser.add_argument(
+        "--weights", type=Path, help=f"safetensors file of {METHODS[0]}'s network (default: the one that is shipped)"
+    )
+    parser.add_argument("--personal", type=Path, help="file of a personal model, for --method personal")
+    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+
+
+def check_network_arguments(args: argparse.Namespace) -> None:
+    """Raise InputError for a file that is for another method than the one that is chosen."""
+    for option, method in (("weights", METHODS[0]), ("personal", "personal")):
+        if getattr(args, option) is not None and args.method != method:
+            raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
+
+
 def _deocclude(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
@@ -224,9 +236,7 @@ class Restoring:
         _tracking(args)
         check_opacity(args.opacity)
         self._check_references()
-        for option, method in (("weights", METHODS[0]), ("personal", "personal")):
-            if getattr(args, option) is not None and args.method != method:
-                raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
+        check_network_arguments(args)
 
     def _check_references(self) -> None:
         """Raise InputError where there are too many or too few, by whom they are for."""

@@ -1,13 +1,13 @@
 """`hmd-removal animate`: a person drives a picture of them, by a few kilobytes a second: from a clip, or live."""
 
 import argparse
-import re
 import sys
 import threading
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from ..driving.eye_tracking import TrackingData
+from ..driving.osc import port_of
 from ..driving.readers import read_tracking
 from ..errors import InputError
 from ..restore.engine import WantedEyes
@@ -193,10 +193,7 @@ def _eyes(args: argparse.Namespace) -> AbstractContextManager[WantedEyes | None]
     if args.eyes not in EYE_SOURCES:
         raise InputError(f"Expected --eyes {' or '.join(EYE_SOURCES)}, got {args.eyes!r}.")
     if args.tracking is not None:
-        port = re.fullmatch(r"osc:(\d{1,5})", args.tracking)
-        if port is None or not 0 < int(port[1]) < 65536:
-            raise InputError(f"Expected --tracking osc:PORT of a live driver, such as osc:9000, got {args.tracking!r}.")
-        return LiveTracking(int(port[1]))
+        return LiveTracking(port_of(args.tracking))
     return nullcontext() if args.eyes == EYE_SOURCES[0] else LiveNatural()
 
 

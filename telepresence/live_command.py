@@ -5,9 +5,11 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from ..driving.osc import port_of
 from ..errors import InputError
 from ..headset.draw import HEADSETS, HeadsetArtist, preset
 from ..headset.sources import DetectedHeadset, SimulatedHeadset
+from ..restore.command import add_network_arguments, check_network_arguments
 from ..restore.engine import EYES, WantedEyes, check_eyes
 from ..restore.registry import METHODS, check_method, make_filler
 from ..tracking.enrol import load_reference
@@ -34,11 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photo, folder of photos or clip of the uncovered face; personal models bring pictures of their own",
     )
     parser.add_argument("--method", default=METHOD, help=f"{', '.join(METHODS)} (default: %(default)s, the fastest)")
-    parser.add_argument(
-        "--weights", type=Path, help=f"safetensors file of {METHODS[0]}'s network (default: the one that is shipped)"
-    )
-    parser.add_argument("--personal", type=Path, help="file of a personal model, for --method personal")
-    parser.add_argument("--anyone", action="store_true", help="use a personal model on somebody else")
+    add_network_arguments(parser)
     parser.add_argument(
         "--mask",
         default=AUTO,
@@ -69,14 +67,12 @@ def _live(args: argparse.Namespace) -> int:
 
     check_eyes(args.eyes)
     check_method(args.method, METHODS)
-    for option, method in (("weights", METHODS[0]), ("personal", "personal")):
-        if getattr(args, option) is not None and args.method != method:
-            raise InputError(f"--{option} is for the method {method!r}, but the method is {args.method!r}.")
+    check_network_arguments(args)
     if args.seconds is not None and not args.seconds > 0:
         raise InputError(f"Expected a time in seconds over 0, got {args.seconds}.")
     mask = _mask(args)
     address = Address.of(args.source, args.size)
-    port = None if args.tracking is None else _port(args.tracking)
+    port = None if args.tracking is None else port_of(args.tracking)
     reference = None if args.reference is None else load_reference(args.reference)
     filler = make_filler(args.method, reference, weights=args.weights, personal=args.personal, anyone=args.anyone)
     with _eyes(port, args.eyes) as tracking, LiveSource(address, _say) as source:
@@ -105,13 +101,6 @@ def _mask(args: argparse.Namespace) -> DetectedHeadset | SimulatedHeadset:
     if args.mask == SIMULATE:
         return SimulatedHeadset(HeadsetArtist(preset(args.preset or SIMULATED)))
     return DetectedHeadset(args.preset)
-
-
-def _port(text: str) -> int:
-    kind, _, port = text.partition(":")
-    if kind != "osc" or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InputError(f"Expected --tracking osc:PORT, such as osc:9000, got {text!r}.")
-    return int(port)
 
 
 def _eyes(port: int | None, eyes: str) -> AbstractContextManager[WantedEyes | None]:
